@@ -1,0 +1,134 @@
+"""One file per platform; the folder is the registry.
+
+A connector module has `FORMATS`, a tuple of `Format`. To add a platform, add a file here with one
+and sample exports under `sample_data/<platform>/`; the compliance suite finds both.
+
+A connector turns bytes into records and does nothing else: it sees no store, no network and no
+key, keeps no secret, and never raises on one bad row (it yields a `Problem`).
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from passmuster import text
+from passmuster.errors import ImportRefused, UsageError
+from passmuster.model import Record
+
+SNIFF_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a parser may know besides the file."""
+
+    source_label: str | None = None
+    """`--source`: names the tenant only where the file cannot."""
+    mapping: dict[str, object] = field(default_factory=dict)
+    """The parsed mapping file of the generic formats."""
+    max_yaml_bytes: int = 32 * 1024 * 1024
+    """YAML is read whole, so it has a limit of its own, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of export of one platform."""
+
+    name: str
+    """Dotted: `aws.credential_report.csv`; what `--as` takes."""
+    title: str
+    sniff: Callable[[bytes], bool]
+    """Whether the first `SNIFF_BYTES` of a file are of this format, judged by content alone."""
+    parse: Callable[[BinaryIO, Context], Iterator[Record]]
+    """Streams; raises ImportRefused (before or between records) when the file is not what it
+    claims: truncated, wrong shape. A row that cannot be read is a `Problem`."""
+    howto: str
+    """The vendor command that makes the export."""
+    covers: tuple[str, ...] = ()
+    """Identity columns that this format speaks for; an update leaves the others alone."""
+    supplies: tuple[str, ...] = ()
+    """Kinds of facts that rules may need: usage, credential, grant, trust, consumer,
+    person_use, auth, automation, sighting, person, supplier, environment, owner."""
+    keeps_raw: bool = False
+    """The parser knows that the file holds no secret, so its bytes may be kept as evidence."""
+
+
+def formats() -> dict[str, Format]:
+    """Every format of every connector, by name."""
+    found: dict[str, Format] = {}
+    for info in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"{__name__}.{info.name}")
+            found.update({f.name: f for f in module.FORMATS})
+    return found
+
+
+def named(name: str) -> Format:
+    """The format called *name*; UsageError names the nearest one."""
+    known = formats()
+    if name not in known:
+        raise UsageError(f"no format {name!r}{text.nearest(name, known)}")
+    return known[name]
+
+
+def recognise(head: bytes, file_name: str) -> Format:
+    """The one format that *head* (the first `SNIFF_BYTES`) is of, judged by content alone."""
+    matching = [f for f in formats().values() if f.sniff(head)]
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
+        raise ImportRefused(
+            f"{file_name}: not an export that muster knows; "
+            "`muster import --formats` lists them, --as names one"
+        )
+    names = " or ".join(f.name for f in matching)
+    raise ImportRefused(f"{file_name}: could be {names}; say which with --as")
+
+
+def read(fmt: Format, stream: BinaryIO, context: Context) -> Iterator[Record]:
+    """The records of *stream*, with every string made visible (`text.visible`)."""
+    for record in fmt.parse(stream, context):
+        if "".join([f for f in record if type(f) is str]).isprintable():
+            yield record
+        else:
+            yield record._make(
+                text.visible(f) if isinstance(f, str) else f
+                for f in record
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to carry one decision out on the platform, and how to undo it; no side effect.
+
+    The reversible stop comes first: undo class R1 (a flag), R2 (re-creatable), R3 (a secret is
+    destroyed).
+    """
+
+    what: str
+    """One line for people: `set access key AKIA…Q7 Inactive`."""
+    stop: tuple[str, ...]
+    """The vendor's command lines, quoted for a POSIX shell."""
+    undo: tuple[str, ...]
+    """The lines that put the saved state back; empty for R3."""
+    undo_class: str
+    propagation_s: int
+    """How long the platform may go on accepting what was stopped, in seconds."""
+    residual: str
+    """What goes on working nevertheless: open sessions, issued tokens."""
+
+
+def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]:
+    """Plans for *verb* (`revoke`, `disable`) on the identity of *dossier* or on the part *target*.
+
+    Empty where the platform's connector has no `plan` yet, or the thing cannot be stopped there.
+    """
+    platform = dossier["source"]["platform"]
+    for info in pkgutil.iter_modules(__path__):
+        if info.name == platform:
+            module = importlib.import_module(f"{__name__}.{info.name}")
+            make: Callable[..., list[Plan]] | None = getattr(module, "plan", None)
+            return make(dossier, verb, target) if make else []
+    return []

@@ -1,0 +1,68 @@
+"""Everything that passmuster refuses to do, in one tree.
+
+    MusterError                 1  failed
+    ├── UsageError              2  the words of the command are wrong
+    │   └── FilterError         2  a filter with an unknown key or value
+    ├── ConditionMet            3  the condition that you asked to fail on is there
+    ├── VerificationFailed      4  evidence does not verify
+    ├── WorkspaceError          1  the folder is missing, too open, or of another version
+    ├── ImportRefused           1  a file is not what it claims; nothing was changed
+    ├── PreflightFailed         1  a campaign that cannot succeed was not opened
+    ├── NotFound                1  no such campaign, item, identity
+    ├── KeyUnavailable          1  no signing key, or it cannot be unlocked
+    └── Conflict                1  the workspace changed underneath; nothing was written
+
+A message is one line that says what to do next. Only `cli` turns an error into an exit.
+"""
+
+
+class MusterError(Exception):
+    """Something that a person can act on; its text is all that they get to see."""
+
+    exit_code = 1
+
+
+class UsageError(MusterError):
+    """The words of the command are wrong."""
+
+    exit_code = 2
+
+
+class FilterError(UsageError):
+    """A filter has an unknown key or value; the message names the nearest right one."""
+
+
+class ConditionMet(MusterError):
+    """The condition that the caller asked to fail on is there (`--fail-on`)."""
+
+    exit_code = 3
+
+
+class VerificationFailed(MusterError):
+    """Evidence does not verify; the message names the file and what is wrong with it."""
+
+    exit_code = 4
+
+
+class WorkspaceError(MusterError):
+    """The workspace is missing, open to other users, or of another version."""
+
+
+class ImportRefused(MusterError):
+    """A file is not what it claims to be; the inventory is as it was."""
+
+
+class PreflightFailed(MusterError):
+    """A campaign that cannot succeed was not opened."""
+
+
+class NotFound(MusterError):
+    """No campaign, item or identity by that name, or more than one."""
+
+
+class KeyUnavailable(MusterError):
+    """There is no signing key, or it cannot be unlocked."""
+
+
+class Conflict(MusterError):
+    """The workspace changed while this was being done; nothing was written."""
