@@ -1,0 +1,242 @@
+"""The tables of a workspace, and the steps from each released version to the next.
+
+Split from `store` because it is long and changes for other reasons. Column names follow baton's
+vocabulary and OCSF (DESIGN §6); a step that has been released is never edited.
+"""
+
+from sqlite_utils import Database as UtilsDatabase
+from sqlite_utils import Migrations
+
+from passmuster.store import complete_statement
+
+migrations = Migrations("passmuster")
+
+INVENTORY = """
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, platform TEXT NOT NULL,
+    tenant_uid TEXT NOT NULL, name TEXT, environment TEXT, usage_since TEXT);
+CREATE TABLE import_run (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source, format TEXT NOT NULL,
+    file_name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, exported_at TEXT,
+    imported_at TEXT NOT NULL, imported_by TEXT, tool_version TEXT NOT NULL,
+    supplies TEXT NOT NULL, raw TEXT,
+    identities INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0,
+    new INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL DEFAULT 0,
+    absent INTEGER NOT NULL DEFAULT 0, problems INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX import_run_source ON import_run (source_id, format, id);
+CREATE TABLE problem (
+    id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES import_run, line INTEGER,
+    field TEXT, why TEXT NOT NULL, uid TEXT);
+CREATE INDEX problem_run ON problem (run_id);
+
+CREATE TABLE identity (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    uid TEXT NOT NULL, uid_alt TEXT COLLATE NOCASE, display_name TEXT NOT NULL,
+    kind TEXT NOT NULL, kind_origin TEXT NOT NULL, external_id TEXT, nhi_type TEXT,
+    nhi_detail TEXT, status TEXT NOT NULL, is_locked INTEGER, created_at TEXT, created_by TEXT,
+    last_used_at TEXT, last_used_state TEXT NOT NULL, last_used_source TEXT, has_mfa INTEGER,
+    is_external INTEGER, person_uid TEXT, purpose TEXT, acts_for TEXT, review_due TEXT,
+    environment TEXT, supplier TEXT, attributes TEXT NOT NULL, line INTEGER,
+    is_privileged INTEGER NOT NULL DEFAULT 0, privilege_reason TEXT,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, uid));
+CREATE INDEX identity_alt ON identity (source_id, uid_alt);
+CREATE TABLE seen (
+    identity_id INTEGER NOT NULL, format TEXT NOT NULL, run_id INTEGER NOT NULL,
+    PRIMARY KEY (identity_id, format)) WITHOUT ROWID;
+
+CREATE TABLE credential (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    identity_id INTEGER REFERENCES identity, identity_uid TEXT NOT NULL, uid TEXT NOT NULL,
+    credential_type TEXT NOT NULL, credential_detail TEXT NOT NULL, display_name TEXT, hint TEXT,
+    status TEXT NOT NULL, created_at TEXT, created_by TEXT, last_rotated_at TEXT,
+    expires_at TEXT, expires_state TEXT NOT NULL, last_used_at TEXT,
+    last_used_state TEXT NOT NULL, last_used_from TEXT, scopes TEXT, attributes TEXT NOT NULL,
+    line INTEGER, first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL,
+    absent_since TEXT, UNIQUE (source_id, uid));
+CREATE INDEX credential_identity ON credential (identity_id);
+CREATE TABLE entitlement (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source, uid TEXT NOT NULL,
+    display_name TEXT NOT NULL, purpose TEXT NOT NULL, resource_uid TEXT COLLATE NOCASE,
+    resource_kind TEXT, permission_level TEXT NOT NULL, level_reason TEXT, is_builtin INTEGER,
+    scope TEXT, environment TEXT, attributes TEXT NOT NULL, line INTEGER,
+    resource_id INTEGER REFERENCES identity,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, uid));
+CREATE INDEX entitlement_resource ON entitlement (resource_id) WHERE resource_id IS NOT NULL;
+CREATE TABLE grant (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    principal_uid TEXT NOT NULL, entitlement_uid TEXT NOT NULL, via TEXT NOT NULL,
+    condition TEXT, granted_at TEXT, expires_at TEXT, line INTEGER,
+    identity_id INTEGER REFERENCES identity, entitlement_id INTEGER REFERENCES entitlement,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, principal_uid, entitlement_uid, via));
+CREATE INDEX grant_identity ON grant (identity_id);
+CREATE INDEX grant_entitlement ON grant (entitlement_id);
+CREATE TABLE trust (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    to_identity_uid TEXT NOT NULL, from_uid TEXT NOT NULL, from_kind TEXT NOT NULL,
+    mechanism TEXT NOT NULL, audience TEXT, subject_pattern TEXT, condition TEXT,
+    is_external INTEGER NOT NULL, is_wildcard INTEGER NOT NULL, supplier TEXT, created_at TEXT,
+    line INTEGER, identity_id INTEGER REFERENCES identity,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT);
+CREATE UNIQUE INDEX trust_key ON trust (source_id, to_identity_uid, from_uid, mechanism,
+    coalesce(subject_pattern, ''));
+CREATE INDEX trust_identity ON trust (identity_id);
+CREATE TABLE usage (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    identity_uid TEXT NOT NULL, consumer TEXT NOT NULL, consumer_kind TEXT NOT NULL, how TEXT,
+    environment TEXT, last_at TEXT, line INTEGER, identity_id INTEGER REFERENCES identity,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, identity_uid, consumer, consumer_kind));
+CREATE INDEX usage_identity ON usage (identity_id);
+CREATE TABLE sighting (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    identity_uid TEXT NOT NULL, what TEXT NOT NULL, place TEXT NOT NULL, seen_at TEXT,
+    credential_uid TEXT, line INTEGER, identity_id INTEGER REFERENCES identity,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, identity_uid, what, place));
+CREATE INDEX sighting_identity ON sighting (identity_id);
+
+CREATE TABLE owner (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    identity_uid TEXT NOT NULL, handle TEXT NOT NULL, role TEXT NOT NULL, origin TEXT NOT NULL,
+    evidence TEXT, line INTEGER, identity_id INTEGER REFERENCES identity,
+    person_uid TEXT, team_uid TEXT, statement TEXT,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, identity_uid, handle, role, origin));
+CREATE INDEX owner_identity ON owner (identity_id);
+CREATE TABLE person (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source, uid TEXT NOT NULL,
+    email TEXT COLLATE NOCASE, display_name TEXT NOT NULL, active INTEGER NOT NULL,
+    left_at TEXT, manager TEXT, aliases TEXT NOT NULL, teams TEXT NOT NULL, line INTEGER,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, uid));
+CREATE INDEX person_email ON person (email);
+CREATE TABLE team (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source, uid TEXT NOT NULL,
+    display_name TEXT NOT NULL, lead TEXT COLLATE NOCASE, aliases TEXT NOT NULL, line INTEGER,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, uid));
+CREATE TABLE alias (
+    name TEXT NOT NULL COLLATE NOCASE, person_uid TEXT, team_uid TEXT, PRIMARY KEY (name))
+    WITHOUT ROWID;
+CREATE TABLE supplier (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    uid TEXT NOT NULL COLLATE NOCASE, display_name TEXT NOT NULL, tenant_uids TEXT NOT NULL,
+    contract_ref TEXT, contract_ends_at TEXT, contact TEXT, reviewed_at TEXT,
+    active INTEGER NOT NULL, line INTEGER,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, uid));
+CREATE TABLE environment (
+    id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
+    uid TEXT NOT NULL COLLATE NOCASE, display_name TEXT NOT NULL, tier TEXT NOT NULL,
+    matches TEXT NOT NULL, line INTEGER,
+    first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
+    UNIQUE (source_id, uid));
+CREATE TABLE observation (
+    id INTEGER PRIMARY KEY, identity_id INTEGER NOT NULL REFERENCES identity,
+    subject TEXT NOT NULL, field TEXT NOT NULL, old TEXT, new TEXT, run_id INTEGER NOT NULL,
+    observed_at TEXT NOT NULL);
+CREATE INDEX observation_identity ON observation (identity_id, id);
+"""
+
+POLICY = """
+CREATE TABLE rule_run (
+    rule TEXT PRIMARY KEY, ran_at TEXT NOT NULL, sql_sha256 TEXT NOT NULL, params TEXT NOT NULL,
+    hits INTEGER, not_evaluated TEXT) WITHOUT ROWID;
+CREATE TABLE finding (
+    id INTEGER PRIMARY KEY, rule TEXT NOT NULL, subject_kind TEXT NOT NULL,
+    subject_id INTEGER NOT NULL, identity_id INTEGER NOT NULL REFERENCES identity,
+    severity TEXT NOT NULL, detail TEXT NOT NULL, first_seen TEXT NOT NULL, cleared_at TEXT,
+    UNIQUE (rule, subject_kind, subject_id));
+CREATE INDEX finding_identity ON finding (identity_id) WHERE cleared_at IS NULL;
+CREATE TABLE listing (
+    identity_id INTEGER PRIMARY KEY REFERENCES identity, risk INTEGER NOT NULL,
+    findings INTEGER NOT NULL, reasons INTEGER NOT NULL, severity TEXT,
+    name TEXT NOT NULL COLLATE NOCASE, owner TEXT COLLATE NOCASE, kind TEXT NOT NULL,
+    source TEXT NOT NULL, status TEXT NOT NULL, environment TEXT, supplier TEXT,
+    is_privileged INTEGER NOT NULL, last_used_at TEXT, last_used_state TEXT NOT NULL);
+CREATE INDEX listing_risk ON listing (risk DESC, identity_id, name, owner);
+CREATE INDEX listing_kind ON listing (kind, risk DESC);
+CREATE INDEX listing_owner ON listing (owner);
+CREATE INDEX listing_used ON listing (last_used_at);
+"""
+
+REVIEW = """
+CREATE TABLE campaign (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, digest TEXT UNIQUE, item_kind TEXT NOT NULL,
+    scope TEXT NOT NULL, due_at TEXT NOT NULL, opened_at TEXT NOT NULL, opened_by TEXT NOT NULL,
+    closed_at TEXT, population INTEGER NOT NULL, excluded INTEGER NOT NULL,
+    definition TEXT NOT NULL);
+CREATE TABLE item (
+    id INTEGER PRIMARY KEY, campaign_id INTEGER NOT NULL REFERENCES campaign,
+    name TEXT, uri TEXT NOT NULL, subject_id INTEGER NOT NULL,
+    identity_id INTEGER NOT NULL REFERENCES identity, reviewer TEXT NOT NULL,
+    assigned TEXT NOT NULL, risk INTEGER NOT NULL, dossier TEXT NOT NULL, material TEXT NOT NULL,
+    chunk TEXT NOT NULL, position INTEGER NOT NULL, salt TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open', UNIQUE (campaign_id, uri));
+CREATE INDEX item_name ON item (name);
+CREATE INDEX item_queue ON item (campaign_id, reviewer, state, risk DESC, id);
+CREATE INDEX item_identity ON item (identity_id);
+CREATE TABLE exclusion (
+    campaign_id INTEGER NOT NULL REFERENCES campaign, uri TEXT NOT NULL, why TEXT NOT NULL,
+    salt TEXT NOT NULL, PRIMARY KEY (campaign_id, uri)) WITHOUT ROWID;
+CREATE TABLE draft (
+    item_id INTEGER PRIMARY KEY REFERENCES item, verdict TEXT NOT NULL, until TEXT,
+    changes TEXT NOT NULL, reason_code TEXT, reason_text TEXT NOT NULL, attention TEXT NOT NULL,
+    bulk TEXT, saved_at TEXT NOT NULL);
+CREATE TABLE own_draft (
+    item_id INTEGER PRIMARY KEY REFERENCES item, owner TEXT NOT NULL, role TEXT NOT NULL,
+    evidence TEXT, reassign INTEGER NOT NULL, saved_at TEXT NOT NULL);
+CREATE TABLE decision (
+    leaf TEXT PRIMARY KEY, item_id INTEGER NOT NULL REFERENCES item,
+    entry_id INTEGER NOT NULL REFERENCES entry, identity_id INTEGER NOT NULL,
+    uri TEXT NOT NULL, verdict TEXT NOT NULL, until TEXT, changes TEXT NOT NULL,
+    reason_code TEXT, reason_text TEXT NOT NULL, material TEXT NOT NULL,
+    principal TEXT NOT NULL, decided_at TEXT NOT NULL, row TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX decision_item ON decision (item_id, entry_id);
+CREATE INDEX decision_uri ON decision (uri);
+CREATE INDEX decision_identity ON decision (identity_id, decided_at);
+"""
+
+LOG = """
+CREATE TABLE workspace (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE blob (
+    sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, packed BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY, leaf TEXT NOT NULL UNIQUE, statement TEXT NOT NULL UNIQUE,
+    predicate TEXT NOT NULL, campaign TEXT, principal TEXT NOT NULL, device TEXT NOT NULL,
+    seq INTEGER NOT NULL, envelope BLOB NOT NULL, logged_at TEXT NOT NULL, UNIQUE (device, seq));
+CREATE INDEX entry_campaign ON entry (campaign, id);
+CREATE TABLE signing_key (
+    fingerprint TEXT PRIMARY KEY, principal TEXT NOT NULL, public TEXT NOT NULL,
+    store TEXT NOT NULL, made_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER entry_is_final BEFORE UPDATE ON entry
+    BEGIN SELECT raise(ABORT, 'a log entry is never changed'); END;
+CREATE TRIGGER entry_stays BEFORE DELETE ON entry
+    BEGIN SELECT raise(ABORT, 'a log entry is never deleted'); END;
+CREATE TRIGGER decision_is_final BEFORE UPDATE ON decision
+    BEGIN SELECT raise(ABORT, 'a signed decision is never changed'); END;
+CREATE TRIGGER decision_stays BEFORE DELETE ON decision
+    BEGIN SELECT raise(ABORT, 'a signed decision is never deleted'); END;
+"""
+
+
+def _statements(script: str) -> list[str]:
+    """The single statements of *script*; `executescript` would commit the migration's own
+    transaction, and a trigger's body has semicolons of its own."""
+    out, start = [], 0
+    for end in [i + 1 for i, char in enumerate(script) if char == ";"]:
+        if complete_statement(script[start:end]):
+            out.append(script[start:end])
+            start = end
+    return out
+
+
+@migrations()
+def version_1(db: UtilsDatabase) -> None:
+    """The first release."""
+    for script in (INVENTORY, POLICY, REVIEW, LOG):
+        for statement in _statements(script):
+            db.execute(statement)

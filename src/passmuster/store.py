@@ -1,0 +1,195 @@
+"""The workspace folder and its one SQLite file: open it, lock it down, bring it up to date.
+
+The only module that imports a SQLite driver. Two SQLite libraries in one process silently lose
+locks, and sqlite_utils takes pysqlite3 where it is installed, so this must take the same one.
+
+Who writes what: each table is written by one module (DESIGN §5). A crash leaves either the state
+before an `atomic()` block or the one after it; opening again is the ordinary path.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from passmuster.errors import MusterError, WorkspaceError
+
+try:
+    import pysqlite3.dbapi2 as sqlite3
+except ImportError:
+    import sqlite3
+
+FILE = "workspace.db"
+SCHEMA_VERSION = 1
+"""In `PRAGMA user_version`: one for each step of `schema.migrations`. It stands here so that
+opening a current workspace need not import sqlite_utils."""
+BUSY_S = 30.0
+"""How long a writer waits for another process, in seconds."""
+
+SQLITE_VERSION = sqlite3.sqlite_version
+DRIVER = sqlite3.__name__.split(".")[0]
+SqliteError = sqlite3.Error
+OperationalError = sqlite3.OperationalError
+IntegrityError = sqlite3.IntegrityError
+complete_statement = sqlite3.complete_statement
+
+
+class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignore]
+    """A connection whose transactions are only ever begun by `atomic`."""
+
+    path: Path
+
+    @contextmanager
+    def atomic(self, *, durable: bool = True) -> Iterator[None]:
+        """All of the block or nothing of it; nests.
+
+        *durable* syncs the commit to the disk before returning (`synchronous=FULL`), as every
+        piece of a person's work must be; an import can be repeated and need not be.
+        """
+        if self.in_transaction:
+            self.execute("SAVEPOINT nested")
+            try:
+                yield
+            except BaseException:
+                self.execute("ROLLBACK TO nested")
+                self.execute("RELEASE nested")
+                raise
+            self.execute("RELEASE nested")
+            return
+        self.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self._begin()
+        try:
+            yield
+        except BaseException:
+            # a failing statement (disk full) may have ended the transaction already
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+        try:
+            self.execute("COMMIT")
+        except BaseException:
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    def _begin(self) -> None:
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise MusterError(
+                f"another muster has been writing to {self.path.parent} for {BUSY_S:.0f} s: "
+                "wait for it or stop it, then try again; nothing was changed"
+            ) from None
+
+    def one(self, sql: str, args: Any = ()) -> Any:
+        """The first row of a query, or None."""
+        return self.execute(sql, args).fetchone()
+
+    def value(self, sql: str, args: Any = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = self.execute(sql, args).fetchone()
+        return None if row is None else row[0]
+
+
+def create(folder: Path) -> Database:
+    """Make a workspace in *folder* (0700, files 0600) or open the one that is there."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (folder / FILE).exists():
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            if any(folder.iterdir()):
+                _refuse_open_folder(folder)
+            folder.chmod(0o700)
+        (folder / FILE).touch(mode=0o600)
+    return open_(folder)
+
+
+def open_(folder: Path, *, read_only: bool = False, check_same_thread: bool = True) -> Database:
+    """Open the workspace in *folder*.
+
+    Raises WorkspaceError when there is none, when other users may read it, or when it was made
+    by a newer version.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise WorkspaceError(f"no workspace in {folder}: make one with `muster init`")
+    check_modes(folder)
+    mask = os.umask(0o077)  # SQLite makes -wal and -shm beside the file
+    try:
+        db = _connect(path, read_only, check_same_thread)
+    finally:
+        os.umask(mask)
+    return db
+
+
+def _connect(path: Path, read_only: bool, check_same_thread: bool) -> Database:
+    uri = f"{path.resolve().as_uri()}{'?mode=ro' if read_only else ''}"
+    try:
+        db: Database = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_S, isolation_level=None, factory=Database,
+            check_same_thread=check_same_thread,
+        )  # fmt: skip
+        db.path = path
+        db.execute("PRAGMA foreign_keys = ON")
+        if not read_only:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA mmap_size = 1073741824")
+        db.execute("PRAGMA cache_size = -65536")
+        _bring_up_to_date(db, read_only)
+    except sqlite3.DatabaseError as error:
+        raise WorkspaceError(f"{path}: cannot be opened: {error}") from None
+    return db
+
+
+def _bring_up_to_date(db: Database, read_only: bool) -> None:
+    from_version = db.value("PRAGMA user_version")
+    if from_version == SCHEMA_VERSION:
+        return
+    if from_version > SCHEMA_VERSION:
+        raise WorkspaceError(
+            f"{db.path}: made by a newer passmuster (schema {from_version}, this one knows "
+            f"{SCHEMA_VERSION}): upgrade passmuster"
+        )
+    if read_only:
+        raise WorkspaceError(f"{db.path}: of an older version: run `muster init` to upgrade it")
+    from sqlite_utils import Database as UtilsDatabase
+
+    from passmuster import schema
+
+    with db.atomic():  # a second process waits here, then finds the work done
+        if db.value("PRAGMA user_version") != SCHEMA_VERSION:
+            schema.migrations.apply(UtilsDatabase(db))
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.execute(
+                "INSERT OR IGNORE INTO workspace VALUES ('device', lower(hex(randomblob(16))))"
+            )
+
+
+
+def check_modes(folder: Path) -> None:
+    """Refuse a workspace that other users may read: it maps every privileged account."""
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        _refuse_open_folder(folder)
+    loose = [
+        path.name
+        for path in folder.iterdir()
+        if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    if loose:
+        raise WorkspaceError(
+            f"{folder / loose[0]}: other users may read it; run: "
+            f"chmod 600 {' '.join(str(folder / name) for name in loose)}"
+        )
+
+
+def _refuse_open_folder(folder: Path) -> None:
+    raise WorkspaceError(f"{folder}: other users may enter it; run: chmod 700 {folder}")
+
+
+def device(db: Database) -> str:
+    """The random id of this workspace, in every statement that it signs."""
+    return str(db.value("SELECT value FROM workspace WHERE key = 'device'"))
