@@ -1,0 +1,106 @@
+"""The append-only log of envelopes in this workspace, and the chain of this device.
+
+Owns the `entry` table. Order is never by a clock: `seq` and `prev` are inside what is signed,
+so an edited, dropped or reordered entry shows even to somebody who has only the envelopes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from passmuster import merkle, store
+from passmuster.attestations import Attestation, Link, verify
+from passmuster.errors import Conflict, VerificationFailed
+from passmuster.store import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log."""
+
+    id: int
+    kind: str
+    statement: str
+    """SHA-256 of the payload."""
+    campaign: str | None
+    principal: str
+    envelope: bytes
+    logged_at: str
+
+
+def next_link(db: Database) -> Link:
+    """Where this device's next statement stands."""
+    device = store.device(db)
+    row = db.one(
+        "SELECT seq, statement FROM entry WHERE device = ? ORDER BY seq DESC LIMIT 1", (device,)
+    )
+    return Link(device, 1, None) if row is None else Link(device, row[0] + 1, row[1])
+
+
+def append(
+    db: Database, envelope: bytes, keys: dict[str, str], campaign: str | None, now: str
+) -> int:
+    """Append *envelope* and return its log index; to be called inside `db.atomic()`.
+
+    Verifies first, so that nothing that would fail an auditor gets in. Raises Conflict when the
+    chain has moved since `next_link`: sign again.
+    """
+    attestation = verify(envelope, keys)
+    predicate = attestation.predicate
+    expected = next_link(db)
+    if (predicate["device"], predicate["seq"], predicate["prev"]) != (
+        expected.device, expected.seq, expected.prev,
+    ):  # fmt: skip
+        raise Conflict("another muster signed something in this workspace meanwhile")
+    cursor = db.execute(
+        "INSERT INTO entry (leaf, statement, predicate, campaign, principal, device, seq,"
+        " envelope, logged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            merkle.leaf_hash(envelope).hex(), attestation.name, attestation.kind, campaign,
+            predicate["principal"], expected.device, expected.seq, envelope, now,
+        ),
+    )  # fmt: skip
+    return int(cursor.lastrowid or 0)
+
+
+def entries(db: Database, campaign: str | None = None) -> Iterator[Entry]:
+    """The log in order; with *campaign* (a digest), only what belongs to it."""
+    rows = db.execute(
+        "SELECT id, predicate, statement, campaign, principal, envelope, logged_at FROM entry"
+        " WHERE ?1 IS NULL OR campaign = ?1 ORDER BY id",
+        (campaign,),
+    )
+    for row in rows:
+        yield Entry(*row[:5], bytes(row[5]), row[6])
+
+
+def check(db: Database) -> int:
+    """Verify every entry and the whole chain; the number of entries.
+
+    Raises VerificationFailed naming the first entry that does not hold.
+    """
+    keys = known_keys(db)
+    prev: dict[str, tuple[int, str]] = {}
+    count = 0
+    for entry in entries(db):
+        try:
+            attestation = verify(entry.envelope, keys)
+            _follows(attestation, prev)
+        except VerificationFailed as error:
+            raise VerificationFailed(f"log entry {entry.id}: {error}") from None
+        count += 1
+    return count
+
+
+def _follows(attestation: Attestation, prev: dict[str, tuple[int, str]]) -> None:
+    p = attestation.predicate
+    seq, name = prev.get(p["device"], (0, None))
+    if p["seq"] != seq + 1 or p["prev"] != name:
+        raise VerificationFailed("the device chain is broken: something was dropped or reordered")
+    prev[p["device"]] = (p["seq"], attestation.name)
+
+
+def known_keys(db: Database) -> dict[str, str]:
+    """Fingerprint → public line of every key enrolled in this workspace."""
+    from passmuster.keys import fingerprint
+
+    return {fingerprint(row[0]): row[0] for row in db.execute("SELECT public FROM signing_key")}
