@@ -31,6 +31,11 @@ class UsageError(MusterError):
 class FilterError(UsageError):
     """A filter has an unknown key or value; the message names the nearest right one."""
 
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
+        """Offset of the word at fault in the expression, so that a screen can point at it."""
+
 
 class ConditionMet(MusterError):
     """The condition that the caller asked to fail on is there (`--fail-on`)."""

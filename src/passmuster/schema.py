@@ -89,7 +89,8 @@ CREATE TABLE usage (
     environment TEXT, last_at TEXT, line INTEGER, identity_id INTEGER REFERENCES identity,
     first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
     UNIQUE (source_id, identity_uid, consumer, consumer_kind));
-CREATE INDEX usage_identity ON usage (identity_id);
+CREATE INDEX usage_identity ON usage (identity_id, consumer_kind, consumer);
+CREATE INDEX usage_person ON usage (identity_id) WHERE consumer_kind = 'person';
 CREATE TABLE sighting (
     id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source,
     identity_uid TEXT NOT NULL, what TEXT NOT NULL, place TEXT NOT NULL, seen_at TEXT,
@@ -105,7 +106,7 @@ CREATE TABLE owner (
     person_uid TEXT, team_uid TEXT, statement TEXT,
     first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
     UNIQUE (source_id, identity_uid, handle, role, origin));
-CREATE INDEX owner_identity ON owner (identity_id);
+CREATE INDEX owner_identity ON owner (identity_id, absent_since, person_uid, team_uid);
 CREATE TABLE person (
     id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source, uid TEXT NOT NULL,
     email TEXT COLLATE NOCASE, display_name TEXT NOT NULL, active INTEGER NOT NULL,
@@ -113,11 +114,13 @@ CREATE TABLE person (
     first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
     UNIQUE (source_id, uid));
 CREATE INDEX person_email ON person (email);
+CREATE INDEX person_uid ON person (uid);
 CREATE TABLE team (
     id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source, uid TEXT NOT NULL,
     display_name TEXT NOT NULL, lead TEXT COLLATE NOCASE, aliases TEXT NOT NULL, line INTEGER,
     first_seen_run INTEGER NOT NULL, last_seen_run INTEGER NOT NULL, absent_since TEXT,
     UNIQUE (source_id, uid));
+CREATE INDEX team_uid ON team (uid);
 CREATE TABLE alias (
     name TEXT NOT NULL COLLATE NOCASE, person_uid TEXT, team_uid TEXT, PRIMARY KEY (name))
     WITHOUT ROWID;
@@ -150,17 +153,26 @@ CREATE TABLE finding (
     subject_id INTEGER NOT NULL, identity_id INTEGER NOT NULL REFERENCES identity,
     severity TEXT NOT NULL, detail TEXT NOT NULL, first_seen TEXT NOT NULL, cleared_at TEXT,
     UNIQUE (rule, subject_kind, subject_id));
-CREATE INDEX finding_identity ON finding (identity_id) WHERE cleared_at IS NULL;
+CREATE INDEX finding_identity ON finding (identity_id, rule, severity) WHERE cleared_at IS NULL;
+CREATE INDEX finding_rule ON finding (rule, identity_id) WHERE cleared_at IS NULL;
 CREATE TABLE listing (
     identity_id INTEGER PRIMARY KEY REFERENCES identity, risk INTEGER NOT NULL,
     findings INTEGER NOT NULL, reasons INTEGER NOT NULL, severity TEXT,
     name TEXT NOT NULL COLLATE NOCASE, owner TEXT COLLATE NOCASE, kind TEXT NOT NULL,
     source TEXT NOT NULL, status TEXT NOT NULL, environment TEXT, supplier TEXT,
-    is_privileged INTEGER NOT NULL, last_used_at TEXT, last_used_state TEXT NOT NULL);
-CREATE INDEX listing_risk ON listing (risk DESC, identity_id, name, owner);
+    is_privileged INTEGER NOT NULL, last_used_at TEXT, last_used_state TEXT NOT NULL,
+    owner_state TEXT, absent_since TEXT);
+CREATE INDEX listing_risk ON listing (risk DESC, identity_id, kind, absent_since, name, owner);
 CREATE INDEX listing_kind ON listing (kind, risk DESC);
 CREATE INDEX listing_owner ON listing (owner);
 CREATE INDEX listing_used ON listing (last_used_at);
+-- Who can authenticate today and is answered for by somebody here: present, not switched off, no
+-- group, and none of the platform's own principals, which nobody but the platform can change.
+CREATE VIEW principal AS
+    SELECT * FROM identity
+    WHERE absent_since IS NULL AND kind <> 'group' AND status NOT IN ('disabled', 'deleted')
+        AND instr(uid, ':role/aws-service-role/') = 0
+        AND (display_name NOT GLOB 'system:*' OR display_name GLOB 'system:serviceaccount:*');
 """
 
 REVIEW = """
