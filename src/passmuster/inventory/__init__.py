@@ -349,3 +349,38 @@ def _problems(db: Database, run_id: int, limit: int) -> list[tuple[int, str, str
 
 
 
+
+
+def assign_owner(
+    db: Database, item_id: int, owner: str, statement: str, by: str, now: str
+) -> None:
+    """Record that *owner* answers for the identity of an item, as a signed statement says."""
+    db.execute(
+        "INSERT INTO source (uid, platform, tenant_uid, name) VALUES"
+        " ('register:assigned', 'register', 'assigned', 'assigned in reviews')"
+        " ON CONFLICT (uid) DO NOTHING"
+    )
+    db.execute(
+        "INSERT INTO owner (source_id, identity_uid, handle, role, origin, evidence, identity_id,"
+        " person_uid, team_uid, statement, first_seen_run, last_seen_run)"
+        " SELECT s.id, y.uid, ?1, 'owner', 'assigned', ?2, y.id, a.person_uid, a.team_uid, ?3,"
+        " 0, 0 FROM item n JOIN identity y ON y.id = n.identity_id"
+        " JOIN source s ON s.uid = 'register:assigned' LEFT JOIN alias a ON a.name = ?1"
+        " WHERE n.id = ?4 ON CONFLICT DO UPDATE SET statement = excluded.statement,"
+        " evidence = excluded.evidence, absent_since = NULL",
+        (owner, f"assigned by {by} on {now[:10]}", statement, item_id),
+    )
+
+
+def email_of(db: Database, owner: str) -> str | None:
+    """The address at which *owner* (a person, an alias, a team's lead) can be asked."""
+    row = db.one(
+        "SELECT lower(coalesce(p.email, t.lead)) FROM alias a"
+        " LEFT JOIN person p ON p.uid = a.person_uid AND p.absent_since IS NULL"
+        " LEFT JOIN team t ON t.uid = a.team_uid AND t.absent_since IS NULL"
+        " WHERE a.name = ? ORDER BY p.email IS NULL LIMIT 1",
+        (owner,),
+    )
+    if row is not None and row[0]:
+        return str(row[0])
+    return owner.lower() if "@" in owner else None

@@ -1,0 +1,34 @@
+"""Review campaigns: define, open, decide, sign off, close.
+
+A campaign freezes a population with its evidence; reviewers draft decisions on its items; a
+sign-off turns drafts into signed rows. Outcomes are computed from those rows alone. Functions
+take the database; nothing here knows a screen or a network.
+
+Owns the tables campaign, item, exclusion, draft, own_draft and decision.
+"""
+
+from passmuster.campaigns._closing import (
+    Campaign, Progress, by_reviewer, campaign, campaigns, close, definition, handed_over,
+    outcomes_of, progress, votes,
+)  # fmt: skip
+from passmuster.campaigns._deciding import (
+    changed_since, check_draft, clear_drafts, clear_own, draft_of, item_dossier, part_uids,
+    save_draft, save_drafts, save_own,
+)  # fmt: skip
+from passmuster.campaigns._dossiers import digests, dossiers, material, uri
+from passmuster.campaigns._opening import (
+    Definition, Opened, assignment_row, excluded_row, open_campaign, population_row, source_runs,
+)  # fmt: skip
+from passmuster.campaigns._population import ITEM_KINDS, OWNER
+from passmuster.campaigns._queue import ORDERS, QueueRow, find_item, rank, rows
+from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+
+__all__ = [
+    "ITEM_KINDS", "ORDERS", "OWNER", "Batch", "Campaign", "Definition", "Opened", "OwnRow",
+    "Progress", "QueueRow", "Row", "Signed", "assignment_row", "by_reviewer", "campaign",
+    "campaigns", "changed_since", "check_draft", "clear_drafts", "clear_own", "close",
+    "definition", "digests", "dossiers", "draft_of", "excluded_row", "find_item", "handed_over",
+    "item_dossier", "material", "open_campaign", "outcomes_of", "part_uids", "population_row",
+    "prepare", "progress", "rank", "rows", "save_draft", "save_drafts", "save_own", "sign_off",
+    "source_runs", "uri", "votes",
+]  # fmt: skip

@@ -1,0 +1,210 @@
+"""Drafts: decisions not yet signed. Writing one is durable before it returns; undo is free."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from passmuster import blobs
+from passmuster.campaigns import _dossiers
+from passmuster.errors import NotFound, UsageError
+from passmuster.model import CHANGE_VERBS, VERDICTS, Attention, Bulk, Change, Draft
+from passmuster.outcomes import TAKES_CHANGES, TAKES_UNTIL
+from passmuster.store import Database
+from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc
+
+REASON_NEEDED_FROM = 60
+"""Risk from which an approval needs a reason; the other verdicts always do."""
+MAX_REASON = 2_000
+"""Characters."""
+
+
+def item_dossier(db: Database, item_id: int) -> Json:
+    """The frozen dossier of an item: what its reviewer sees and signs the digest of."""
+    row = db.one("SELECT chunk, position, dossier FROM item WHERE id = ?", (item_id,))
+    if row is None:
+        raise NotFound(f"no item {item_id}")
+    line = blobs.get(db, row[0]).split(b"\n")[row[1]]
+    dossier: Json = strict_json(line)
+    return dossier
+
+
+def check_draft(dossier: Json, draft: Draft, now: str) -> None:
+    """Raise UsageError, saying what to do, unless *draft* can be a decision on *dossier*."""
+    if draft.verdict not in VERDICTS:
+        raise UsageError(f"no verdict {draft.verdict!r}{nearest(draft.verdict, VERDICTS)}")
+    if draft.until is not None:
+        if draft.verdict not in TAKES_UNTIL:
+            raise UsageError(f"--until goes with approve, not with {draft.verdict}")
+        if utc(draft.until) is None or draft.until <= now:
+            raise UsageError(f"until {draft.until!r}: write a day in the future, 2027-03-31")
+    if draft.changes and draft.verdict not in TAKES_CHANGES:
+        raise UsageError(
+            f"{draft.verdict} leaves no part to change; approve the rest, or drop the changes"
+        )
+    if not draft.reason_text.strip():
+        if draft.verdict != "approve":
+            raise UsageError(f"{draft.verdict} needs a reason")
+        if dossier["risk"] >= REASON_NEEDED_FROM or draft.changes:
+            raise UsageError(f"approving at risk {dossier['risk']} needs a reason")
+    if len(draft.reason_text) > MAX_REASON:
+        raise UsageError(f"a reason has at most {MAX_REASON:,} characters")
+    parts = part_uids(dossier)
+    for change in draft.changes:
+        if change.verb not in CHANGE_VERBS:
+            raise UsageError(f"no change {change.verb!r}{nearest(change.verb, CHANGE_VERBS)}")
+        if change.target not in parts:
+            raise UsageError(f"{change.target!r} is no part of it{nearest(change.target, parts)}")
+
+
+def part_uids(dossier: Json) -> dict[str, str]:
+    """uid → what it is, for every part of *dossier* that a change may name."""
+    parts = {c["uid"]: "credential" for c in dossier["credentials"]}
+    parts.update({g["entitlement"]: "grant" for g in dossier["grants"]})
+    parts.update({t["from_uid"]: "trust" for t in dossier["trusts"]})
+    return parts
+
+
+def save_draft(db: Database, item_id: int, draft: Draft, now: str) -> None:
+    """Keep *draft* for the item, replacing the one that is there; durable on return."""
+    save_drafts(db, [item_id], draft, now)
+
+
+def save_drafts(db: Database, item_ids: Sequence[int], draft: Draft, now: str) -> None:
+    """Keep *draft* for each of the items, all or none."""
+    with db.atomic():
+        for item_id in item_ids:
+            _must_be_open(db, item_id)
+            check_draft(item_dossier(db, item_id), draft, now)
+            db.execute(
+                "INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    item_id, draft.verdict, draft.until,
+                    json.dumps([c._asdict() for c in draft.changes]), draft.reason_code,
+                    draft.reason_text, json.dumps(draft.attention._asdict()),
+                    json.dumps(draft.bulk._asdict()) if draft.bulk else None, now,
+                ),
+            )  # fmt: skip
+            db.execute("UPDATE item SET state = 'draft' WHERE id = ?", (item_id,))
+
+
+def clear_drafts(db: Database, item_ids: Iterable[int]) -> int:
+    """Take the drafts of these items back; how many there were."""
+    cleared = 0
+    with db.atomic():
+        for item_id in item_ids:
+            cleared += db.execute("DELETE FROM draft WHERE item_id = ?", (item_id,)).rowcount
+            _settle_state(db, item_id)
+    return cleared
+
+
+def _settle_state(db: Database, item_id: int) -> None:
+    db.execute(
+        "UPDATE item SET state = CASE"
+        " WHEN EXISTS (SELECT 1 FROM draft WHERE item_id = item.id) THEN 'draft'"
+        " WHEN EXISTS (SELECT 1 FROM decision d WHERE d.item_id = item.id"
+        "  AND d.principal = item.reviewer) THEN 'signed' ELSE 'open' END WHERE id = ?",
+        (item_id,),
+    )
+
+
+def _must_be_open(db: Database, item_id: int) -> None:
+    row = db.one(
+        "SELECT c.name, c.closed_at FROM item i JOIN campaign c ON c.id = i.campaign_id"
+        " WHERE i.id = ?",
+        (item_id,),
+    )
+    if row is None:
+        raise NotFound(f"no item {item_id}")
+    if row[1] is not None:
+        raise UsageError(f"the campaign {row[0]!r} was closed on {row[1]}: nothing can be decided")
+
+
+def draft_of(db: Database, item_id: int) -> Draft | None:
+    """The draft that is kept for the item."""
+    row = db.one(
+        "SELECT verdict, reason_code, reason_text, attention, until, changes, bulk FROM draft"
+        " WHERE item_id = ?",
+        (item_id,),
+    )
+    return None if row is None else as_draft(row)
+
+
+def as_draft(row: Sequence[Any]) -> Draft:
+    """A draft from its columns (verdict, reason_code, reason_text, attention, until, changes,
+    bulk)."""
+    return Draft(
+        row[0], row[1], row[2], Attention(**json.loads(row[3])), row[4],
+        tuple(Change(**c) for c in json.loads(row[5])),
+        Bulk(**json.loads(row[6])) if row[6] else None,
+    )  # fmt: skip
+
+
+def save_own(
+    db: Database, item_ids: Sequence[int], owner: str, evidence: str | None, now: str,
+    *, role: str = "owner", reassign: bool = False,
+) -> None:  # fmt: skip
+    """Draft that *owner* (a person's e-mail or alias, or a team) answers for these items.
+
+    With *reassign* the item also goes to that person to be decided. Raises UsageError when the
+    name is nobody in the registers: owners are never guessed.
+    """
+    found = db.one("SELECT person_uid, team_uid FROM alias WHERE name = ?", (owner,))
+    if found is None and "@" not in owner:
+        names = [row[0] for row in db.execute("SELECT name FROM alias LIMIT 5000")]
+        raise UsageError(f"no person or team {owner!r}{nearest(owner, names) if names else ''}")
+    if found is not None and found[0] is not None:
+        gone = db.value(
+            "SELECT display_name FROM person WHERE uid = ? AND absent_since IS NULL AND NOT active",
+            (found[0],),
+        )
+        if gone:
+            raise UsageError(f"{gone} has left: name somebody who is there")
+    with db.atomic():
+        for item_id in item_ids:
+            _must_be_open(db, item_id)
+            db.execute(
+                "INSERT OR REPLACE INTO own_draft VALUES (?, ?, ?, ?, ?, ?)",
+                (item_id, owner, role, evidence, int(reassign), now),
+            )
+
+
+def clear_own(db: Database, item_ids: Iterable[int]) -> int:
+    """Take drafted owners of these items back."""
+    with db.atomic():
+        return sum(
+            db.execute("DELETE FROM own_draft WHERE item_id = ?", (i,)).rowcount for i in item_ids
+        )
+
+
+def changed_since(db: Database, item_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Items whose evidence is no longer what was frozen: id → the material parts that differ.
+
+    Owners named by this campaign's own statements do not count (`_dossiers.dossiers`).
+    """
+    if not item_ids:
+        return {}
+    campaign = db.value(
+        "SELECT c.digest FROM item i JOIN campaign c ON c.id = i.campaign_id WHERE i.id = ?",
+        (item_ids[0],),
+    )
+    own = [
+        row[0]
+        for row in db.execute(
+            "SELECT statement FROM entry WHERE campaign = ? AND predicate = 'own'", (campaign,)
+        )
+    ]
+    changed: dict[int, list[str]] = {}
+    marks = ",".join(map(str, item_ids))
+    by_identity: dict[int, list[tuple[int, str, str]]] = {}
+    for item_id, identity_id, of_uri, frozen in db.execute(
+        f"SELECT id, identity_id, uri, material FROM item WHERE id IN ({marks})"
+    ):
+        by_identity.setdefault(identity_id, []).append((item_id, of_uri, frozen))
+    for identity_id, now_dossier in _dossiers.dossiers(db, list(by_identity), own):
+        live = _dossiers.material(now_dossier)
+        for item_id, item_uri, frozen in by_identity[identity_id]:
+            live["uri"] = item_uri
+            if sha256(canonical(live)) != frozen:
+                before = _dossiers.material(item_dossier(db, item_id))
+                changed[item_id] = [k for k in live if live[k] != before.get(k)]
+    return changed

@@ -1,0 +1,275 @@
+"""Dossiers: everything known of an item, as one canonical JSON document.
+
+This is the ONE place that makes them. What it returns is what the screen shows, what a packet
+carries and what a decision's digest is of; nothing that renders reads the tables instead.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from passmuster import policy
+from passmuster.store import Database
+from passmuster.text import Json, canonical, sha256
+
+CHUNK = 256
+"""Identities read at a time, and dossiers stored together."""
+MAX_ITEMS_PER_LIST = 10_000
+"""Rows of one list (grants, consumers) in a dossier; the rest is counted in `left_out`."""
+
+_IDENTITY = (
+    "uid", "uid_alt", "display_name", "kind", "kind_origin", "nhi_type", "nhi_detail",
+    "external_id", "status", "is_locked", "created_at", "created_by", "last_used_at",
+    "last_used_state", "last_used_source", "has_mfa", "is_external", "is_privileged",
+    "privilege_reason", "purpose", "acts_for", "environment", "supplier", "review_due",
+    "absent_since",
+)  # fmt: skip
+_PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    # name in the dossier: (columns, FROM, ORDER BY)
+    "owners": (
+        ("handle", "person_uid", "person_name", "person_active", "team", "role", "origin",
+         "evidence"),
+        "(SELECT o.*, o.identity_id AS iid, p.display_name AS person_name,"
+        " p.active AS person_active, t.display_name AS team FROM owner o"
+        " LEFT JOIN person p ON p.uid = o.person_uid AND p.absent_since IS NULL"
+        " LEFT JOIN team t ON t.uid = o.team_uid AND t.absent_since IS NULL"
+        " WHERE o.absent_since IS NULL GROUP BY o.id)",
+        "role <> 'owner', origin, handle",
+    ),
+    "credentials": (
+        ("uid", "credential_type", "credential_detail", "display_name", "hint", "status",
+         "created_at", "created_by", "last_rotated_at", "expires_at", "expires_state",
+         "last_used_at", "last_used_state", "last_used_from", "scopes"),
+        "(SELECT c.*, identity_id AS iid FROM credential c WHERE absent_since IS NULL)",
+        "status <> 'enabled', uid",
+    ),
+    "grants": (
+        ("entitlement", "display_name", "purpose", "permission_level", "level_reason", "scope",
+         "via", "condition", "expires_at"),
+        "(SELECT g.identity_id AS iid, g.entitlement_uid AS entitlement,"
+        " coalesce(e.display_name, g.entitlement_uid) AS display_name, e.purpose,"
+        " coalesce(e.permission_level, 'unknown') AS permission_level, e.level_reason, e.scope,"
+        " g.via, g.condition, g.expires_at FROM grant g"
+        " LEFT JOIN entitlement e ON e.id = g.entitlement_id WHERE g.absent_since IS NULL)",
+        "permission_level NOT IN ('admin', 'owner'), permission_level, entitlement, via",
+    ),
+    "trusts": (
+        ("from_uid", "from_kind", "mechanism", "audience", "subject_pattern", "condition",
+         "is_external", "is_wildcard", "supplier"),
+        "(SELECT t.*, identity_id AS iid FROM trust t WHERE absent_since IS NULL)",
+        "is_external DESC, from_uid, mechanism, subject_pattern",
+    ),
+    "usage": (
+        ("consumer", "consumer_kind", "how", "environment", "last_at"),
+        "(SELECT u.*, identity_id AS iid FROM usage u WHERE absent_since IS NULL)",
+        "consumer_kind, consumer",
+    ),
+    "sightings": (
+        ("what", "place", "seen_at", "credential_uid"),
+        "(SELECT s.*, identity_id AS iid FROM sighting s WHERE absent_since IS NULL)",
+        "what, place",
+    ),
+    "findings": (
+        ("rule", "severity", "detail", "first_seen"),
+        "(SELECT f.*, identity_id AS iid FROM finding f WHERE cleared_at IS NULL)",
+        "rule, detail",
+    ),
+    "before": (
+        ("verdict", "reason_text", "decided_at", "principal", "until", "campaign"),
+        "(SELECT d.*, d.identity_id AS iid, c.name AS campaign FROM decision d"
+        " JOIN item i ON i.id = d.item_id JOIN campaign c ON c.id = i.campaign_id)",
+        "decided_at DESC, leaf",
+    ),
+    "changed": (
+        ("subject", "field", "old", "new", "observed_at"),
+        "(SELECT o.*, identity_id AS iid FROM observation o WHERE o.observed_at > coalesce("
+        "(SELECT max(decided_at) FROM decision d WHERE d.identity_id = o.identity_id), ''))",
+        "observed_at DESC, id DESC",
+    ),
+}  # fmt: skip
+
+# the part of a dossier whose change makes an approval stale (DESIGN §7): not last use, not risk
+_MATERIAL_CREDENTIAL = ("uid", "status", "expires_at", "expires_state")
+_MATERIAL_GRANT = ("entitlement", "permission_level", "scope", "via", "condition", "expires_at")
+_MATERIAL_TRUST = ("from_uid", "mechanism", "audience", "subject_pattern", "condition")
+
+
+def uri(source: str, kind: str, uid: str) -> str:
+    """Subject URI: `muster:<source>/<kind>/<uid>`, percent-encoded; kind is the item's."""
+    return f"muster:{quote(source, safe=':')}/{kind}/{quote(uid, safe='')}"
+
+
+def dossiers(
+    db: Database, identity_ids: Sequence[int], assigned_by: Sequence[str] = ()
+) -> Iterator[tuple[int, Json]]:
+    """(identity id, dossier) for each of *identity_ids*, read set-wise in chunks.
+
+    Owners that the statements *assigned_by* wrote are left out: a reviewer who names an owner
+    while deciding does not make the evidence of that very decision stale.
+    """
+    rules = policy.load_rules()
+    for start in range(0, len(identity_ids), CHUNK):
+        ids = identity_ids[start : start + CHUNK]
+        yield from _chunk(db, ids, rules, set(assigned_by))
+
+
+def _chunk(
+    db: Database, ids: Sequence[int], rules: dict[str, Any], assigned_by: set[str]
+) -> Iterator[tuple[int, Json]]:
+    marks = ",".join(map(str, ids))  # integers of our own tables, never text from outside
+    parts = {name: _part(db, name, marks, assigned_by) for name in _PARTS}
+    runs = _runs(db, marks)
+    risks = dict(db.execute(f"SELECT identity_id, risk FROM listing WHERE identity_id IN ({marks})"))
+    columns = ", ".join(f"i.{c}" for c in _IDENTITY)
+    heads = {
+        row[0]: row
+        for row in db.execute(
+            f"SELECT i.id, s.uid, s.platform, s.tenant_uid, s.name, s.usage_since, i.source_id,"
+            f" i.attributes, {columns} FROM identity i JOIN source s ON s.id = i.source_id"
+            f" WHERE i.id IN ({marks})"
+        )
+    }
+    for identity_id in ids:
+        if identity_id not in heads:
+            continue
+        row = heads[identity_id]
+        mine = {name: found.get(identity_id, []) for name, found in parts.items()}
+        identity = dict(zip(_IDENTITY, row[8:], strict=True))
+        identity["attributes"] = _attributes(row[7])
+        yield identity_id, _dossier(row, identity, mine, runs, risks.get(identity_id, 0), rules)
+
+
+def _dossier(
+    row: Sequence[Any], identity: Json, mine: dict[str, list[Json]], runs: dict[int, list[Json]],
+    risk: int, rules: dict[str, Any],
+) -> Json:  # fmt: skip
+    left_out = {}
+    for name, found in mine.items():
+        if len(found) > MAX_ITEMS_PER_LIST:
+            left_out[name] = len(found) - MAX_ITEMS_PER_LIST
+            del found[MAX_ITEMS_PER_LIST:]
+    return {
+        "of": "identity",
+        "uri": uri(row[1], "identity", identity["uid"]),
+        "subject": None,
+        "identity": identity,
+        "source": dict(
+            zip(("uid", "platform", "tenant_uid", "name", "usage_since"), row[1:6], strict=True)
+        ),
+        "runs": runs.get(row[6], []),
+        **mine,
+        "findings": _findings(mine["findings"], rules),
+        "risk": risk,
+        "left_out": left_out,
+    }
+
+
+def _part(db: Database, name: str, marks: str, assigned_by: set[str]) -> dict[int, list[Json]]:
+    columns, table, order = _PARTS[name]
+    extra = ", statement" if name == "owners" else ""
+    found: dict[int, list[Json]] = {}
+    for row in db.execute(
+        f"SELECT iid, {', '.join(columns)}{extra} FROM {table} WHERE iid IN ({marks})"
+        f" ORDER BY iid, {order}"
+    ):
+        if extra and row[-1] in assigned_by:
+            continue
+        found.setdefault(row[0], []).append(dict(zip(columns, row[1:], strict=False)))
+    return found
+
+
+def _runs(db: Database, marks: str) -> dict[int, list[Json]]:
+    """By source: the newest run of each format, which is what the dossier's facts come from."""
+    out: dict[int, list[Json]] = {}
+    for source_id, *run in db.execute(
+        "SELECT source_id, format, file_name, sha256, imported_at, exported_at FROM import_run"
+        " WHERE id IN (SELECT max(id) FROM import_run GROUP BY source_id, format) AND source_id IN"
+        f" (SELECT source_id FROM identity WHERE id IN ({marks})) ORDER BY source_id, format"
+    ):
+        names = ("format", "file_name", "sha256", "imported_at", "exported_at")
+        out.setdefault(source_id, []).append(dict(zip(names, run, strict=True)))
+    return out
+
+
+def _attributes(column: str) -> list[list[str]]:
+    """[name, value] pairs, flattened over the formats that spoke; values as text.
+
+    Pairs and text, not an object: a name may be any string and a value a float, which the
+    canonical form does not take.
+    """
+    pairs: dict[str, str] = {}
+    for spoken in json.loads(column).values():
+        for name, value in spoken.items():
+            if isinstance(value, dict):
+                pairs.update({f"{name}.{k}": _words(v) for k, v in value.items()})
+            else:
+                pairs[name] = _words(value)
+    return [[name, pairs[name]] for name in sorted(pairs)]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, list):
+        return ", ".join(_words(v) for v in value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _findings(rows: list[Json], rules: dict[str, Any]) -> list[Json]:
+    points = policy.points([(row["rule"], row["severity"]) for row in rows])
+    out = []
+    for row, points_of_it in zip(rows, points, strict=True):
+        rule = rules.get(row["rule"])
+        out.append({
+            **row,
+            "points": points_of_it,
+            "title": rule.title if rule else row["rule"],
+            "why": rule.why if rule else None,
+            "fix": rule.fix if rule else None,
+            "controls": [f"{c[0]} {c[1]}" for c in rule.controls] if rule else [],
+        })
+    out.sort(key=lambda f: (policy.SEVERITY_ORDER[f["severity"]], f["rule"]))
+    return out
+
+
+def material(dossier: Json) -> Json:
+    """The part of *dossier* whose change makes an approval stale."""
+
+    def only(rows: list[Json], names: tuple[str, ...]) -> list[Json]:
+        return [{n: row[n] for n in names} for row in rows]
+
+    return {
+        "uri": dossier["uri"],
+        "status": dossier["identity"]["status"],
+        "absent": dossier["identity"]["absent_since"] is not None,
+        "owners": sorted({o["person_uid"] or o["team"] or o["handle"] for o in dossier["owners"]}),
+        "credentials": only(dossier["credentials"], _MATERIAL_CREDENTIAL),
+        "grants": only(dossier["grants"], _MATERIAL_GRANT),
+        "trusts": only(dossier["trusts"], _MATERIAL_TRUST),
+        "left_out": dossier["left_out"],
+    }
+
+
+def digests(dossier: Json) -> tuple[bytes, str, str]:
+    """(canonical bytes, sha256 of them, sha256 of the material part)."""
+    line = canonical(dossier)
+    return line, sha256(line), sha256(canonical(material(dossier)))
+
+
+def parts_of(dossier: Json, kind: str) -> list[tuple[str, str]]:
+    """(uid, URI) of each credential, grant or trust of *dossier*, for a campaign of that kind."""
+    source = dossier["source"]["uid"]
+    owner = dossier["identity"]["uid"]
+    if kind == "credential":
+        uids = [c["uid"] for c in dossier["credentials"]]
+    elif kind == "grant":
+        uids = [f"{owner} {g['entitlement']} {g['via']}" for g in dossier["grants"]]
+    else:
+        uids = [
+            f"{owner} {t['from_uid']} {t['mechanism']} {t['subject_pattern'] or ''}".rstrip()
+            for t in dossier["trusts"]
+        ]
+    return [(uid, uri(source, kind, uid)) for uid in uids]

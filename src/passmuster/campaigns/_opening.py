@@ -1,0 +1,325 @@
+"""Open a campaign: freeze what will be judged, prove that the list is whole, sign it."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from passmuster import attestations, blobs, merkle, policy, tlog
+from passmuster.campaigns import _dossiers
+from passmuster.campaigns._population import (
+    ITEM_KINDS, OWNER, Assigner, ItemKind, left_out, refuse_unassigned, select,
+)  # fmt: skip
+from passmuster.config import Settings
+from passmuster.errors import PreflightFailed, UsageError
+from passmuster.keys import SigningKey
+from passmuster.store import Database
+from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc
+
+STRATEGY = "one_deny_denies"
+MAX_GRANTS_BESIDE = 20
+"""Grants shown in the dossier of a credential or trust; privileged ones come first."""
+NAME_LENGTH = 12
+"""Base32 characters of an item's short name; longer where two would be the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What somebody asks for when opening a campaign."""
+
+    name: str
+    due: str
+    """A day (`2026-12-31`, to its end in UTC) or a full time."""
+    reviewer: str
+    """An e-mail, or `owner`."""
+    fallback: str | None = None
+    scope: str = ""
+    of: ItemKind = "identity"
+    rationale: str | None = None
+    """Why the scope is what it is; an auditor asks."""
+    frequency_basis: str | None = None
+    """The risk analysis that sets how often this is done (PCI DSS 7.2.5.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A campaign as it was opened."""
+
+    name: str
+    digest: str
+    """SHA-256 of the campaign statement: the campaign's name for ever."""
+    population: int
+    excluded: int
+    reviewers: dict[str, int]
+    """Items by reviewer."""
+    unowned: int
+    due_at: str
+
+
+def open_campaign(
+    db: Database,
+    wanted: Definition,
+    key: SigningKey,
+    settings: Settings,
+    now: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Opened:
+    """Freeze the population of *wanted* and sign the campaign statement; all or nothing.
+
+    Raises PreflightFailed when the campaign could not succeed.
+    """
+    due_at = _preflight(db, wanted, now)
+    assigner = Assigner(db, wanted.reviewer, wanted.fallback)
+    with db.atomic():
+        ids = select(db, wanted.scope, now)
+        definition = _definition(db, wanted, due_at, settings)
+        campaign_id = _insert_campaign(db, wanted, key, due_at, definition, now)
+        freezer = _Freezer(db, campaign_id, wanted.of, assigner)
+        freezer.freeze(ids, progress)
+        refuse_unassigned(freezer.unassigned, freezer.unassigned_count)
+        if not freezer.count:
+            raise PreflightFailed(f"no {wanted.of} in the scope {wanted.scope!r}")
+        excluded, excluded_root = _exclude(db, campaign_id, ids, wanted.scope)
+        body = {
+            **_statement_body(db, wanted, due_at, definition, now),
+            "population": {
+                "count": freezer.count, "root": freezer.population.root(),
+                "excludedCount": excluded, "excludedRoot": excluded_root,
+            },
+            "assignmentsRoot": freezer.assignments.root(),
+        }  # fmt: skip
+        link = tlog.next_link(db)
+        subject = {
+            "population.jsonl": freezer.digest.hexdigest(),
+            "definition.json": sha256(definition),
+        }
+        payload = attestations.statement("campaign", subject, body, link, now, key.principal)
+        envelope = attestations.sign(payload, key)
+        digest = sha256(payload)
+        tlog.append(db, envelope, tlog.known_keys(db) | {key.fingerprint: key.public}, digest, now)
+        db.execute(
+            "UPDATE campaign SET digest = ?, population = ?, excluded = ? WHERE id = ?",
+            (digest, freezer.count, excluded, campaign_id),
+        )
+        name_items(db, campaign_id, digest)
+    return Opened(
+        wanted.name, digest, freezer.count, excluded, freezer.reviewers, freezer.unowned, due_at
+    )
+
+
+def _preflight(db: Database, wanted: Definition, now: str) -> str:
+    if wanted.of not in ITEM_KINDS:
+        raise UsageError(f"no items of {wanted.of!r}{nearest(wanted.of, ITEM_KINDS)}")
+    if not wanted.name.strip() or not wanted.name.isprintable():
+        raise UsageError("a campaign needs a name of printable characters")
+    due_at = f"{wanted.due}T23:59:59Z" if len(wanted.due) == 10 else wanted.due
+    if utc(due_at) is None:
+        raise UsageError(f"{wanted.due!r} is not a date; write 2026-12-31")
+    if due_at <= now:
+        raise PreflightFailed(f"the due date {wanted.due} is past")
+    if db.value("SELECT 1 FROM campaign WHERE name = ?", (wanted.name,)):
+        raise PreflightFailed(f"there is a campaign {wanted.name!r} already: choose another name")
+    if wanted.reviewer != OWNER and "@" not in wanted.reviewer:
+        raise UsageError(f"--reviewer takes an e-mail address or `owner`, not {wanted.reviewer!r}")
+    return due_at
+
+
+def _definition(db: Database, wanted: Definition, due_at: str, settings: Settings) -> bytes:
+    """The definition and the rules that the findings come from, as one kept document."""
+    rules = {
+        rule.id: {"sha256": rule.sha256, "severity": rule.severity,
+                  "params": {**rule.params, **settings.rules.get(rule.id, {})}}
+        for rule in policy.load_rules().values()
+    }  # fmt: skip
+    document = canonical({
+        "name": wanted.name, "of": wanted.of, "scope": wanted.scope, "reviewer": wanted.reviewer,
+        "fallback": wanted.fallback, "dueAt": due_at, "rationale": wanted.rationale,
+        "frequencyBasis": wanted.frequency_basis, "rules": rules,
+        "notEvaluated": dict(policy.not_evaluated(db)),
+    })  # fmt: skip
+    blobs.put(db, document)
+    return document
+
+
+def _insert_campaign(
+    db: Database, wanted: Definition, key: SigningKey, due_at: str, definition: bytes, now: str
+) -> int:
+    cursor = db.execute(
+        "INSERT INTO campaign (name, item_kind, scope, due_at, opened_at, opened_by, population,"
+        " excluded, definition) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)",
+        (wanted.name, wanted.of, wanted.scope, due_at, now, key.principal, sha256(definition)),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _statement_body(
+    db: Database, wanted: Definition, due_at: str, definition: bytes, now: str
+) -> Json:
+    previous = db.value(
+        "SELECT digest FROM campaign WHERE digest IS NOT NULL AND scope = ? AND item_kind = ?"
+        " ORDER BY id DESC LIMIT 1",
+        (wanted.scope, wanted.of),
+    )
+    return {
+        "name": wanted.name,
+        "kind": "periodic",
+        "iteration": 1,
+        "previousCampaign": previous,
+        "itemKind": wanted.of,
+        "openedAt": now,
+        "dueAt": due_at,
+        "definitionDigest": sha256(definition),
+        "rulesDigest": sha256(canonical(strict_json(definition)["rules"])),
+        "scope": {"filter": wanted.scope, "rationale": wanted.rationale},
+        "stages": [{
+            "reviewerRule": wanted.reviewer, "fallback": wanted.fallback, "dueAt": due_at,
+            "strategy": STRATEGY, "quorum": 1, "exclusions": [],
+        }],
+        "runs": [dict(run) for run in source_runs(db)],
+        "frequencyBasis": wanted.frequency_basis,
+        "commitments": [],
+    }  # fmt: skip
+
+
+def source_runs(db: Database) -> list[Json]:
+    """The newest import run of each source and format: where the population comes from."""
+    names = (
+        "source", "format", "fileName", "sha256", "size", "importedAt", "identities", "records",
+        "problems",
+    )  # fmt: skip
+    rows = db.execute(
+        "SELECT s.uid, r.format, r.file_name, r.sha256, r.size, r.imported_at, r.identities,"
+        " r.records, r.problems FROM import_run r JOIN source s ON s.id = r.source_id"
+        " WHERE r.id IN (SELECT max(id) FROM import_run GROUP BY source_id, format)"
+        " ORDER BY s.uid, r.format"
+    )
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def population_row(item_uri: str, dossier: str, material: str, salt: str) -> bytes:
+    """One line of `population.jsonl`; the salt keeps sibling hashes from being guessed."""
+    return canonical({"item": item_uri, "dossier": dossier, "material": material, "salt": salt})
+
+
+def assignment_row(item_uri: str, reviewer: str, how: str, salt: str) -> bytes:
+    """One line of `assignments.jsonl`; its salt follows from the item's."""
+    own = hashlib.sha256(f"assignment {salt}".encode()).hexdigest()[:32]
+    return canonical({"item": item_uri, "reviewer": reviewer, "assigned": how, "salt": own})
+
+
+def excluded_row(item_uri: str, why: str, salt: str) -> bytes:
+    """One line of `excluded.jsonl`."""
+    return canonical({"item": item_uri, "why": why, "salt": salt})
+
+
+class _Freezer:
+    """Writes items and their dossiers, chunk by chunk, and hashes as it goes."""
+
+    def __init__(
+        self, db: Database, campaign_id: int, of: ItemKind, assigner: Assigner
+    ) -> None:
+        self.db, self.campaign_id, self.of, self.assigner = db, campaign_id, of, assigner
+        self.population, self.assignments = merkle.Frontier(), merkle.Frontier()
+        self.digest = hashlib.sha256()
+        self.count = self.unowned = self.unassigned_count = 0
+        self.unassigned: list[str] = []
+        self.reviewers: dict[str, int] = {}
+
+    def freeze(self, ids: list[int], progress: Callable[[int, int], None] | None) -> None:
+        for start in range(0, len(ids), _dossiers.CHUNK):
+            chunk = ids[start : start + _dossiers.CHUNK]
+            lines: list[bytes] = []
+            rows = list(self._rows(chunk, lines))
+            stored = blobs.put(self.db, b"\n".join(lines) + b"\n")
+            self.db.executemany(
+                "INSERT INTO item (campaign_id, uri, subject_id, identity_id, reviewer, assigned,"
+                " risk, dossier, material, chunk, position, salt)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*row[:9], stored, *row[9:]) for row in rows],
+            )
+            if progress:
+                progress(start + len(chunk), len(ids))
+
+    def _rows(self, ids: list[int], lines: list[bytes]) -> Iterator[tuple[Any, ...]]:
+        for identity_id, dossier in _dossiers.dossiers(self.db, ids):
+            assignment = self.assigner.assign(dossier)
+            if assignment.reviewer is None:
+                self.unassigned_count += 1
+                if len(self.unassigned) < 3:
+                    self.unassigned.append(dossier["identity"]["display_name"])
+                continue
+            for item in _items(dossier, self.of):
+                line, digest, material = _dossiers.digests(item)
+                salt = secrets.token_hex(16)
+                lines.append(line)
+                self._count(item["uri"], digest, material, salt, assignment.reviewer,
+                            assignment.how)  # fmt: skip
+                yield (
+                    self.campaign_id, item["uri"], identity_id, identity_id,
+                    assignment.reviewer, assignment.how, item["risk"], digest, material,
+                    len(lines) - 1, salt,
+                )  # fmt: skip
+
+    def _count(
+        self, item_uri: str, digest: str, material: str, salt: str, reviewer: str, how: str
+    ) -> None:
+        row = population_row(item_uri, digest, material, salt)
+        self.population.append(merkle.leaf_hash(row))
+        self.digest.update(row + b"\n")
+        self.assignments.append(merkle.leaf_hash(assignment_row(item_uri, reviewer, how, salt)))
+        self.count += 1
+        self.unowned += how.startswith("unowned")
+        self.reviewers[reviewer] = self.reviewers.get(reviewer, 0) + 1
+
+
+def _items(dossier: Json, of: ItemKind) -> Iterator[Json]:
+    if of == "identity":
+        yield dossier
+        return
+    for position, (uid, item_uri) in enumerate(_dossiers.parts_of(dossier, of)):
+        item = {**dossier, "of": of, "subject": uid, "uri": item_uri}
+        grants = dossier["grants"]
+        # a role with 5,000 grants is 5,000 items: each carries its own grant, not all of them
+        shown = [grants[position]] if of == "grant" else grants[:MAX_GRANTS_BESIDE]
+        if len(shown) < len(grants):
+            left = dossier["left_out"].get("grants", 0) + len(grants) - len(shown)
+            item |= {"grants": shown, "left_out": {**dossier["left_out"], "grants": left}}
+        yield item
+
+
+def _exclude(db: Database, campaign_id: int, ids: list[int], scope: str) -> tuple[int, str]:
+    frontier = merkle.Frontier()
+    batch: list[tuple[int, str, str, str]] = []
+    for source, uid, why in left_out(db, ids, scope):
+        item_uri, salt = _dossiers.uri(source, "identity", uid), secrets.token_hex(16)
+        batch.append((campaign_id, item_uri, why, salt))
+    batch.sort(key=lambda row: row[1])
+    for _, item_uri, why, salt in batch:
+        frontier.append(merkle.leaf_hash(excluded_row(item_uri, why, salt)))
+    db.executemany("INSERT INTO exclusion VALUES (?, ?, ?, ?)", batch)
+    return frontier.size, frontier.root()
+
+
+def name_items(db: Database, campaign_id: int, digest: str) -> None:
+    """Give every item its short name: base32 of sha256(campaign digest + URI)."""
+
+    def full(item_uri: str) -> str:
+        raw = hashlib.sha256((digest + item_uri).encode()).digest()
+        return base64.b32encode(raw).decode().lower().rstrip("=")
+
+    db.create_function("item_name", 2, lambda u, n: full(u)[:n], deterministic=True)
+    db.execute(
+        "UPDATE item SET name = item_name(uri, ?) WHERE campaign_id = ?",
+        (NAME_LENGTH, campaign_id),
+    )
+    while twins := db.execute(
+        "SELECT id, uri, length(name) FROM item WHERE campaign_id = ?1 AND name IN (SELECT name"
+        " FROM item WHERE campaign_id = ?1 GROUP BY name HAVING count(*) > 1)",
+        (campaign_id,),
+    ).fetchall():
+        db.executemany(
+            "UPDATE item SET name = item_name(uri, ?) WHERE id = ?",
+            [(length + 4, item_id) for item_id, _, length in twins],
+        )
