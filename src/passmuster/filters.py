@@ -1,0 +1,409 @@
+"""The one filter language (search box, command line, campaign scope), compiled to SQL.
+
+    svc- kind:service,workload owner:none unused:>90d -env:dev "two words"
+
+Words match names and ids, `key:value` narrows, a comma is "or", `-` negates either. The SQL is
+put together from the constants of this module alone: what a person types is only ever bound, so
+no name and no quote can become SQL (tests/test_filters.py lets hypothesis try). A typing mistake
+is an error with the nearest right word and its place, never an empty result.
+
+Words are compared as SQLite's LIKE does: the letters A to Z match in either case, others exactly.
+"""
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from passmuster import text
+from passmuster.errors import FilterError
+from passmuster.model import CREDENTIAL_TYPES, KINDS, SEVERITIES, STATUSES, TIERS
+
+# Left joins, so that SQLite leaves out the tables that a filter does not name; every row exists.
+FRAME = (
+    "FROM listing l LEFT JOIN identity i ON i.id = l.identity_id "
+    "LEFT JOIN source s ON s.id = i.source_id"
+)
+MAX_CHARACTERS = 4000
+MAX_TERMS = 64
+"""Words, qualifiers and alternatives together; SQLite refuses expressions deeper than 1000."""
+
+HANDLES = frozenset({"arn", "http", "https", "md5", "muster", "sha256", "spiffe", "system", "urn"})
+"""What platform handles begin with before a colon: pasted, they are words, not qualifiers."""
+
+_TOKEN = re.compile(
+    r'(?P<minus>-?)(?:(?P<key>[A-Za-z_][A-Za-z0-9_]*):)?(?P<value>(?:"[^"]*"|[^\s"])*)'
+)
+_PART = re.compile(r'(?:"[^"]*"|[^",])*')
+_PERIOD = re.compile(r"([<>])(\d{1,5})([dwmy])")
+_DATE = re.compile(r"([<>])(\d{4}-\d\d-\d\d)")
+_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+_NUMBER = re.compile(r"(>=|<=|>|<|=)?(\d{1,3})")
+
+Made = tuple[str, list[str | int]]
+"""A fragment of the fixed vocabulary and the values for its question marks."""
+Maker = Callable[[str, datetime], Made | None]
+"""Makes the fragment for one value; None when the value is not one that the key knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A filter as a WHERE condition over `FRAME`; never empty."""
+
+    sql: str
+    params: list[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    help: str
+    values: tuple[str, ...]
+    """Values to offer; with a `make`, others may be right too."""
+    fixed: dict[str, str]
+    make: Maker | None = None
+
+
+def _like(value: str) -> str:
+    for char in "\\%_":
+        value = value.replace(char, "\\" + char)
+    return f"%{value}%"
+
+
+WORD = (
+    "(l.name LIKE ? ESCAPE '\\' OR i.uid LIKE ? ESCAPE '\\' OR i.uid_alt LIKE ? ESCAPE '\\'"
+    " OR i.external_id LIKE ? ESCAPE '\\' OR l.identity_id IN (SELECT c.identity_id"
+    " FROM source x CROSS JOIN credential c ON c.source_id = x.id AND c.uid = ?))"
+)
+OWNER_TEXT = (
+    "(l.owner LIKE ? ESCAPE '\\' OR l.identity_id IN (SELECT o.identity_id FROM owner o"
+    " LEFT JOIN person p ON p.uid = o.person_uid WHERE o.absent_since IS NULL AND"
+    " (o.handle LIKE ? ESCAPE '\\' OR p.email LIKE ? ESCAPE '\\'"
+    " OR p.display_name LIKE ? ESCAPE '\\')))"
+)
+OWNER_EMAIL = (
+    "(l.owner = ? OR l.identity_id IN (SELECT o.identity_id FROM owner o"
+    " LEFT JOIN person p ON p.uid = o.person_uid WHERE o.absent_since IS NULL AND"
+    " (o.handle = ? COLLATE NOCASE OR p.email = ?)))"
+)
+SOURCE = (
+    "i.source_id IN (SELECT x.id FROM source x WHERE x.uid LIKE ? ESCAPE '\\'"
+    " OR x.name LIKE ? ESCAPE '\\' OR x.platform || '-' || x.tenant_uid LIKE ? ESCAPE '\\')"
+)
+PLATFORM = "i.source_id IN (SELECT x.id FROM source x WHERE x.platform = ? COLLATE NOCASE)"
+ENV = (
+    "(l.environment = ? COLLATE NOCASE OR l.environment COLLATE NOCASE IN (SELECT e.uid"
+    " FROM environment e WHERE e.absent_since IS NULL"
+    " AND (e.tier = ? OR e.display_name = ? COLLATE NOCASE)))"
+)
+SUPPLIER = (
+    "(l.supplier LIKE ? ESCAPE '\\' OR l.supplier COLLATE NOCASE IN (SELECT x.uid FROM supplier x"
+    " WHERE x.display_name LIKE ? ESCAPE '\\'))"
+)
+FINDING = (
+    "l.identity_id IN (SELECT f.identity_id FROM finding f"
+    " WHERE f.rule = ? AND f.cleared_at IS NULL)"
+)
+CRED = (
+    "l.identity_id IN (SELECT c.identity_id FROM credential c"
+    " WHERE c.credential_type = ? AND c.absent_since IS NULL)"
+)
+GRANT = (
+    "l.identity_id IN (SELECT g.identity_id FROM entitlement e JOIN grant g"
+    " ON g.entitlement_id = e.id WHERE g.absent_since IS NULL AND e.absent_since IS NULL"
+    " AND (e.display_name LIKE ? ESCAPE '\\' OR e.uid LIKE ? ESCAPE '\\'))"
+)
+_LIVE = (
+    "l.identity_id IN (SELECT c.identity_id FROM credential c WHERE c.absent_since IS NULL"
+    " AND c.status NOT IN ('disabled', 'deleted') AND "
+)
+EXPIRES_BEFORE = _LIVE + "c.expires_at >= ? AND c.expires_at < ?)"
+EXPIRES_AFTER = _LIVE + "c.expires_at > ?)"
+EXPIRED = _LIVE + "c.expires_at < ?)"
+_REVIEWED = (
+    "EXISTS (SELECT 1 FROM decision d WHERE d.identity_id = l.identity_id"
+    " AND d.verdict <> 'abstain'"
+)
+REVIEWED_SINCE = f"{_REVIEWED} AND d.decided_at >= ?)"
+UNUSED_FOR = (
+    "((l.last_used_state = 'known' AND l.last_used_at < ?)"
+    " OR (l.last_used_state = 'never' AND i.created_at < ?))"
+)
+USED_SINCE = "(l.last_used_state = 'known' AND l.last_used_at >= ?)"
+CREATED_BEFORE, CREATED_AFTER = "i.created_at < ?", "i.created_at >= ?"
+RISK = {op: f"l.risk {op} ?" for op in (">=", "<=", ">", "<", "=")}
+KIND, STATUS, SEVERITY = "l.kind = ?", "l.status = ?", "l.severity = ?"
+_TRUST = "l.identity_id IN (SELECT t.identity_id FROM trust t WHERE t.absent_since IS NULL"
+_PERSON_USE = (
+    "l.identity_id IN (SELECT u.identity_id FROM usage u"
+    " WHERE u.consumer_kind = 'person' AND u.absent_since IS NULL)"
+)
+_NEW = (
+    "i.first_seen_run IN (SELECT max(r.id) FROM import_run r"
+    " WHERE r.identities > 0 GROUP BY r.source_id)"
+)
+_HAS_CRED = (
+    "l.identity_id IN (SELECT c.identity_id FROM credential c WHERE c.absent_since IS NULL"
+    " AND c.identity_id IS NOT NULL)"
+)
+NO_GROUPS, NO_ABSENT = "l.kind <> 'group'", "l.absent_since IS NULL"
+
+
+def _one_of(known: tuple[str, ...], fragment: str) -> Maker:
+    return lambda value, now: (fragment, [value.lower()]) if value.lower() in known else None
+
+
+def _contains(fragment: str) -> Maker:
+    return lambda value, now: (fragment, [_like(value)] * fragment.count("?"))
+
+
+def _equals(fragment: str) -> Maker:
+    return lambda value, now: (fragment, [value] * fragment.count("?"))
+
+
+def _owner(value: str, now: datetime) -> Made:
+    name, at, domain = value.partition("@")
+    if name and at and domain:
+        return OWNER_EMAIL, [value] * 3
+    return OWNER_TEXT, [_like(value)] * 4
+
+
+def _past(older: str, younger: str, *, dates: bool = False) -> Maker:
+    """`>90d`: longer ago than 90 days; `<90d`: since then; `<2026-01-31`: before that day."""
+
+    def make(value: str, now: datetime) -> Made | None:
+        if dates and (found := _DATE.fullmatch(value)):
+            fragment = older if found[1] == "<" else younger
+            moment = text.utc(found[2])
+        elif found := _PERIOD.fullmatch(value):
+            fragment = older if found[1] == ">" else younger
+            moment = _shifted(now, -int(found[2]) * _DAYS[found[3]])
+        else:
+            return None
+        return None if moment is None else (fragment, [moment] * fragment.count("?"))
+
+    return make
+
+
+def _expires(value: str, now: datetime) -> Made | None:
+    if value == "past":
+        return EXPIRED, [text.rfc3339(now)]
+    if found := _PERIOD.fullmatch(value):
+        moment = _shifted(now, int(found[2]) * _DAYS[found[3]])
+    elif found := _DATE.fullmatch(value):
+        moment = text.utc(found[2])
+    else:
+        return None
+    if moment is None:
+        return None
+    if found[1] == ">":
+        return EXPIRES_AFTER, [moment]
+    return EXPIRES_BEFORE, [text.rfc3339(now), moment]
+
+
+def _shifted(now: datetime, days: int) -> str | None:
+    try:
+        moment = now + timedelta(days=days)
+    except OverflowError:
+        return None
+    return text.rfc3339(moment) if moment.year >= 1000 else None
+
+
+def _risk(value: str, now: datetime) -> Made | None:
+    found = _NUMBER.fullmatch(value)
+    return (RISK[found[1] or "="], [int(found[2])]) if found else None
+
+
+@functools.cache
+def _rule_ids() -> tuple[str, ...]:
+    """The rules there are, from the names of their files: `policy` is above this module."""
+    return tuple(sorted(p.stem for p in (Path(__file__).parent / "policy/rules").glob("*.sql")))
+
+
+def _finding(value: str, now: datetime) -> Made | None:
+    return (FINDING, [value]) if value in _rule_ids() else None
+
+
+_PERIODS = (">30d", ">90d", "<7d")
+
+
+def _yes_no(yes: str, no: str) -> dict[str, str]:
+    return {"yes": yes, "no": no}
+
+
+def _either(yes: str) -> dict[str, str]:
+    return {"yes": yes, "no": f"NOT {yes}"}
+
+
+@functools.cache
+def _keys() -> dict[str, _Key]:
+    return {
+        "kind": _Key("what it is; groups show only when asked for", KINDS, {},
+                     _one_of(KINDS, KIND)),
+        "owner": _Key("an e-mail, a part of a name, none, or unmatched (named, but nobody known)",
+                      ("none", "unmatched"), {
+                          "none": "l.owner IS NULL",
+                          "unmatched": "l.owner_state = 'unmatched'",
+                      }, _owner),
+        "source": _Key("a part of the source's id or label", (), {}, _contains(SOURCE)),
+        "platform": _Key("aws, ad, kubernetes …", (), {}, _equals(PLATFORM)),
+        "env": _Key("an environment's name, or a tier", (*TIERS, "none"),
+                    {"none": "l.environment IS NULL"}, _equals(ENV)),
+        "status": _Key("as the platform says", STATUSES, {}, _one_of(STATUSES, STATUS)),
+        "privileged": _Key("holds admin or owner rights, directly or through groups",
+                           ("yes", "no"), _yes_no("l.is_privileged = 1", "l.is_privileged = 0")),
+        "unused": _Key("not used for longer than (never counts from creation), never, unknown",
+                       (*_PERIODS[:2], "never", "unknown"), {
+                           "never": "l.last_used_state = 'never'",
+                           "unknown": "l.last_used_state IN ('unknown', 'not_tracked')",
+                       }, _past(UNUSED_FOR, USED_SINCE)),
+        "age": _Key("time since it was created", (*_PERIODS, "unknown"),
+                    {"unknown": "i.created_at IS NULL"}, _past(CREATED_BEFORE, CREATED_AFTER)),
+        "created": _Key("before or after a day, or longer ago than",
+                        ("<2026-01-31", ">2026-01-31", *_PERIODS[1:], "unknown"),
+                        {"unknown": "i.created_at IS NULL"},
+                        _past(CREATED_BEFORE, CREATED_AFTER, dates=True)),
+        "expires": _Key("has a live credential that expires within, that has expired, or with "
+                        "no expiry", ("<30d", ">365d", "past", "none"), {
+                            "none": _LIVE + "c.expires_state = 'none')",
+                        }, _expires),
+        "finding": _Key("an open finding of this rule", ("any", "none", *_rule_ids()),
+                        {"any": "l.findings > 0", "none": "l.findings = 0"}, _finding),
+        "severity": _Key("its worst open finding", (*SEVERITIES, "none"),
+                         {"none": "l.severity IS NULL"}, _one_of(SEVERITIES, SEVERITY)),
+        "risk": _Key("0 to 100", (">=90", ">=70", "<40"), {}, _risk),
+        "supplier": _Key("a part of the third party's name", ("none",),
+                         {"none": "l.supplier IS NULL"}, _contains(SUPPLIER)),
+        "external": _Key("belongs to another organisation", ("yes", "no"),
+                         _yes_no("i.is_external = 1", "i.is_external IS NOT 1")),
+        "trust": _Key("an outside party may become it", ("external", "wildcard", "any", "none"), {
+            "external": f"{_TRUST} AND t.is_external = 1)",
+            "wildcard": f"{_TRUST} AND t.is_wildcard = 1)",
+            "any": f"{_TRUST})",
+            "none": f"NOT {_TRUST} AND t.identity_id IS NOT NULL)",
+        }),
+        "new": _Key("first seen in the newest run of its source", ("yes", "no"), _either(_NEW)),
+        "absent": _Key("gone from its source; those show only when asked for",
+                       ("yes", "no", "any"),
+                       {"yes": "l.absent_since IS NOT NULL", "no": NO_ABSENT, "any": "1"}),
+        "reviewed": _Key("signed decision on it: never, or none within (`>90d` has never too)",
+                         ("never", ">90d", "<90d"), {"never": f"NOT {_REVIEWED})"},
+                         _past(f"NOT {REVIEWED_SINCE}", REVIEWED_SINCE)),
+        "cred": _Key("has a credential of this type", (*CREDENTIAL_TYPES, "none"),
+                     {"none": f"NOT {_HAS_CRED}"}, _one_of(CREDENTIAL_TYPES, CRED)),
+        "grant": _Key("directly holds a permission with this in its name", (), {},
+                      _contains(GRANT)),
+        "mfa": _Key("has a second factor", ("yes", "no", "unknown"), {
+            "yes": "i.has_mfa = 1", "no": "i.has_mfa = 0", "unknown": "i.has_mfa IS NULL"}),
+        "locked": _Key("locked by the platform", ("yes", "no"),
+                       _yes_no("i.is_locked = 1", "i.is_locked IS NOT 1")),
+        "person_use": _Key("a person was seen using it", ("yes", "no"), _either(_PERSON_USE)),
+    }  # fmt: skip
+
+
+KEYS: dict[str, tuple[str, tuple[str, ...]]] = {k: (v.help, v.values) for k, v in _keys().items()}
+"""Every qualifier with a line of help and values to offer."""
+
+
+def compile_filter(expression: str, now: str) -> Compiled:
+    """The condition that *expression* stands for at *now* (RFC 3339, UTC).
+
+    Raises FilterError, with the offset of the word at fault, for anything that it does not know.
+    """
+    moment = datetime.fromisoformat(now).astimezone(UTC)
+    clauses: list[str] = []
+    params: list[str | int] = []
+    asked: set[str] = set()
+    for token in _tokens(expression):
+        key = (token["key"] or "").lower()
+        sql, bound = _word(token) if key in HANDLES or not key else _qualifier(token, key, moment)
+        clauses.append(f"NOT coalesce({sql}, 0)" if token["minus"] else sql)
+        params += bound
+        if not token["minus"]:
+            asked.add(key)
+    if "kind" not in asked:
+        clauses.append(NO_GROUPS)
+    if "absent" not in asked:
+        clauses.append(NO_ABSENT)
+    return Compiled(" AND ".join(clauses), params)
+
+
+def _tokens(expression: str) -> list[re.Match[str]]:
+    if len(expression) > MAX_CHARACTERS:
+        raise FilterError(f"a filter has at most {MAX_CHARACTERS} characters", MAX_CHARACTERS)
+    for place, char in enumerate(expression):
+        if "\ud800" <= char <= "\udfff" or char == "\0":
+            raise FilterError(f"{text.visible(char)} is not a character to search for", place)
+    found, place, terms = [], 0, 0
+    while (place := _skip_space(expression, place)) < len(expression):
+        token = _TOKEN.match(expression, place)
+        if token is None or not _ends(expression, token.end()):
+            raise FilterError("a quotation mark is missing", place)
+        terms += 1 + token["value"].count(",")
+        if terms > MAX_TERMS:
+            raise FilterError(f"too many words: a filter has at most {MAX_TERMS}", place)
+        found.append(token)
+        place = token.end()
+    return found
+
+
+def _skip_space(expression: str, place: int) -> int:
+    while place < len(expression) and expression[place].isspace():
+        place += 1
+    return place
+
+
+def _ends(expression: str, place: int) -> bool:
+    return place == len(expression) or expression[place].isspace()
+
+
+def _word(token: re.Match[str]) -> Made:
+    word = token[0].removeprefix(token["minus"]).replace('"', "")
+    if not word:
+        raise FilterError("nothing to search for here", token.start())
+    return WORD, [*[_like(word)] * 4, word]
+
+
+def _qualifier(token: re.Match[str], key: str, now: datetime) -> Made:
+    known = _keys().get(key)
+    if known is None:
+        raise FilterError(
+            f"no filter {key}:{text.nearest(key, KEYS)} (to search for the text itself, quote it)",
+            token.start("key"),
+        )
+    fragments: list[str] = []
+    params: list[str | int] = []
+    for part, place in _parts(token):
+        value = part.replace('"', "")
+        # in quotes it is a name, even one that is spelled like a value of ours
+        fragment = None if '"' in part else known.fixed.get(value.lower())
+        made: Made | None = (fragment, []) if fragment else None
+        if made is None and known.make and value:
+            made = known.make(value, now)
+        if made is None:
+            raise FilterError(_unknown(key, value, known), place)
+        fragments.append(made[0])
+        params += made[1]
+    return (f"({' OR '.join(fragments)})", params)
+
+
+def _parts(token: re.Match[str]) -> list[tuple[str, int]]:
+    """The alternatives of a value, with the offset of each."""
+    value, place, parts = token["value"], 0, []
+    while True:
+        found = _PART.match(value, place)
+        end = found.end() if found else place
+        parts.append((value[place:end], token.start("value") + place))
+        if end >= len(value):
+            return parts
+        place = end + 1
+
+
+def _unknown(key: str, value: str, known: _Key) -> str:
+    offered = ", ".join(known.values) or "a part of a name"
+    if not value:
+        return f"{key}: needs a value: {offered}"
+    closed = known.make is None or not any("<" in v or ">" in v for v in known.values)
+    hint = text.nearest(value, known.values) if closed else f"; it takes {offered}"
+    return f"{key}: does not know {text.visible(value)[:60]!r}{hint}"

@@ -1,0 +1,67 @@
+"""Read the findings, with what the rules say about them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from passmuster import text
+from passmuster.errors import UsageError
+from passmuster.filters import FRAME, Compiled
+from passmuster.policy.rulebook import SUBJECTS, load_rules
+from passmuster.store import Database
+
+_SUBJECT_UID = {
+    "identity": "i.uid",
+    "credential": "(SELECT x.uid FROM credential x WHERE x.id = f.subject_id)",
+    "grant": "(SELECT x.entitlement_uid FROM grant x WHERE x.id = f.subject_id)",
+    "trust": "(SELECT x.from_uid FROM trust x WHERE x.id = f.subject_id)",
+}
+_COLUMNS = (
+    "rule", "severity", "subject_kind", "subject", "identity", "name", "kind", "source", "owner",
+    "risk", "detail", "first_seen", "cleared_at",
+)  # fmt: skip
+_SELECT = (
+    "SELECT f.rule, f.severity, f.subject_kind, CASE f.subject_kind "
+    + " ".join(f"WHEN '{kind}' THEN {_SUBJECT_UID[kind]}" for kind in SUBJECTS)
+    + " END, i.uid, i.display_name, i.kind, s.uid, l.owner, l.risk, f.detail, f.first_seen,"
+    f" f.cleared_at {FRAME} JOIN finding f ON f.identity_id = i.id"
+)
+
+
+def findings(
+    db: Database,
+    *,
+    rule: str | None = None,
+    severity: str | None = None,
+    identity_id: int | None = None,
+    where: Compiled | None = None,
+    cleared: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Findings as dicts, riskiest identity first, read as they are asked for.
+
+    *where* narrows by a filter over identities; *cleared* adds those that hold no longer. Each has
+    the rule's title, why, fix and control ids. UsageError for a rule that does not exist.
+    """
+    rules = load_rules()
+    if rule is not None and rule not in rules:
+        raise UsageError(f"no rule {rule!r}{text.nearest(rule, rules)}")
+    terms: list[str] = [] if cleared else ["f.cleared_at IS NULL"]
+    params: list[str | int] = []
+    asked = {"f.rule": rule, "f.severity": severity, "f.identity_id": identity_id}
+    for column, value in asked.items():
+        if value is not None:
+            terms.append(f"{column} = ?")
+            params.append(value)
+    if where is not None:
+        terms.append(f"({where.sql})")
+        params += where.params
+    sql = (
+        f"{_SELECT} WHERE {' AND '.join(terms) or '1'}"
+        " ORDER BY l.risk DESC, l.identity_id, f.rule, f.subject_id"
+    )
+    for row in db.execute(sql, params):
+        found = dict(zip(_COLUMNS, row, strict=True))
+        known = rules.get(found["rule"])  # a cleared finding may be of a rule that is gone
+        found["title"] = known.title if known else found["rule"]
+        found["why"], found["fix"] = (known.why, known.fix) if known else (None, None)
+        found["controls"] = [control for _, control, _ in known.controls] if known else []
+        yield found
