@@ -1,13 +1,6 @@
-"""The one filter language (search box, command line, campaign scope), compiled to SQL.
+"""What each qualifier means: the fixed fragments of SQL, and the makers of their bound values.
 
-    svc- kind:service,workload owner:none unused:>90d -env:dev "two words"
-
-Words match names and ids, `key:value` narrows, a comma is "or", `-` negates either. The SQL is
-put together from the constants of this module alone: what a person types is only ever bound, so
-no name and no quote can become SQL (tests/test_filters.py lets hypothesis try). A typing mistake
-is an error with the nearest right word and its place, never an empty result.
-
-Words are compared as SQLite's LIKE does: the letters A to Z match in either case, others exactly.
+Every fragment is a constant here or put together from constants at import.
 """
 
 import functools
@@ -18,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from passmuster import text
-from passmuster.errors import FilterError
 from passmuster.model import CREDENTIAL_TYPES, KINDS, SEVERITIES, STATUSES, TIERS
 
 # Left joins, so that SQLite leaves out the tables that a filter does not name; every row exists.
@@ -26,17 +18,6 @@ FRAME = (
     "FROM listing l LEFT JOIN identity i ON i.id = l.identity_id "
     "LEFT JOIN source s ON s.id = i.source_id"
 )
-MAX_CHARACTERS = 4000
-MAX_TERMS = 64
-"""Words, qualifiers and alternatives together; SQLite refuses expressions deeper than 1000."""
-
-HANDLES = frozenset({"arn", "http", "https", "md5", "muster", "sha256", "spiffe", "system", "urn"})
-"""What platform handles begin with before a colon: pasted, they are words, not qualifiers."""
-
-_TOKEN = re.compile(
-    r'(?P<minus>-?)(?:(?P<key>[A-Za-z_][A-Za-z0-9_]*):)?(?P<value>(?:"[^"]*"|[^\s"])*)'
-)
-_PART = re.compile(r'(?:"[^"]*"|[^",])*')
 _PERIOD = re.compile(r"([<>])(\d{1,5})([dwmy])")
 _DATE = re.compile(r"([<>])(\d{4}-\d\d-\d\d)")
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
@@ -49,15 +30,7 @@ Maker = Callable[[str, datetime], Made | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """A filter as a WHERE condition over `FRAME`; never empty."""
-
-    sql: str
-    params: list[str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
+class Key:
     help: str
     values: tuple[str, ...]
     """Values to offer; with a `make`, others may be right too."""
@@ -65,7 +38,7 @@ class _Key:
     make: Maker | None = None
 
 
-def _like(value: str) -> str:
+def like(value: str) -> str:
     for char in "\\%_":
         value = value.replace(char, "\\" + char)
     return f"%{value}%"
@@ -151,22 +124,22 @@ NO_GROUPS, NO_ABSENT = "l.kind <> 'group'", "l.absent_since IS NULL"
 
 
 def _one_of(known: tuple[str, ...], fragment: str) -> Maker:
-    return lambda value, now: (fragment, [value.lower()]) if value.lower() in known else None
+    return lambda value, _now: (fragment, [value.lower()]) if value.lower() in known else None
 
 
 def _contains(fragment: str) -> Maker:
-    return lambda value, now: (fragment, [_like(value)] * fragment.count("?"))
+    return lambda value, _now: (fragment, [like(value)] * fragment.count("?"))
 
 
 def _equals(fragment: str) -> Maker:
-    return lambda value, now: (fragment, [value] * fragment.count("?"))
+    return lambda value, _now: (fragment, [value] * fragment.count("?"))
 
 
-def _owner(value: str, now: datetime) -> Made:
+def _owner(value: str, _now: datetime) -> Made:
     name, at, domain = value.partition("@")
     if name and at and domain:
         return OWNER_EMAIL, [value] * 3
-    return OWNER_TEXT, [_like(value)] * 4
+    return OWNER_TEXT, [like(value)] * 4
 
 
 def _past(older: str, younger: str, *, dates: bool = False) -> Maker:
@@ -210,7 +183,7 @@ def _shifted(now: datetime, days: int) -> str | None:
     return text.rfc3339(moment) if moment.year >= 1000 else None
 
 
-def _risk(value: str, now: datetime) -> Made | None:
+def _risk(value: str, _now: datetime) -> Made | None:
     found = _NUMBER.fullmatch(value)
     return (RISK[found[1] or "="], [int(found[2])]) if found else None
 
@@ -218,10 +191,10 @@ def _risk(value: str, now: datetime) -> Made | None:
 @functools.cache
 def _rule_ids() -> tuple[str, ...]:
     """The rules there are, from the names of their files: `policy` is above this module."""
-    return tuple(sorted(p.stem for p in (Path(__file__).parent / "policy/rules").glob("*.sql")))
+    return tuple(sorted(p.stem for p in (Path(__file__).parent.parent / "policy/rules").glob("*.sql")))
 
 
-def _finding(value: str, now: datetime) -> Made | None:
+def _finding(value: str, _now: datetime) -> Made | None:
     return (FINDING, [value]) if value in _rule_ids() else None
 
 
@@ -237,173 +210,66 @@ def _either(yes: str) -> dict[str, str]:
 
 
 @functools.cache
-def _keys() -> dict[str, _Key]:
+def keys() -> dict[str, Key]:
     return {
-        "kind": _Key("what it is; groups show only when asked for", KINDS, {},
+        "kind": Key("what it is; groups show only when asked for", KINDS, {},
                      _one_of(KINDS, KIND)),
-        "owner": _Key("an e-mail, a part of a name, none, or unmatched (named, but nobody known)",
+        "owner": Key("an e-mail, a part of a name, none, or unmatched (named, but nobody known)",
                       ("none", "unmatched"), {
                           "none": "l.owner IS NULL",
                           "unmatched": "l.owner_state = 'unmatched'",
                       }, _owner),
-        "source": _Key("a part of the source's id or label", (), {}, _contains(SOURCE)),
-        "platform": _Key("aws, ad, kubernetes …", (), {}, _equals(PLATFORM)),
-        "env": _Key("an environment's name, or a tier", (*TIERS, "none"),
+        "source": Key("a part of the source's id or label", (), {}, _contains(SOURCE)),
+        "platform": Key("aws, ad, kubernetes …", (), {}, _equals(PLATFORM)),
+        "env": Key("an environment's name, or a tier", (*TIERS, "none"),
                     {"none": "l.environment IS NULL"}, _equals(ENV)),
-        "status": _Key("as the platform says", STATUSES, {}, _one_of(STATUSES, STATUS)),
-        "privileged": _Key("holds admin or owner rights, directly or through groups",
+        "status": Key("as the platform says", STATUSES, {}, _one_of(STATUSES, STATUS)),
+        "privileged": Key("holds admin or owner rights, directly or through groups",
                            ("yes", "no"), _yes_no("l.is_privileged = 1", "l.is_privileged = 0")),
-        "unused": _Key("not used for longer than (never counts from creation), never, unknown",
+        "unused": Key("not used for longer than (never counts from creation), never, unknown",
                        (*_PERIODS[:2], "never", "unknown"), {
                            "never": "l.last_used_state = 'never'",
                            "unknown": "l.last_used_state IN ('unknown', 'not_tracked')",
                        }, _past(UNUSED_FOR, USED_SINCE)),
-        "age": _Key("time since it was created", (*_PERIODS, "unknown"),
+        "age": Key("time since it was created", (*_PERIODS, "unknown"),
                     {"unknown": "i.created_at IS NULL"}, _past(CREATED_BEFORE, CREATED_AFTER)),
-        "created": _Key("before or after a day, or longer ago than",
+        "created": Key("before or after a day, or longer ago than",
                         ("<2026-01-31", ">2026-01-31", *_PERIODS[1:], "unknown"),
                         {"unknown": "i.created_at IS NULL"},
                         _past(CREATED_BEFORE, CREATED_AFTER, dates=True)),
-        "expires": _Key("has a live credential that expires within, that has expired, or with "
+        "expires": Key("has a live credential that expires within, that has expired, or with "
                         "no expiry", ("<30d", ">365d", "past", "none"), {
                             "none": _LIVE + "c.expires_state = 'none')",
                         }, _expires),
-        "finding": _Key("an open finding of this rule", ("any", "none", *_rule_ids()),
+        "finding": Key("an open finding of this rule", ("any", "none", *_rule_ids()),
                         {"any": "l.findings > 0", "none": "l.findings = 0"}, _finding),
-        "severity": _Key("its worst open finding", (*SEVERITIES, "none"),
+        "severity": Key("its worst open finding", (*SEVERITIES, "none"),
                          {"none": "l.severity IS NULL"}, _one_of(SEVERITIES, SEVERITY)),
-        "risk": _Key("0 to 100", (">=90", ">=70", "<40"), {}, _risk),
-        "supplier": _Key("a part of the third party's name", ("none",),
+        "risk": Key("0 to 100", (">=90", ">=70", "<40"), {}, _risk),
+        "supplier": Key("a part of the third party's name", ("none",),
                          {"none": "l.supplier IS NULL"}, _contains(SUPPLIER)),
-        "external": _Key("belongs to another organisation", ("yes", "no"),
+        "external": Key("belongs to another organisation", ("yes", "no"),
                          _yes_no("i.is_external = 1", "i.is_external IS NOT 1")),
-        "trust": _Key("an outside party may become it", ("external", "wildcard", "any", "none"), {
+        "trust": Key("an outside party may become it", ("external", "wildcard", "any", "none"), {
             "external": f"{_TRUST} AND t.is_external = 1)",
             "wildcard": f"{_TRUST} AND t.is_wildcard = 1)",
             "any": f"{_TRUST})",
             "none": f"NOT {_TRUST} AND t.identity_id IS NOT NULL)",
         }),
-        "new": _Key("first seen in the newest run of its source", ("yes", "no"), _either(_NEW)),
-        "absent": _Key("gone from its source; those show only when asked for",
+        "new": Key("first seen in the newest run of its source", ("yes", "no"), _either(_NEW)),
+        "absent": Key("gone from its source; those show only when asked for",
                        ("yes", "no", "any"),
                        {"yes": "l.absent_since IS NOT NULL", "no": NO_ABSENT, "any": "1"}),
-        "reviewed": _Key("signed decision on it: never, or none within (`>90d` has never too)",
+        "reviewed": Key("signed decision on it: never, or none within (`>90d` has never too)",
                          ("never", ">90d", "<90d"), {"never": f"NOT {_REVIEWED})"},
                          _past(f"NOT {REVIEWED_SINCE}", REVIEWED_SINCE)),
-        "cred": _Key("has a credential of this type", (*CREDENTIAL_TYPES, "none"),
+        "cred": Key("has a credential of this type", (*CREDENTIAL_TYPES, "none"),
                      {"none": f"NOT {_HAS_CRED}"}, _one_of(CREDENTIAL_TYPES, CRED)),
-        "grant": _Key("directly holds a permission with this in its name", (), {},
+        "grant": Key("directly holds a permission with this in its name", (), {},
                       _contains(GRANT)),
-        "mfa": _Key("has a second factor", ("yes", "no", "unknown"), {
+        "mfa": Key("has a second factor", ("yes", "no", "unknown"), {
             "yes": "i.has_mfa = 1", "no": "i.has_mfa = 0", "unknown": "i.has_mfa IS NULL"}),
-        "locked": _Key("locked by the platform", ("yes", "no"),
+        "locked": Key("locked by the platform", ("yes", "no"),
                        _yes_no("i.is_locked = 1", "i.is_locked IS NOT 1")),
-        "person_use": _Key("a person was seen using it", ("yes", "no"), _either(_PERSON_USE)),
+        "person_use": Key("a person was seen using it", ("yes", "no"), _either(_PERSON_USE)),
     }  # fmt: skip
-
-
-KEYS: dict[str, tuple[str, tuple[str, ...]]] = {k: (v.help, v.values) for k, v in _keys().items()}
-"""Every qualifier with a line of help and values to offer."""
-
-
-def compile_filter(expression: str, now: str) -> Compiled:
-    """The condition that *expression* stands for at *now* (RFC 3339, UTC).
-
-    Raises FilterError, with the offset of the word at fault, for anything that it does not know.
-    """
-    moment = datetime.fromisoformat(now).astimezone(UTC)
-    clauses: list[str] = []
-    params: list[str | int] = []
-    asked: set[str] = set()
-    for token in _tokens(expression):
-        key = (token["key"] or "").lower()
-        sql, bound = _word(token) if key in HANDLES or not key else _qualifier(token, key, moment)
-        clauses.append(f"NOT coalesce({sql}, 0)" if token["minus"] else sql)
-        params += bound
-        if not token["minus"]:
-            asked.add(key)
-    if "kind" not in asked:
-        clauses.append(NO_GROUPS)
-    if "absent" not in asked:
-        clauses.append(NO_ABSENT)
-    return Compiled(" AND ".join(clauses), params)
-
-
-def _tokens(expression: str) -> list[re.Match[str]]:
-    if len(expression) > MAX_CHARACTERS:
-        raise FilterError(f"a filter has at most {MAX_CHARACTERS} characters", MAX_CHARACTERS)
-    for place, char in enumerate(expression):
-        if "\ud800" <= char <= "\udfff" or char == "\0":
-            raise FilterError(f"{text.visible(char)} is not a character to search for", place)
-    found, place, terms = [], 0, 0
-    while (place := _skip_space(expression, place)) < len(expression):
-        token = _TOKEN.match(expression, place)
-        if token is None or not _ends(expression, token.end()):
-            raise FilterError("a quotation mark is missing", place)
-        terms += 1 + token["value"].count(",")
-        if terms > MAX_TERMS:
-            raise FilterError(f"too many words: a filter has at most {MAX_TERMS}", place)
-        found.append(token)
-        place = token.end()
-    return found
-
-
-def _skip_space(expression: str, place: int) -> int:
-    while place < len(expression) and expression[place].isspace():
-        place += 1
-    return place
-
-
-def _ends(expression: str, place: int) -> bool:
-    return place == len(expression) or expression[place].isspace()
-
-
-def _word(token: re.Match[str]) -> Made:
-    word = token[0].removeprefix(token["minus"]).replace('"', "")
-    if not word:
-        raise FilterError("nothing to search for here", token.start())
-    return WORD, [*[_like(word)] * 4, word]
-
-
-def _qualifier(token: re.Match[str], key: str, now: datetime) -> Made:
-    known = _keys().get(key)
-    if known is None:
-        raise FilterError(
-            f"no filter {key}:{text.nearest(key, KEYS)} (to search for the text itself, quote it)",
-            token.start("key"),
-        )
-    fragments: list[str] = []
-    params: list[str | int] = []
-    for part, place in _parts(token):
-        value = part.replace('"', "")
-        # in quotes it is a name, even one that is spelled like a value of ours
-        fragment = None if '"' in part else known.fixed.get(value.lower())
-        made: Made | None = (fragment, []) if fragment else None
-        if made is None and known.make and value:
-            made = known.make(value, now)
-        if made is None:
-            raise FilterError(_unknown(key, value, known), place)
-        fragments.append(made[0])
-        params += made[1]
-    return (f"({' OR '.join(fragments)})", params)
-
-
-def _parts(token: re.Match[str]) -> list[tuple[str, int]]:
-    """The alternatives of a value, with the offset of each."""
-    value, place, parts = token["value"], 0, []
-    while True:
-        found = _PART.match(value, place)
-        end = found.end() if found else place
-        parts.append((value[place:end], token.start("value") + place))
-        if end >= len(value):
-            return parts
-        place = end + 1
-
-
-def _unknown(key: str, value: str, known: _Key) -> str:
-    offered = ", ".join(known.values) or "a part of a name"
-    if not value:
-        return f"{key}: needs a value: {offered}"
-    closed = known.make is None or not any("<" in v or ">" in v for v in known.values)
-    hint = text.nearest(value, known.values) if closed else f"; it takes {offered}"
-    return f"{key}: does not know {text.visible(value)[:60]!r}{hint}"
