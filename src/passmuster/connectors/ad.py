@@ -14,13 +14,16 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from passmuster import text
-from passmuster.connectors import Context, Format, Plan
+from passmuster.connectors import Context, Format
 from passmuster.connectors import _directory as directory
+from passmuster.connectors._ad_plan import DISABLED, MANAGED_DETAILS, plan
 from passmuster.connectors._ldif import Entry, Reader, looks_like
 from passmuster.errors import ImportRefused
 from passmuster.model import (
     Credential, Entitlement, Grant, Identity, Kind, Owner, Person, Problem, Record, Source,
 )  # fmt: skip
+
+__all__ = ["FORMATS", "membership", "parse", "plan", "sniff"]
 
 # Everything else is not even decoded: unicodePwd, supplementalCredentials, ms-Mcs-AdmPwd,
 # ms-LAPS-*, msDS-ManagedPassword and photographs need no list of what to drop.
@@ -39,7 +42,6 @@ _MANAGED = {
 }
 _ACCOUNT_CLASSES = frozenset({"user", "computer", "inetorgperson", *_MANAGED})
 
-DISABLED = 0x2
 _FLAGS = (
     (0x20, "password not required"),
     (0x80, "password kept reversibly encrypted"),
@@ -310,7 +312,7 @@ def _password(
         return
     changed, problem = _time(entry, "pwdlastset", sid)
     yield from problem
-    managed = detail in ("ad.gmsa", "ad.dmsa", "ad.smsa", "ad.computer")
+    managed = detail in (*MANAGED_DETAILS, "ad.computer")
     never = control is not None and bool(control & 0x10000)
     interval = entry.first("msds-managedpasswordinterval")
     about = {
@@ -330,69 +332,6 @@ def _aliases(entry: Entry, name: str, shown: str) -> list[str]:
     """Other names under which tags and notes elsewhere may speak of this person."""
     every = [name, entry.first("userprincipalname"), entry.first("cn")]
     return [a for a in dict.fromkeys(every) if a and a != shown]
-
-
-def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]:
-    """Disable the account, or take it out of a group; both can be put back as they were."""
-    identity = dossier["identity"]
-    if target is not None and target.endswith("#member"):
-        return _leave_group(dossier, target)
-    uid, dn = str(identity["uid"]), str(identity["uid_alt"] or "")
-    if verb not in ("revoke", "disable") or target not in (None, f"{uid}#password"):
-        return []
-    saved = directory.attribute(dossier, "userAccountControl")
-    if _sid(uid) is None or saved is None or not saved.isdigit() or int(saved) & DISABLED:
-        return []
-    name = identity["display_name"]
-    rest = (
-        "Kerberos tickets already issued work for up to 10 hours, open sessions until they end; "
-        "domain controllers of other sites learn of it by replication"
-    )
-    # not Enable-ADAccount and not 512: the saved value holds flags that neither would restore
-    return [
-        Plan(
-            f"disable {name} (PowerShell)",
-            (f"Disable-ADAccount -Identity '{uid}'",),
-            (f"{_setter(identity)} -Identity '{uid}' -Replace @{{userAccountControl={saved}}}",),
-            "R1", 900, rest,
-        ),
-        Plan(
-            f"disable {name} (ldapmodify)",
-            (_control(dn, int(saved) | DISABLED),), (_control(dn, int(saved)),),
-            "R1", 900, rest,
-        ),
-    ]  # fmt: skip
-
-
-def _setter(identity: text.Json) -> str:
-    detail = identity["nhi_detail"]
-    if detail == "ad.computer":
-        return "Set-ADComputer"
-    return "Set-ADServiceAccount" if detail in _MANAGED.values() else "Set-ADUser"
-
-
-def _control(dn: str, value: int) -> str:
-    return directory.piped(dn, "replace: userAccountControl", f"userAccountControl: {value}")
-
-
-def _leave_group(dossier: text.Json, target: str) -> list[Plan]:
-    """Empty unless the membership is direct: an inherited one is the group's, not the account's."""
-    direct = [
-        g for g in dossier["grants"]
-        if g["entitlement"] == target and not g["chain"] and g["via"] == "direct"
-    ]  # fmt: skip
-    dn = dossier["identity"]["uid_alt"]
-    if not direct or not dn:
-        return []
-    group, member = target.removesuffix("#member"), f"member: {dn}"
-    return [
-        Plan(
-            f"take {dossier['identity']['display_name']} out of {directory.first_rdn(group)}",
-            (directory.piped(group, "delete: member", member),),
-            (directory.piped(group, "add: member", member),),
-            "R2", 900, "tickets already issued carry the group for up to 10 hours",
-        )
-    ]  # fmt: skip
 
 
 _AD_SIGNS = re.compile(

@@ -1,0 +1,228 @@
+"""Any CSV or JSON-lines file, by a mapping that says which column is what.
+
+    muster import keys.csv --as generic.csv --mapping keys.toml
+
+The mapping is TOML. It names the source once, then what each row is made into:
+
+    delimiter = ";"                     # CSV only; a comma unless said otherwise
+    drop = ["internal_note"]            # columns to leave out
+
+    [source]
+    platform = "acme-pay"               # lower case
+    tenant = "example-org"              # or --source on the command line
+
+    [identity]                          # one for each row
+    uid = "id"                          # a column ...
+    kind = { constant = "service" }     # ... or the same for every row
+    display_name = "label"
+    status = { column = "state", map = { live = "enabled", off = "disabled" } }
+    created_at = { column = "made", format = "%d/%m/%Y" }     # or "epoch", "epoch_ms"
+    last_used_at = { column = "seen", map = { "" = "never" } }
+    purpose = { column = "note", default = "(none given)" }   # for empty cells
+
+    [credential]                        # and [entitlement], [grant], [trust], [owner], [usage],
+    uid = "key_id"                      # [sighting]; [[credential]] when a row holds several
+    credential_type = { constant = "static_secret" }
+    credential_detail = { constant = "acme.api_key" }
+    hint = "key_tail"                   # its last four characters at most are kept
+
+    [grant]
+    entitlement_uid = { column = "roles", split = "," }       # one grant for each role
+    permission_level = { column = "level" }
+
+Fields are those of the records in `passmuster.model`. A section's key column may be empty in a
+row: then that row has no such part. A list, from JSON or by `split`, makes one record for each
+element. In JSON lines `owner.email` reaches into an object. A date column may hold the word
+`never`, `not_tracked`, `none` or `unknown`, by its own or through `map`.
+
+Columns that no field names go into the identity's attributes, unless `drop` names them or their
+name sounds like a secret; values with the marks of a token, a key or a password hash are removed
+wherever they stand. An unknown status, level or state is a problem and reads "unknown"; an
+unknown kind or type is a problem and its record is left out.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from passmuster import text
+from passmuster.connectors import Context, Format, _secrets
+from passmuster.connectors._mapping import SECTIONS, Maker, compile_section
+from passmuster.connectors._table import Row, csv_rows, json_rows
+from passmuster.errors import ImportRefused, UsageError
+from passmuster.model import Entitlement, Identity, Problem, Record, Source
+
+_TOP = ("source", "delimiter", "drop", *SECTIONS)
+# a grant may describe its entitlement on the spot
+_OF_ENTITLEMENT = (
+    "display_name", "purpose", "resource_uid", "resource_kind", "permission_level", "level_reason",
+    "scope", "environment",
+)  # fmt: skip
+
+
+class Mapping:
+    """A mapping file, checked."""
+
+    def __init__(self, context: Context) -> None:
+        given: dict[str, Any] = dict(context.mapping)
+        if not given:
+            raise UsageError("a generic file needs --mapping FILE.toml; "
+                             "`muster import --formats` shows one")  # fmt: skip
+        for name in given:
+            if name not in _TOP:
+                raise UsageError(f"mapping: {name}{text.nearest(name, _TOP)}")
+        self.source = _source(given.get("source"), context.source_label)
+        self.delimiter = given.get("delimiter", ",")
+        if not isinstance(self.delimiter, str) or len(self.delimiter) != 1:
+            raise UsageError("mapping: delimiter must be one character")
+        self.drop = given.get("drop", [])
+        if not isinstance(self.drop, list):
+            raise UsageError("mapping: drop must be a list of columns")
+        if "identity" not in given:
+            raise UsageError("mapping: there is no [identity]")
+        self.identity = compile_section("identity", given["identity"])
+        self.parts: list[Maker] = []
+        for title in SECTIONS:
+            tables = given.get(title, []) if title != "identity" else []
+            for table in tables if isinstance(tables, list) else [tables]:
+                self.parts += _makers(title, table)
+        cells = [c for maker in (self.identity, *self.parts) for c in maker.cells]
+        self.columns = {c.column for c in cells if c.column is not None}
+        self.used = self.columns | {c.partition(".")[0] for c in self.columns} | set(self.drop)
+
+    def check(self, header: list[str]) -> None:
+        """ImportRefused when the mapping names a column that the file lacks."""
+        for column in sorted((self.columns | set(self.drop)) - set(header)):
+            raise ImportRefused(
+                f"the mapping names a column {column!r} that the file lacks"
+                f"{text.nearest(column, header)}"
+            )
+
+
+def _source(table: Any, label: str | None) -> Source:
+    table = table if isinstance(table, dict) else {}
+    platform, tenant = table.get("platform"), table.get("tenant") or label
+    if not isinstance(platform, str) or not re.fullmatch(r"[a-z][a-z0-9_-]*", platform):
+        raise UsageError("mapping: [source] platform must be a name such as \"acme-pay\"")
+    if not isinstance(tenant, str):
+        raise UsageError("name the tenant: tenant in [source] of the mapping, or --source")
+    return Source(platform, tenant, label)
+
+
+def _makers(title: str, table: Any) -> list[Maker]:
+    """The section itself and, of a grant, the entitlement that it describes."""
+    if title != "grant" or not isinstance(table, dict):
+        return [compile_section(title, table)]
+    described = {n: spec for n, spec in table.items() if n in _OF_ENTITLEMENT}
+    grant = {n: spec for n, spec in table.items() if n not in _OF_ENTITLEMENT}
+    maker = compile_section("grant", grant)
+    of = compile_section("entitlement", {"uid": grant["entitlement_uid"], **described})
+    return [of, maker]
+
+
+def parse_csv(stream: BinaryIO, context: Context) -> Iterator[Record]:
+    """Records of a CSV file."""
+    mapping = Mapping(context)
+    header, rows = csv_rows(stream, mapping.delimiter)
+    mapping.check(header)
+    yield from _records(mapping, rows)
+
+
+def parse_jsonl(stream: BinaryIO, context: Context) -> Iterator[Record]:
+    """Records of a file with one JSON object on each line."""
+    mapping = Mapping(context)
+    seen: set[str] = set()
+    yield from _records(mapping, _watched(json_rows(stream), mapping, seen))
+    # only now is it known which columns no row had; the import is undone as a whole
+    mapping.check(sorted(seen))
+
+
+def _watched(
+    rows: Iterator[Row | Problem], mapping: Mapping, seen: set[str]
+) -> Iterator[Row | Problem]:
+    """*rows*, noting which of the mapped columns were there."""
+    looked_for = mapping.columns | set(mapping.drop)
+    for row in rows:
+        if isinstance(row, Row) and not seen.issuperset(looked_for):
+            for column in looked_for - seen:
+                if column in row.values or column.partition(".")[0] in row.values:
+                    seen.add(column)
+        yield row
+
+
+def _records(mapping: Mapping, rows: Iterator[Row | Problem]) -> Iterator[Record]:
+    yield mapping.source
+    known: dict[str, int] = {}
+    entitlements: set[Entitlement] = set()
+    count = 0
+    for row in rows:
+        if isinstance(row, Problem):
+            yield row
+            continue
+        count += 1
+        uid = None
+        for record in mapping.identity.records(row, None):
+            if isinstance(record, Identity):
+                uid = record.uid
+                whole = record._replace(attributes=_attributes(row, mapping.used))
+                # the same identity again, only to list another grant of it, is no second row
+                print_ = hash(whole._replace(line=None))
+                if known.get(uid) != print_:
+                    known[uid] = print_
+                    yield whole
+            else:
+                yield record
+        if uid is None:
+            continue
+        for maker in mapping.parts:
+            for record in maker.records(row, uid):
+                if isinstance(record, Entitlement):
+                    bare = record._replace(line=None)
+                    if bare in entitlements:
+                        continue
+                    entitlements.add(bare)
+                yield record
+    if not count:
+        raise ImportRefused("there is no row in the file: an export of nothing proves nothing")
+
+
+def _attributes(row: Row, used: set[str]) -> str:
+    left = {
+        name: _secrets.without(value)
+        for name, value in row.values.items()
+        if name not in used and value not in ("", None) and not _secrets.names_secret(name)
+    }
+    return text.json_text(left) if left else "{}"
+
+
+def _never(head: bytes) -> bool:
+    """Content alone cannot tell whose table it is: these formats are always named."""
+    return False
+
+
+_COVERS = tuple(f for f in Identity._fields if f not in ("uid", "line", "kind_origin"))
+_SUPPLIES = (
+    "usage", "credential", "grant", "trust", "consumer", "person_use", "sighting", "owner",
+    "automation",
+)  # fmt: skip
+
+FORMATS = (
+    Format(
+        name="generic.csv",
+        title="Any CSV file, by a mapping",
+        sniff=_never,
+        parse=parse_csv,
+        howto="any export as CSV in UTF-8, with --as generic.csv --mapping FILE.toml",
+        covers=_COVERS,
+        supplies=_SUPPLIES,
+    ),
+    Format(
+        name="generic.jsonl",
+        title="Any file of JSON lines, by a mapping",
+        sniff=_never,
+        parse=parse_jsonl,
+        howto="jq -c '.[]' export.json > export.jsonl; --as generic.jsonl --mapping FILE.toml",
+        covers=_COVERS,
+        supplies=_SUPPLIES,
+    ),
+)
