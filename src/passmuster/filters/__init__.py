@@ -3,7 +3,7 @@
     svc- kind:service,workload owner:none unused:>90d -env:dev "two words"
 
 Words match names and ids, `key:value` narrows, a comma is "or", `-` negates either. The SQL is
-put together from the constants of this module alone: what a person types is only ever bound, so
+put together from the constants of this package alone: what a person types is only ever bound, so
 no name and no quote can become SQL (tests/test_filters.py lets hypothesis try). A typing mistake
 is an error with the nearest right word and its place, never an empty result.
 
@@ -45,9 +45,12 @@ KEYS: dict[str, tuple[str, tuple[str, ...]]] = {k: (v.help, v.values) for k, v i
 """Every qualifier with a line of help and values to offer."""
 
 
-def compile_filter(expression: str, now: str) -> Compiled:
+def compile_filter(expression: str, now: str, *, defaults: bool = True) -> Compiled:
     """The condition that *expression* stands for at *now* (RFC 3339, UTC).
 
+    Groups are left out unless it has `kind:`, and what is gone from its source unless it has
+    `absent:`; with *defaults* off nothing is, as in the queue of a campaign, whose population was
+    chosen when it was opened.
     Raises FilterError, with the offset of the word at fault, for anything that it does not know.
     """
     moment = datetime.fromisoformat(now).astimezone(UTC)
@@ -61,11 +64,11 @@ def compile_filter(expression: str, now: str) -> Compiled:
         params += bound
         if not token["minus"]:
             asked.add(key)
-    if "kind" not in asked:
+    if defaults and "kind" not in asked:
         clauses.append(NO_GROUPS)
-    if "absent" not in asked:
+    if defaults and "absent" not in asked:
         clauses.append(NO_ABSENT)
-    return Compiled(" AND ".join(clauses), params)
+    return Compiled(" AND ".join(clauses) or "1", params)
 
 
 def _tokens(expression: str) -> list[re.Match[str]]:

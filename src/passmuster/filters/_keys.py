@@ -7,7 +7,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from passmuster import text
@@ -191,7 +191,8 @@ def _risk(value: str, _now: datetime) -> Made | None:
 @functools.cache
 def _rule_ids() -> tuple[str, ...]:
     """The rules there are, from the names of their files: `policy` is above this module."""
-    return tuple(sorted(p.stem for p in (Path(__file__).parent.parent / "policy/rules").glob("*.sql")))
+    folder = Path(__file__).parent.parent / "policy" / "rules"
+    return tuple(sorted(path.stem for path in folder.glob("*.sql")))
 
 
 def _finding(value: str, _now: datetime) -> Made | None:

@@ -6,10 +6,10 @@ Findings and the listing are written here and read everywhere; nothing here writ
 from passmuster.policy.evaluate import RuleRun, evaluate, not_evaluated
 from passmuster.policy.listing import rules_of
 from passmuster.policy.query import findings
-from passmuster.policy.risk import points, risk
+from passmuster.policy.risk import SEVERITY_ORDER, points, risk
 from passmuster.policy.rulebook import Rule, controls, load_rules, parse, thresholds
 
 __all__ = [
-    "Rule", "RuleRun", "controls", "evaluate", "findings", "load_rules", "not_evaluated",
+    "SEVERITY_ORDER", "Rule", "RuleRun", "controls", "evaluate", "findings", "load_rules", "not_evaluated",
     "parse", "points", "risk", "rules_of", "thresholds",
 ]  # fmt: skip

@@ -63,5 +63,6 @@ def findings(
         known = rules.get(found["rule"])  # a cleared finding may be of a rule that is gone
         found["title"] = known.title if known else found["rule"]
         found["why"], found["fix"] = (known.why, known.fix) if known else (None, None)
-        found["controls"] = [control for _, control, _ in known.controls] if known else []
+        mapped = known.controls if known else []
+        found["controls"] = [f"{framework} {control}" for framework, control, _ in mapped]
         yield found

@@ -5,31 +5,30 @@ it, and in SQL, for a million rows; `tests/policy/test_risk.py` holds them to ea
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from passmuster.model import SEVERITIES
 
 BASE = {"critical": 80, "high": 60, "medium": 40, "low": 15}
 FURTHER = {"critical": 10, "high": 8, "medium": 4, "low": 1}
 HIGHEST = 100
+SEVERITY_ORDER = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+"""0 is the worst."""
 
 
-def points(findings: Sequence[Mapping[str, Any]]) -> list[int]:
-    """What each of an identity's open findings adds, in the order given.
+def points(findings: Sequence[tuple[str, str]]) -> list[int]:
+    """What each of an identity's open findings adds, in the order given as (rule, severity).
 
     The first of the highest severity has its base, every other one its further points. Their sum,
     at most `HIGHEST`, is the risk.
     """
     if not findings:
         return []
-    ranks = [SEVERITIES.index(f["severity"]) for f in findings]
+    ranks = [SEVERITY_ORDER[severity] for _, severity in findings]
     worst = ranks.index(min(ranks))
-    return [
-        (BASE if n == worst else FURTHER)[f["severity"]] for n, f in enumerate(findings)
-    ]
+    return [(BASE if n == worst else FURTHER)[s] for n, (_, s) in enumerate(findings)]
 
 
-def risk(findings: Sequence[Mapping[str, Any]]) -> int:
+def risk(findings: Sequence[tuple[str, str]]) -> int:
     """The risk of an identity with these open findings."""
     return min(HIGHEST, sum(points(findings)))
 
@@ -38,9 +37,7 @@ def _cases(values: Mapping[str, int]) -> str:
     return " ".join(f"WHEN '{severity}' THEN {value}" for severity, value in values.items())
 
 
-RANK_SQL = f"CASE severity {_cases({s: n for n, s in enumerate(SEVERITIES)})} END"
-"""0 is the worst; over a row of `finding`."""
-_WORST = f"min({RANK_SQL})"
+_WORST = f"min(CASE severity {_cases(SEVERITY_ORDER)} END)"
 _SWAP = " ".join(
     f"WHEN {rank} THEN {BASE[severity] - FURTHER[severity]}"
     for rank, severity in enumerate(SEVERITIES)
