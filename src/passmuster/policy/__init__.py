@@ -3,13 +3,13 @@
 Findings and the listing are written here and read everywhere; nothing here writes the inventory.
 """
 
-from passmuster.policy.evaluate import RuleRun, evaluate, not_evaluated
-from passmuster.policy.listing import rules_of
-from passmuster.policy.query import findings
-from passmuster.policy.risk import SEVERITY_ORDER, points, risk
-from passmuster.policy.rulebook import Rule, controls, load_rules, parse, thresholds
+from passmuster.policy._evaluate import RuleRun, evaluate, not_evaluated
+from passmuster.policy._listing import rules_of
+from passmuster.policy._query import findings
+from passmuster.policy._risk import SEVERITY_ORDER, points, risk
+from passmuster.policy._rulebook import Rule, controls, load_rules, parse, thresholds
 
 __all__ = [
-    "SEVERITY_ORDER", "Rule", "RuleRun", "controls", "evaluate", "findings", "load_rules", "not_evaluated",
-    "parse", "points", "risk", "rules_of", "thresholds",
+    "SEVERITY_ORDER", "Rule", "RuleRun", "controls", "evaluate", "findings", "load_rules",
+    "not_evaluated", "parse", "points", "risk", "rules_of", "thresholds",
 ]  # fmt: skip

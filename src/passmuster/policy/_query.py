@@ -6,7 +6,7 @@ from typing import Any
 from passmuster import text
 from passmuster.errors import UsageError
 from passmuster.filters import FRAME, Compiled
-from passmuster.policy.rulebook import SUBJECTS, load_rules
+from passmuster.policy._rulebook import SUBJECTS, load_rules
 from passmuster.store import Database
 
 _SUBJECT_UID = {

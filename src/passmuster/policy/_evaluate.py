@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from passmuster.config import Settings
 from passmuster.errors import MusterError
-from passmuster.policy import listing
-from passmuster.policy.rulebook import NEEDS, Rule, check, load_rules
+from passmuster.policy import _listing
+from passmuster.policy._rulebook import NEEDS, Rule, check, load_rules
 from passmuster.store import Database, SqliteError
 
 
@@ -34,7 +34,7 @@ def evaluate(db: Database, settings: Settings, now: str) -> list[RuleRun]:
         have = supplied(db)
         _retire(db, now)
         runs = [_run(db, rule, have, rule.where_params(now, settings)) for rule in _all()]
-        listing.rebuild(db)
+        _listing.rebuild(db)
     return runs
 
 
@@ -43,7 +43,7 @@ def _all() -> list[Rule]:
 
 
 def supplied(db: Database) -> set[str]:
-    """The kinds of facts that are there to judge by (`rulebook.NEEDS`)."""
+    """The kinds of facts that are there to judge by (`NEEDS`)."""
     have = {
         str(fact)
         for (fact,) in db.execute(

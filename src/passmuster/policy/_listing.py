@@ -6,8 +6,8 @@ a second evaluation touches few pages.
 
 import json
 
-from passmuster.policy.risk import RISK_SQL, SEVERITY_SQL
-from passmuster.policy.rulebook import load_rules
+from passmuster.policy._risk import RISK_SQL, SEVERITY_SQL
+from passmuster.policy._rulebook import load_rules
 from passmuster.store import Database
 
 _COLUMNS = (
