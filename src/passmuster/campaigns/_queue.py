@@ -51,8 +51,8 @@ def rank(
 
     *expression* is a filter (`filters.compile_filter`); *state* narrows to open, draft, signed.
     """
-    where, params = ["n.campaign_id = ?"], [campaign_id]
-    values: list[object] = list(params)
+    where: list[str] = ["n.campaign_id = ?"]
+    values: list[object] = [campaign_id]
     if reviewer is not None:
         where.append("n.reviewer = ?")
         values.append(reviewer)
@@ -61,22 +61,15 @@ def rank(
         values.append(state)
     frame = "FROM item n"
     if expression.strip():
-        compiled = filters.compile_filter(_any_kind(expression), now)
+        # the population was chosen when the campaign was opened: a filter adds no defaults to it
+        compiled = filters.compile_filter(expression, now, defaults=False)
         frame = f"{filters.FRAME} JOIN item n ON n.identity_id = l.identity_id"
         where.append(f"({compiled.sql})")
         values += list(compiled.params)
-        # the frame's own conditions stand first in its SQL, so its values must come in order
     elif "l." in ORDERS[order]:
         frame = "FROM item n JOIN listing l ON l.identity_id = n.identity_id"
     sql = f"SELECT n.id {frame} WHERE {' AND '.join(where)} ORDER BY {ORDERS[order]}"
     return array("I", (row[0] for row in db.execute(sql, values)))
-
-
-def _any_kind(expression: str) -> str:
-    """A queue's population was chosen when it was opened: a filter on it hides nothing more."""
-    if "absent:" not in expression:
-        expression += " absent:any"
-    return expression
 
 
 _ROW = """

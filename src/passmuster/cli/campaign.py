@@ -1,0 +1,156 @@
+"""`muster campaign open|list|status|close`."""
+
+from typing import Any
+
+import click
+
+from passmuster.cli.common import (
+    Bench, emit, json_option, now, pass_bench, passphrase_option, talk,
+)  # fmt: skip
+from passmuster.cli.inventory import bar
+from passmuster.text import plural
+
+
+@click.group("campaign")
+def campaign_command() -> None:
+    """Open, watch and close a review.
+
+    \b
+    Example:
+      muster campaign open "November" --reviewer owner --fallback you@example.com --due 2026-12-31
+    """
+
+
+@campaign_command.command("open")
+@click.argument("name")
+@click.option("--reviewer", required=True, metavar="EMAIL|owner", help="Who decides.")
+@click.option("--fallback", metavar="EMAIL", help="Who decides what has no owner.")
+@click.option("--due", required=True, metavar="DATE", help="The last day, in UTC.")
+@click.option("--scope", default="", metavar="FILTER", help="Default: everything present.")
+@click.option("--of", "of", default="identity", metavar="KIND",
+              help="identity, credential, grant or trust.")  # fmt: skip
+@click.option("--rationale", help="Why this scope; kept in the evidence.")
+@click.option("--frequency-basis", help="The risk analysis that sets how often.")
+@passphrase_option
+@json_option
+@pass_bench
+def open_command(bench: Bench, passphrase_fd: int | None, as_json: bool, **wanted: Any) -> None:
+    """Freeze what will be judged, and sign that.
+
+    \b
+    Example:
+      muster campaign open November --scope kind:service --reviewer you@example.com \\
+        --due 2026-12-31
+    """
+    from passmuster import campaigns
+
+    bench.passphrase_fd = passphrase_fd
+    opened = campaigns.open_campaign(
+        bench.db, campaigns.Definition(**wanted), bench.key(), bench.settings, now(),
+        bar("Freezing"),
+    )  # fmt: skip
+    if as_json:
+        emit([{
+            "name": opened.name, "digest": opened.digest, "population": opened.population,
+            "excluded": opened.excluded, "unowned": opened.unowned, "due_at": opened.due_at,
+            "reviewers": opened.reviewers,
+        }], {}, as_json=True)  # fmt: skip
+        return
+    talk(
+        f"{opened.name}: {plural(opened.population, 'item')} for "
+        f"{plural(len(opened.reviewers), 'reviewer')}, {opened.unowned:,} unowned, "
+        f"{opened.excluded:,} left out, due {opened.due_at[:10]}. Next: muster"
+    )
+
+
+@campaign_command.command("list")
+@json_option
+@pass_bench
+def list_command(bench: Bench, as_json: bool) -> None:
+    """Every campaign, newest first.
+
+    \b
+    Example:
+      muster campaign list --json
+    """
+    from passmuster import campaigns
+
+    rows = [status_row(bench, c) for c in campaigns.campaigns(bench.db)]
+    columns = {k: k.upper() for k in ("name", "state", "items", "signed", "drafts", "open",
+                                      "due_at")}  # fmt: skip
+    if not emit(rows, columns, as_json=as_json) and not as_json:
+        talk("no campaigns yet: muster campaign open")
+
+
+def status_row(bench: Bench, at: Any) -> dict[str, Any]:
+    """One campaign, as `list` and `status` show it."""
+    from passmuster import campaigns
+
+    p = campaigns.progress(bench.db, at.id)
+    state = "closed" if at.closed_at else "overdue" if at.due_at < now() else "open"
+    return {
+        "name": at.name, "digest": at.digest, "state": state, "of": at.item_kind,
+        "scope": at.scope, "items": p.total, "signed": p.signed, "drafts": p.drafts,
+        "open": p.open, "unowned": p.unowned, "excluded": at.excluded, "due_at": at.due_at,
+        "opened_at": at.opened_at, "opened_by": at.opened_by, "closed_at": at.closed_at,
+    }  # fmt: skip
+
+
+@campaign_command.command("status")
+@click.argument("name", required=False)
+@json_option
+@pass_bench
+def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
+    """How far each reviewer is; an unanswered item is never approved.
+
+    \b
+    Example:
+      muster campaign status November
+    """
+    from passmuster import campaigns
+
+    at = bench.campaign(name)
+    effects: dict[str, int] = {}
+    for outcome in campaigns.outcomes_of(bench.db, at).values():
+        effects[outcome.effect] = effects.get(outcome.effect, 0) + 1
+    reviewers = [
+        {"reviewer": p.reviewer, "items": p.total, "signed": p.signed, "drafts": p.drafts,
+         "open": p.open, "unowned": p.unowned}
+        for p in campaigns.by_reviewer(bench.db, at.id)
+    ]  # fmt: skip
+    if as_json:
+        row = status_row(bench, at) | {"outcomes": effects, "reviewers": reviewers}
+        emit([row], {}, as_json=True)
+        return
+    row = status_row(bench, at)
+    print(f"{row['name']}: {row['state']}, {row['signed']:,} of {row['items']:,} signed, "
+          f"due {at.due_at[:10]}")  # fmt: skip
+    emit(reviewers, {k: k.upper() for k in ("reviewer", "items", "signed", "drafts", "open",
+                                            "unowned")})  # fmt: skip
+    print("As it stands: " + ", ".join(f"{n:,} {e}" for e, n in sorted(effects.items())))
+
+
+@campaign_command.command("close")
+@click.argument("name", required=False)
+@passphrase_option
+@json_option
+@pass_bench
+def close_command(
+    bench: Bench, name: str | None, passphrase_fd: int | None, as_json: bool
+) -> None:
+    """End a campaign and sign how it ended; nothing can be decided in it after.
+
+    \b
+    Example:
+      muster campaign close November
+    """
+    from passmuster import campaigns
+
+    bench.passphrase_fd = passphrase_fd
+    at = bench.campaign(name)
+    counts = campaigns.close(bench.db, at, bench.key(), now())
+    if as_json:
+        emit([{"name": at.name, "digest": at.digest, "outcomes": counts}], {}, as_json=True)
+        return
+    ended = ", ".join(f"{n:,} {e}" for e, n in sorted(counts.items()))
+    talk(f"{at.name} is closed: {ended}. Next: muster evidence {at.name!r} --out DIR")

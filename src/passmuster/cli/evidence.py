@@ -1,0 +1,143 @@
+"""`muster key`, `evidence`, `verify`."""
+
+from pathlib import Path
+
+import click
+
+from passmuster.cli.common import (
+    Bench, emit, json_option, now, pass_bench, passphrase_option, talk,
+)  # fmt: skip
+from passmuster.cli.inventory import bar
+from passmuster.errors import UsageError
+
+
+@click.group("key")
+def key_command() -> None:
+    """My signing key.
+
+    \b
+    Example:
+      muster key new
+    """
+
+
+@key_command.command("new")
+@click.option("--key-store", metavar="WHERE", help="auto, keyring or file.")
+@passphrase_option
+@json_option
+@pass_bench
+def new_command(
+    bench: Bench, key_store: str | None, passphrase_fd: int | None, as_json: bool
+) -> None:
+    """Make my signing key: in the system's keyring, else in a file under a passphrase.
+
+    \b
+    Example:
+      muster key new --key-store file
+    """
+    from passmuster import keys, tlog
+
+    where = key_store or bench.settings.key_store
+    if where not in ("auto", "keyring", "file"):
+        raise UsageError(f"--key-store is auto, keyring or file, not {where!r}")
+    bench.passphrase_fd = passphrase_fd
+    key = keys.new(
+        bench.db, bench.me, where, lambda: _new_passphrase(bench), now(),
+        bench.settings.keyring_timeout_s,
+    )  # fmt: skip
+    tlog.enrol(bench.db, key, now())
+    if as_json:
+        emit([{"principal": key.principal, "fingerprint": key.fingerprint, "store": key.store,
+               "public": key.public}], {}, as_json=True)  # fmt: skip
+        return
+    print(key.fingerprint)
+    talk(f"{key.principal} signs with this key, kept in the {key.store}. Tell your auditor the "
+         "fingerprint by another way than the evidence.")  # fmt: skip
+
+
+def _new_passphrase(bench: Bench) -> bytes:
+    import os
+
+    unattended = bench.passphrase_fd is not None or "MUSTER_KEY_PASSPHRASE_FILE" in os.environ
+    if unattended or bench.no_input:
+        return bench.passphrase()
+    answer: str = click.prompt(
+        "New passphrase for the key file", hide_input=True, confirmation_prompt=True, err=True
+    )
+    return answer.encode()
+
+
+@key_command.command("show")
+@json_option
+@pass_bench
+def show_command(bench: Bench, as_json: bool) -> None:
+    """The keys of this workspace: public parts only.
+
+    \b
+    Example:
+      muster key show --json
+    """
+    from passmuster import keys
+
+    columns = {"principal": "PRINCIPAL", "fingerprint": "FINGERPRINT", "store": "STORE",
+               "made_at": "MADE"}  # fmt: skip
+    if not emit(keys.listed(bench.db), columns, as_json=as_json) and not as_json:
+        talk("no key yet: muster key new")
+
+
+@click.command("evidence")
+@click.argument("campaign_name", metavar="CAMPAIGN")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@passphrase_option
+@json_option
+@pass_bench
+def evidence_command(
+    bench: Bench, campaign_name: str, out: Path, passphrase_fd: int | None, as_json: bool
+) -> None:
+    """Write the folder that an auditor gets; it verifies with stock tools alone.
+
+    \b
+    Example:
+      muster evidence November --out november-evidence
+    """
+    from passmuster import evidence
+
+    bench.passphrase_fd = passphrase_fd
+    at = bench.campaign(campaign_name)
+    pack = evidence.build_pack(bench.db, at, out, bench.key(), now(), bar("Writing"))
+    if as_json:
+        emit([{"path": str(pack.path), "files": pack.files, "items": pack.items,
+               "outcomes": pack.outcomes}], {}, as_json=True)  # fmt: skip
+        return
+    print(pack.path)
+    ended = ", ".join(f"{n:,} {e}" for e, n in sorted(pack.outcomes.items()))
+    talk(f"{pack.files} files, {pack.items:,} items: {ended}. VERIFY.md tells the auditor how.")
+
+
+@click.command("verify")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--trust", multiple=True, metavar="EMAIL=SHA256:…",
+              help="A fingerprint that you got by another way.")  # fmt: skip
+@json_option
+@pass_bench
+def verify_command(bench: Bench, path: Path, trust: tuple[str, ...], as_json: bool) -> None:
+    """Check an evidence pack (or a workspace); exit code 4 when it does not hold.
+
+    \b
+    Example:
+      muster verify november-evidence
+    """
+    from passmuster import evidence
+
+    trusted = {}
+    for words in trust:
+        email, equals, mark = words.partition("=")
+        if not equals or not mark.startswith("SHA256:"):
+            raise UsageError(f"--trust takes EMAIL=SHA256:…, not {words!r}")
+        trusted[email.lower()] = mark
+    report = evidence.verify(path, trusted)
+    if as_json:
+        emit([report.as_dict()], {}, as_json=True)
+        return
+    for line in report.lines():
+        print(line)
