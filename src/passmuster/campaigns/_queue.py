@@ -46,7 +46,7 @@ class QueueRow:
 def rank(
     db: Database, campaign_id: int, reviewer: str | None, *, expression: str = "",
     now: str = "", order: str = "risk", state: str | None = None,
-) -> array[int]:  # fmt: skip
+) -> "array[int]":  # fmt: skip
     """Item ids of a queue in view order; four bytes a row, so a million are no burden.
 
     *expression* is a filter (`filters.compile_filter`); *state* narrows to open, draft, signed.
