@@ -17,6 +17,7 @@ from passmuster.connectors import Context
 from passmuster.connectors._json import (
     Part, guarded, listed, mapping, optional, outline, parts, required, when,
 )  # fmt: skip
+from passmuster.connectors._secrets import REMOVED, is_secret
 from passmuster.connectors.aws import _tags
 from passmuster.connectors.aws._arn import account_of, name_of
 from passmuster.connectors.aws._policies import Judgement, document, judge, judge_name
@@ -42,7 +43,7 @@ def sniff(head: bytes) -> bool:
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """Records of every account in *stream*, which may hold several pages or accounts."""
-    yield from _Details().records(stream)
+    return _Details().records(stream)
 
 
 class _Details:
@@ -157,19 +158,21 @@ class _Details:
         **more: str | None,
     ) -> Identity:  # fmt: skip
         path = optional(of, "Path") or "/"
+        about = optional(of, "Description")
+        about = REMOVED if about and is_secret(about) else about
         boundary = mapping(of.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
         profiles = [mapping(p).get("InstanceProfileName") for p in listed(
             of.get("InstanceProfileList"))]  # fmt: skip
         shown = {
             "path": path if path != "/" else None,
-            "tags": tagged, "description": optional(of, "Description"),
+            "tags": tagged, "description": about,
             "permissions_boundary": boundary, "instance_profiles": profiles,
             "last_used_region": mapping(of.get("RoleLastUsed")).get("Region"),
         }  # fmt: skip
         plain = Identity(
             required(of, "Arn"), None, name, kind,
             created_at=when(of.get("CreateDate")), created_by=_tags.made_by(tagged, path),
-            purpose=_tags.purpose(tagged) or optional(of, "Description"),
+            purpose=_tags.purpose(tagged) or about,
             environment=_tags.environment(tagged),
             attributes=text.json_text({k: v for k, v in shown.items() if v}), line=line,
         )  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from passmuster.connectors._json import listed
+from passmuster.connectors._secrets import REMOVED, is_secret, names_secret
 from passmuster.model import Owner
 
 _OWNER_ROLES = {
@@ -18,19 +19,16 @@ _TOOLS = re.compile(
     r"terraform|opentofu|pulumi|cdk|cloudformation|ansible|crossplane|eksctl|serverless|argocd",
     re.IGNORECASE,
 )
-_SECRET_NAME = re.compile(
-    r"passw|passphrase|secret|token|api.?key|private.?key|access.?key", re.IGNORECASE
-)
 
 
 def tags(value: Any) -> dict[str, str]:
-    """`Tags` as a mapping. A tag that is named like a secret keeps its name only."""
+    """`Tags` as a mapping. A tag that is named like a secret, or holds one, keeps its name only."""
     found = {}
     for tag in listed(value):
         if not isinstance(tag, dict) or not isinstance(tag.get("Key"), str):
             raise ValueError("a tag has no Key")
-        key = tag["Key"]
-        found[key] = "(not kept)" if _SECRET_NAME.search(key) else str(tag.get("Value") or "")
+        key, kept = tag["Key"], str(tag.get("Value") or "")
+        found[key] = REMOVED if names_secret(key) or is_secret(kept) else kept
     return found
 
 

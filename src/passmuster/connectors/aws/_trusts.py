@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from passmuster.connectors._json import listed, mapping
+from passmuster.connectors._secrets import REMOVED, is_secret
 from passmuster.connectors.aws._arn import account_of
 from passmuster.connectors.aws._policies import statements
 from passmuster.model import Trust
@@ -89,7 +90,7 @@ def _words(conditions: list[tuple[str, str, list[str]]]) -> str | None:
     shown = [
         "sts:ExternalId is set"
         if key.lower() == "sts:externalid"
-        else f"{operator} {key} = {', '.join(values)}"
+        else f"{operator} {key} = {', '.join(REMOVED if is_secret(v) else v for v in values)}"
         for operator, key, values in conditions
     ]
     return "; ".join(shown) or None

@@ -4,11 +4,11 @@ Annotations are read by name and never kept whole: tools put manifests, and with
 into them.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from passmuster.connectors._json import listed, mapping
+from passmuster.connectors._secrets import REMOVED, is_secret, names_secret
 from passmuster.model import Owner
 
 PURPOSES = ("purpose", "description", "app.kubernetes.io/name", "app")
@@ -27,20 +27,23 @@ _TOOLS = (
     ("argocd.argoproj.io/tracking-id", "argocd"), ("argocd.argoproj.io/instance", "argocd"),
     ("kustomize.toolkit.fluxcd.io/name", "flux"), ("helm.toolkit.fluxcd.io/name", "flux"),
 )  # fmt: skip
-_SECRET_NAME = re.compile(r"passw|secret|token|api.?key|private.?key", re.IGNORECASE)
 _MAX_VALUE = 256
 
 
 def said(meta: dict[str, Any]) -> dict[str, str]:
     """Annotations and labels together, labels first to be asked."""
     both = {**mapping(meta.get("annotations")), **mapping(meta.get("labels"))}
-    return {k: v for k, v in both.items() if isinstance(v, str) and len(v) <= _MAX_VALUE}
+    return {
+        k: v
+        for k, v in both.items()
+        if isinstance(v, str) and len(v) <= _MAX_VALUE and not is_secret(v)
+    }
 
 
 def shown(meta: dict[str, Any]) -> dict[str, str]:
     """The labels; one that is named like a secret keeps its name only."""
-    labels = mapping(meta.get("labels"))
-    return {k: "(not kept)" if _SECRET_NAME.search(k) else str(v) for k, v in labels.items()}
+    labels = {k: str(v) for k, v in mapping(meta.get("labels")).items()}
+    return {k: REMOVED if names_secret(k) or is_secret(v) else v for k, v in labels.items()}
 
 
 def first(of: dict[str, str], names: tuple[str, ...]) -> str | None:
@@ -53,7 +56,9 @@ def owners(uid: str, meta: dict[str, Any], line: int) -> Iterator[Owner]:
     for word in ("annotation", "label"):
         for key, value in mapping(meta.get(f"{word}s")).items():
             role = _OWNER_ROLES.get(key.rsplit("/", 1)[-1].lower())
-            if role and isinstance(value, str) and 0 < len(value.strip()) <= _MAX_VALUE:
+            if not role or not isinstance(value, str) or is_secret(value):
+                continue
+            if 0 < len(value.strip()) <= _MAX_VALUE:
                 yield Owner(uid, value.strip(), role, "annotation", f"{word} {key}={value}", line)
 
 

@@ -20,7 +20,7 @@ from passmuster.model import (
     Credential, Entitlement, Grant, Identity, Problem, Record, Source, Usage,
 )  # fmt: skip
 
-_TOKEN_TYPE = "kubernetes.io/service-account-token"
+_TOKEN_TYPE = "kubernetes.io/service-account-token"  # noqa: S105
 _OF_ACCOUNT = "kubernetes.io/service-account"
 _LEGACY = "kubernetes.io/legacy-token"
 
