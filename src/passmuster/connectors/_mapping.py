@@ -213,7 +213,7 @@ def _allowed(title: str, name: str) -> tuple[str, ...] | None:
 def convert(title: str, name: str, raw: Any, form: str | None) -> Any:
     """*raw* as field *name* of a record; CellError when it is not one."""
     if name == "hint":
-        return str(raw)[-4:]
+        return _tail(str(raw))
     if isinstance(raw, str) and _secrets.is_secret(raw):
         raise CellError("the value looks like a secret; it was not read")
     if name.endswith("_at") or name in _DATES:
@@ -235,6 +235,12 @@ def convert(title: str, name: str, raw: Any, form: str | None) -> Any:
             raise CellError(f"unknown value {value[:40]!r}{known}; taken as unknown", "unknown")
         raise CellError(f"unknown value {value[:40]!r}{known}")
     return value
+
+
+def _tail(value: str) -> str | None:
+    """The last four characters, unless they would be half of a short secret."""
+    masked = not value[:-4].strip("*•.…xX")
+    return value[-4:] if len(value) <= 4 or len(value) >= 12 or masked else None
 
 
 def _time(name: str, raw: Any, form: str | None) -> str:

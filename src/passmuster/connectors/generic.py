@@ -53,6 +53,8 @@ from passmuster.errors import ImportRefused, UsageError
 from passmuster.model import Entitlement, Identity, Problem, Record, Source
 
 _TOP = ("source", "delimiter", "drop", *SECTIONS)
+_ROWS_TO_SUGGEST_FROM = 100
+_STRENGTH = {"unknown": 0, "read": 1, "write": 2, "admin": 3, "owner": 4}
 # a grant may describe its entitlement on the spot
 _OF_ENTITLEMENT = (
     "display_name", "purpose", "resource_uid", "resource_kind", "permission_level", "level_reason",
@@ -140,10 +142,12 @@ def parse_jsonl(stream: BinaryIO, context: Context) -> Iterator[Record]:
 def _watched(
     rows: Iterator[Row | Problem], mapping: Mapping, seen: set[str]
 ) -> Iterator[Row | Problem]:
-    """*rows*, noting which of the mapped columns were there."""
+    """*rows*, noting which columns they have: all that are mapped, and some to suggest."""
     looked_for = mapping.columns | set(mapping.drop)
-    for row in rows:
-        if isinstance(row, Row) and not seen.issuperset(looked_for):
+    for number, row in enumerate(rows):
+        if isinstance(row, Row):
+            if number < _ROWS_TO_SUGGEST_FROM:
+                seen.update(row.values)
             for column in looked_for - seen:
                 if column in row.values or column.partition(".")[0] in row.values:
                     seen.add(column)
@@ -153,7 +157,7 @@ def _watched(
 def _records(mapping: Mapping, rows: Iterator[Row | Problem]) -> Iterator[Record]:
     yield mapping.source
     known: dict[str, int] = {}
-    entitlements: set[Entitlement] = set()
+    levels: dict[str, int] = {}
     count = 0
     for row in rows:
         if isinstance(row, Problem):
@@ -177,10 +181,11 @@ def _records(mapping: Mapping, rows: Iterator[Row | Problem]) -> Iterator[Record
         for maker in mapping.parts:
             for record in maker.records(row, uid):
                 if isinstance(record, Entitlement):
-                    bare = record._replace(line=None)
-                    if bare in entitlements:
+                    # rows that disagree on a permission's level: the strongest is believed
+                    level = _STRENGTH[record.permission_level]
+                    if level <= levels.get(record.uid, -1):
                         continue
-                    entitlements.add(bare)
+                    levels[record.uid] = level
                 yield record
     if not count:
         raise ImportRefused("there is no row in the file: an export of nothing proves nothing")
