@@ -81,12 +81,17 @@ def new(
         _in_time(lambda: backend.set_password(SERVICE, key.fingerprint, seed), timeout_s)
     else:
         _write_file(_file(db, key.fingerprint), private, passphrase())
+    keep(db, key, now)
+    return key
+
+
+def keep(db: Database, key: SigningKey, now: str) -> None:
+    """Put the public half of *key* among the keys of this workspace."""
     with db.atomic():
         db.execute(
-            "INSERT INTO signing_key VALUES (?, ?, ?, ?, ?)",
-            (key.fingerprint, principal, key.public, where, now),
+            "INSERT OR IGNORE INTO signing_key VALUES (?, ?, ?, ?, ?)",
+            (key.fingerprint, key.principal, key.public, key.store, now),
         )
-    return key
 
 
 def load(

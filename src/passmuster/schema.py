@@ -154,7 +154,8 @@ CREATE TABLE finding (
     severity TEXT NOT NULL, detail TEXT NOT NULL, first_seen TEXT NOT NULL, cleared_at TEXT,
     UNIQUE (rule, subject_kind, subject_id));
 CREATE INDEX finding_identity ON finding (identity_id, rule, severity) WHERE cleared_at IS NULL;
-CREATE INDEX finding_rule ON finding (rule, identity_id) WHERE cleared_at IS NULL;
+CREATE INDEX finding_rule ON finding (rule, identity_id, subject_kind, subject_id)
+    WHERE cleared_at IS NULL;
 CREATE TABLE listing (
     identity_id INTEGER PRIMARY KEY REFERENCES identity, risk INTEGER NOT NULL,
     findings INTEGER NOT NULL, reasons INTEGER NOT NULL, severity TEXT,
@@ -171,8 +172,9 @@ CREATE INDEX listing_used ON listing (last_used_at);
 CREATE VIEW principal AS
     SELECT * FROM identity
     WHERE absent_since IS NULL AND kind <> 'group' AND status NOT IN ('disabled', 'deleted')
-        AND instr(uid, ':role/aws-service-role/') = 0
-        AND (display_name NOT GLOB 'system:*' OR display_name GLOB 'system:serviceaccount:*');
+        AND (kind <> 'role' OR instr(uid, ':role/aws-service-role/') = 0)
+        AND (display_name < 'system:' OR display_name >= 'system;'
+            OR display_name GLOB 'system:serviceaccount:*');
 """
 
 REVIEW = """
@@ -185,8 +187,9 @@ CREATE TABLE item (
     id INTEGER PRIMARY KEY, campaign_id INTEGER NOT NULL REFERENCES campaign,
     name TEXT, uri TEXT NOT NULL, subject_id INTEGER NOT NULL,
     identity_id INTEGER NOT NULL REFERENCES identity, reviewer TEXT NOT NULL,
-    assigned TEXT NOT NULL, risk INTEGER NOT NULL, dossier TEXT NOT NULL, material TEXT NOT NULL,
-    chunk TEXT NOT NULL, position INTEGER NOT NULL, salt TEXT NOT NULL,
+    assigned TEXT NOT NULL, first_reviewer TEXT, first_assigned TEXT, risk INTEGER NOT NULL,
+    dossier TEXT NOT NULL, material TEXT NOT NULL, chunk TEXT NOT NULL,
+    position INTEGER NOT NULL, salt TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'open', UNIQUE (campaign_id, uri));
 CREATE INDEX item_name ON item (name);
 CREATE INDEX item_queue ON item (campaign_id, reviewer, state, risk DESC, id);

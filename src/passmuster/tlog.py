@@ -7,10 +7,12 @@ so an edited, dropped or reordered entry shows even to somebody who has only the
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from passmuster import merkle, store
-from passmuster.attestations import Attestation, Link, verify
+from passmuster import keys, merkle, store
+from passmuster.attestations import Attestation, Link, sign, statement, verify
 from passmuster.errors import Conflict, VerificationFailed
+from passmuster.keys import SigningKey
 from passmuster.store import Database
+from passmuster.text import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,14 @@ def next_link(db: Database) -> Link:
 
 
 def append(
-    db: Database, envelope: bytes, keys: dict[str, str], campaign: str | None, now: str
+    db: Database, envelope: bytes, known: dict[str, str], campaign: str | None, now: str
 ) -> int:
     """Append *envelope* and return its log index; to be called inside `db.atomic()`.
 
     Verifies first, so that nothing that would fail an auditor gets in. Raises Conflict when the
     chain has moved since `next_link`: sign again.
     """
-    attestation = verify(envelope, keys)
+    attestation = verify(envelope, known)
     predicate = attestation.predicate
     expected = next_link(db)
     if (predicate["device"], predicate["seq"], predicate["prev"]) != (
@@ -60,6 +62,40 @@ def append(
         ),
     )  # fmt: skip
     return int(cursor.lastrowid or 0)
+
+
+def enrol(db: Database, key: SigningKey, now: str) -> str:
+    """Log that *key* speaks for its principal, signed by the key itself; the statement's name.
+
+    The signature proves possession and nothing more: whether the person is who the principal
+    says is told by comparing fingerprints. Enrolling a key again changes nothing.
+    """
+    with db.atomic():
+        held = _enrolments(db).get(key.fingerprint)
+        if held is not None:
+            return held
+        keys.keep(db, key, now)
+        line = key.public + "\n"
+        body = {
+            "publicKey": key.public, "fingerprint": key.fingerprint, "keyKind": "software",
+            "store": key.store,
+        }  # fmt: skip
+        payload = statement(
+            "enrolment", {"key.pub": sha256(line.encode())}, body, next_link(db), now,
+            key.principal,
+        )  # fmt: skip
+        append(db, sign(payload, key), known_keys(db), None, now)
+        return sha256(payload)
+
+
+def _enrolments(db: Database) -> dict[str, str]:
+    """Fingerprint → name of the statement that enrolled it."""
+    known = known_keys(db)
+    rows = db.execute(
+        "SELECT envelope FROM entry WHERE predicate = 'enrolment' ORDER BY id"
+    ).fetchall()
+    found = [verify(bytes(row[0]), known) for row in rows]
+    return {enrolment.predicate["fingerprint"]: enrolment.name for enrolment in found}
 
 
 def entries(db: Database, campaign: str | None = None) -> Iterator[Entry]:
@@ -78,12 +114,12 @@ def check(db: Database) -> int:
 
     Raises VerificationFailed naming the first entry that does not hold.
     """
-    keys = known_keys(db)
+    known = known_keys(db)
     prev: dict[str, tuple[int, str]] = {}
     count = 0
     for entry in entries(db):
         try:
-            attestation = verify(entry.envelope, keys)
+            attestation = verify(entry.envelope, known)
             _follows(attestation, prev)
         except VerificationFailed as error:
             raise VerificationFailed(f"log entry {entry.id}: {error}") from None
@@ -101,6 +137,5 @@ def _follows(attestation: Attestation, prev: dict[str, tuple[int, str]]) -> None
 
 def known_keys(db: Database) -> dict[str, str]:
     """Fingerprint → public line of every key enrolled in this workspace."""
-    from passmuster.keys import fingerprint
-
-    return {fingerprint(row[0]): row[0] for row in db.execute("SELECT public FROM signing_key")}
+    rows = db.execute("SELECT public FROM signing_key")
+    return {keys.fingerprint(row[0]): row[0] for row in rows}

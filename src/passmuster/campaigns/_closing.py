@@ -118,7 +118,7 @@ def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
     return db.execute(
         "SELECT DISTINCT d.uri, d.principal FROM decision d JOIN item i ON i.id = d.item_id"
         " WHERE i.campaign_id = ? AND d.principal <> i.reviewer"
-        " AND i.assigned LIKE 'handed over by %'",
+        " AND i.first_reviewer IS NOT NULL",
         (at.id,),
     ).fetchall()
 
@@ -149,6 +149,7 @@ def close(db: Database, at: Campaign, key: SigningKey, now: str) -> dict[str, in
     if key.principal.lower() != at.opened_by.lower():
         raise UsageError(f"{at.opened_by} opened it and closes it; the key is {key.principal}'s")
     with db.atomic():
+        tlog.enrol(db, key, now)
         counts: dict[str, int] = {}
         for outcome in outcomes_of(db, at).values():
             counts[outcome.effect] = counts.get(outcome.effect, 0) + 1
@@ -165,8 +166,7 @@ def close(db: Database, at: Campaign, key: SigningKey, now: str) -> dict[str, in
             "close", {"campaign": at.digest}, body, tlog.next_link(db), now, key.principal
         )
         envelope = attestations.sign(payload, key)
-        keys = tlog.known_keys(db) | {key.fingerprint: key.public}
-        tlog.append(db, envelope, keys, at.digest, now)
+        tlog.append(db, envelope, tlog.known_keys(db), at.digest, now)
         db.execute("UPDATE campaign SET closed_at = ? WHERE id = ?", (now, at.id))
     return counts
 

@@ -10,7 +10,7 @@ from passmuster.errors import NotFound, UsageError
 from passmuster.model import CHANGE_VERBS, VERDICTS, Attention, Bulk, Change, Draft
 from passmuster.outcomes import TAKES_CHANGES, TAKES_UNTIL
 from passmuster.store import Database
-from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc
+from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc, visible
 
 REASON_NEEDED_FROM = 60
 """Risk from which an approval needs a reason; the other verdicts always do."""
@@ -70,7 +70,8 @@ def save_draft(db: Database, item_id: int, draft: Draft, now: str) -> None:
 
 
 def save_drafts(db: Database, item_ids: Sequence[int], draft: Draft, now: str) -> None:
-    """Keep *draft* for each of the items, all or none."""
+    """Keep *draft* for each of the items, all or none; its text made visible (`text`)."""
+    draft = draft._replace(reason_text="\n".join(map(visible, draft.reason_text.split("\n"))))
     with db.atomic():
         for item_id in item_ids:
             _must_be_open(db, item_id)
@@ -164,7 +165,7 @@ def save_own(
             _must_be_open(db, item_id)
             db.execute(
                 "INSERT OR REPLACE INTO own_draft VALUES (?, ?, ?, ?, ?, ?)",
-                (item_id, owner, role, evidence, int(reassign), now),
+                (item_id, owner, role, evidence and visible(evidence), int(reassign), now),
             )
 
 

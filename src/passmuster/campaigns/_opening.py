@@ -5,6 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 from passmuster import attestations, blobs, merkle, policy, tlog
@@ -16,7 +17,7 @@ from passmuster.config import Settings
 from passmuster.errors import PreflightFailed, UsageError
 from passmuster.keys import SigningKey
 from passmuster.store import Database
-from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc
+from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc, visible
 
 STRATEGY = "one_deny_denies"
 MAX_GRANTS_BESIDE = 20
@@ -81,7 +82,7 @@ def open_campaign(
         refuse_unassigned(freezer.unassigned, freezer.unassigned_count)
         if not freezer.count:
             raise PreflightFailed(f"no {wanted.of} in the scope {wanted.scope!r}")
-        excluded, excluded_root = _exclude(db, campaign_id, ids, wanted.scope)
+        excluded, excluded_root, excluded_digest = _exclude(db, campaign_id, ids, wanted.scope)
         body = {
             **_statement_body(db, wanted, due_at, definition, now),
             "population": {
@@ -90,15 +91,19 @@ def open_campaign(
             },
             "assignmentsRoot": freezer.assignments.root(),
         }  # fmt: skip
+        tlog.enrol(db, key, now)
         link = tlog.next_link(db)
         subject = {
-            "population.jsonl": freezer.digest.hexdigest(),
             "definition.json": sha256(definition),
+            "population.jsonl": freezer.digest["population"].hexdigest(),
+            "assignments.jsonl": freezer.digest["assignments"].hexdigest(),
+            "dossiers.jsonl": freezer.digest["dossiers"].hexdigest(),
+            "excluded.jsonl": excluded_digest,
         }
         payload = attestations.statement("campaign", subject, body, link, now, key.principal)
         envelope = attestations.sign(payload, key)
         digest = sha256(payload)
-        tlog.append(db, envelope, tlog.known_keys(db) | {key.fingerprint: key.public}, digest, now)
+        tlog.append(db, envelope, tlog.known_keys(db), digest, now)
         db.execute(
             "UPDATE campaign SET digest = ?, population = ?, excluded = ? WHERE id = ?",
             (digest, freezer.count, excluded, campaign_id),
@@ -135,12 +140,22 @@ def _definition(db: Database, wanted: Definition, due_at: str, settings: Setting
     }  # fmt: skip
     document = canonical({
         "name": wanted.name, "of": wanted.of, "scope": wanted.scope, "reviewer": wanted.reviewer,
-        "fallback": wanted.fallback, "dueAt": due_at, "rationale": wanted.rationale,
-        "frequencyBasis": wanted.frequency_basis, "rules": rules,
+        "fallback": wanted.fallback, "dueAt": due_at, "rationale": _shown(wanted.rationale),
+        "frequencyBasis": _shown(wanted.frequency_basis), "rules": rules,
         "notEvaluated": dict(policy.not_evaluated(db)),
     })  # fmt: skip
     blobs.put(db, document)
+    _keep_rules(db)
     return document
+
+
+def _keep_rules(db: Database) -> None:
+    """Keep the rules' files: a later release may have other ones, a pack needs these."""
+    folder = resources.files(policy) / "rules"
+    for rule in policy.load_rules().values():
+        kept = blobs.put(db, (folder / f"{rule.id}.sql").read_bytes())
+        if kept != rule.sha256:
+            raise PreflightFailed(f"the rule {rule.id} changed meanwhile: start muster again")
 
 
 def _insert_campaign(
@@ -172,15 +187,19 @@ def _statement_body(
         "dueAt": due_at,
         "definitionDigest": sha256(definition),
         "rulesDigest": sha256(canonical(strict_json(definition)["rules"])),
-        "scope": {"filter": wanted.scope, "rationale": wanted.rationale},
+        "scope": {"filter": wanted.scope, "rationale": _shown(wanted.rationale)},
         "stages": [{
             "reviewerRule": wanted.reviewer, "fallback": wanted.fallback, "dueAt": due_at,
             "strategy": STRATEGY, "quorum": 1, "exclusions": [],
         }],
         "runs": [dict(run) for run in source_runs(db)],
-        "frequencyBasis": wanted.frequency_basis,
+        "frequencyBasis": _shown(wanted.frequency_basis),
         "commitments": [],
     }  # fmt: skip
+
+
+def _shown(words: str | None) -> str | None:
+    return None if words is None else visible(words)
 
 
 def source_runs(db: Database) -> list[Json]:
@@ -222,7 +241,10 @@ class _Freezer:
     ) -> None:
         self.db, self.campaign_id, self.of, self.assigner = db, campaign_id, of, assigner
         self.population, self.assignments = merkle.Frontier(), merkle.Frontier()
-        self.digest = hashlib.sha256()
+        # files that a stock tool can check by one digest, without a tree (campaign statement)
+        self.digest = {
+            name: hashlib.sha256() for name in ("population", "assignments", "dossiers")
+        }
         self.count = self.unowned = self.unassigned_count = 0
         self.unassigned: list[str] = []
         self.reviewers: dict[str, int] = {}
@@ -254,6 +276,7 @@ class _Freezer:
                 line, digest, material = _dossiers.digests(item)
                 salt = secrets.token_hex(16)
                 lines.append(line)
+                self.digest["dossiers"].update(line + b"\n")
                 self._count(item["uri"], digest, material, salt, assignment.reviewer,
                             assignment.how)  # fmt: skip
                 yield (
@@ -267,8 +290,10 @@ class _Freezer:
     ) -> None:
         row = population_row(item_uri, digest, material, salt)
         self.population.append(merkle.leaf_hash(row))
-        self.digest.update(row + b"\n")
-        self.assignments.append(merkle.leaf_hash(assignment_row(item_uri, reviewer, how, salt)))
+        self.digest["population"].update(row + b"\n")
+        row = assignment_row(item_uri, reviewer, how, salt)
+        self.assignments.append(merkle.leaf_hash(row))
+        self.digest["assignments"].update(row + b"\n")
         self.count += 1
         self.unowned += how.startswith("unowned")
         self.reviewers[reviewer] = self.reviewers.get(reviewer, 0) + 1
@@ -289,17 +314,21 @@ def _items(dossier: Json, of: ItemKind) -> Iterator[Json]:
         yield item
 
 
-def _exclude(db: Database, campaign_id: int, ids: list[int], scope: str) -> tuple[int, str]:
-    frontier = merkle.Frontier()
+def _exclude(
+    db: Database, campaign_id: int, ids: list[int], scope: str
+) -> tuple[int, str, str]:
+    frontier, digest = merkle.Frontier(), hashlib.sha256()
     batch: list[tuple[int, str, str, str]] = []
     for source, uid, why in left_out(db, ids, scope):
         item_uri, salt = _dossiers.uri(source, "identity", uid), secrets.token_hex(16)
         batch.append((campaign_id, item_uri, why, salt))
     batch.sort(key=lambda row: row[1])
     for _, item_uri, why, salt in batch:
-        frontier.append(merkle.leaf_hash(excluded_row(item_uri, why, salt)))
+        row = excluded_row(item_uri, why, salt)
+        frontier.append(merkle.leaf_hash(row))
+        digest.update(row + b"\n")
     db.executemany("INSERT INTO exclusion VALUES (?, ?, ?, ?)", batch)
-    return frontier.size, frontier.root()
+    return frontier.size, frontier.root(), digest.hexdigest()
 
 
 def name_items(db: Database, campaign_id: int, digest: str) -> None:

@@ -45,6 +45,8 @@ class OwnRow:
     display_name: str
     owner: str
     reassign: bool
+    reviewer: str | None
+    """Who must decide the item from now on, when it is handed over."""
     bytes: bytes
 
 
@@ -99,7 +101,7 @@ def prepare(db: Database, campaign_id: int, principal: str) -> Batch:
     changed = changed_since(db, [d[0] for d in drafts])
     saw = _seen_rows(db, campaign_id, principal)
     rows = [_row(d, changed.get(d[0], []), saw.get(d[0], [])) for d in drafts]
-    own_rows = [_own_row(o) for o in own]
+    own_rows = [_own_row(db, o) for o in own]
     undecided = db.value(
         "SELECT count(*) FROM item WHERE campaign_id = ? AND reviewer = ? AND state = 'open'",
         (campaign_id, principal),
@@ -123,7 +125,7 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
         )
     decisions = b"".join(row.bytes + b"\n" for row in batch.rows)
     owners = b"".join(row.bytes + b"\n" for row in batch.own)
-    link, envelopes = batch.link, []
+    link, envelopes = _link(db, batch, key, now), []
     if batch.rows:
         envelope, link = _decisions(batch, decisions, link, key, now)
         envelopes.append(envelope)
@@ -133,13 +135,21 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
         _compare(db, batch)
         for content in filter(None, (decisions, owners)):
             blobs.put(db, content)
-        keys = tlog.known_keys(db) | {key.fingerprint: key.public}
+        keys = tlog.known_keys(db)
         ids = [tlog.append(db, envelope, keys, batch.campaign, now) for envelope in envelopes]
         leaves = _keep_rows(db, batch, ids[0]) if batch.rows else []
         names = [sha256(attestations.verify(e, keys).payload) for e in envelopes]
         if batch.own:
             _keep_own(db, batch, names[-1], now)
     return Signed(names, batch.rows, batch.own, now, leaves)
+
+
+def _link(db: Database, batch: Batch, key: SigningKey, now: str) -> Link:
+    """Where the batch goes in the chain; a key that signs for the first time goes before it."""
+    with db.atomic():
+        at = tlog.next_link(db)
+        tlog.enrol(db, key, now)
+        return tlog.next_link(db) if at == batch.link else batch.link
 
 
 def _campaign(db: Database, campaign_id: int) -> tuple[str, str | None]:
@@ -219,12 +229,15 @@ def decision_row(
     }
 
 
-def _own_row(o: tuple[Any, ...]) -> OwnRow:
+def _own_row(db: Database, o: tuple[Any, ...]) -> OwnRow:
+    reviewer = inventory.email_of(db, o[4]) if o[7] else None
+    if o[7] and reviewer is None:
+        raise UsageError(f"{o[4]} has no e-mail address: it cannot be asked to decide {o[1]}")
     line = canonical({
         "item": o[2], "dossier": o[3], "owner": o[4], "role": o[5], "evidence": o[6],
-        "reassign": bool(o[7]), "salt": secrets.token_hex(16),
+        "reviewer": reviewer, "salt": secrets.token_hex(16),
     })  # fmt: skip
-    return OwnRow(o[0], o[1], o[4], bool(o[7]), line)
+    return OwnRow(o[0], o[1], o[4], bool(o[7]), reviewer, line)
 
 
 def _fingerprint(drafts: list[tuple[Any, ...]], own: list[tuple[Any, ...]]) -> str:
@@ -296,11 +309,10 @@ def _keep_own(db: Database, batch: Batch, statement: str, now: str) -> None:
     for row in batch.own:
         inventory.assign_owner(db, row.item_id, row.owner, statement, batch.principal, now)
         db.execute("DELETE FROM own_draft WHERE item_id = ?", (row.item_id,))
-        if row.reassign:
-            email = inventory.email_of(db, row.owner)
-            if email is None:
-                raise UsageError(f"{row.owner} has no e-mail address: it cannot be asked")
+        if row.reviewer is not None:
             db.execute(
-                "UPDATE item SET reviewer = ?, assigned = ?, state = 'open' WHERE id = ?",
-                (email, f"handed over by {batch.principal}", row.item_id),
+                "UPDATE item SET first_reviewer = coalesce(first_reviewer, reviewer),"
+                " first_assigned = coalesce(first_assigned, assigned), reviewer = ?,"
+                " assigned = ?, state = 'open' WHERE id = ?",
+                (row.reviewer, f"handed over by {batch.principal}", row.item_id),
             )
