@@ -1,0 +1,231 @@
+"""Bad input of every command: one line that says what to do, the right code, nothing changed."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from passmuster import store
+from tests.conftest import ME, Muster
+from tests.estates import report
+
+# words of the command, exit code, what the one line must tell
+NO_WORKSPACE = [
+    (["identities"], 1, "muster init"),
+    (["import", "x.csv"], 1, "muster init"),
+    (["queue"], 1, "muster init"),
+    (["sign-off"], 1, "muster init"),
+    (["key", "new"], 1, "muster init"),
+    (["campaign", "list"], 1, "muster init"),
+    ([], 2, "no terminal"),
+    (["frobnicate"], 2, "no command"),
+    (["finding"], 2, "findings"),
+    (["--workspace"], 2, "requires an argument"),
+    (["verify", "nowhere"], None, "nowhere"),
+    (["verify"], 2, "PATH"),
+    (["init", "--me", "nobody"], 2, "e-mail"),
+]
+EMPTY = [
+    (["identities"], 1, "import an export first"),
+    (["findings"], 1, "import an export first"),
+    (["findings", "--fail-on", "high"], 1, "import an export first"),
+    (["show", "x"], 1, "import an export first"),
+    (["rules", "test", "unused"], 1, "import an export first"),
+    (["import"], 2, "--formats"),
+    (["import", "missing.csv"], 1, "no such file"),
+    (["import", "empty.csv"], 1, "empty"),
+    (["import", "noise.bin"], 1, "not an export that muster knows"),
+    (["import", "noise.bin", "--as", "aws.credential_report.csv"], 1, "noise.bin"),
+    (["import", "noise.bin", "--as", "aws.credential_report"], 2, "aws.credential_report.csv"),
+    (["import", "cut.json"], 1, "cut.json"),
+    (["import", "generic.csv", "--as", "generic.csv"], 1, "mapping"),
+    (["import", "generic.csv", "--as", "generic.csv", "--mapping", "no.toml"], 1, "no.toml"),
+    (["import", "generic.csv", "--as", "generic.csv", "--mapping", "bad.toml"], 1, "TOML"),
+    (["import", "rbac.json"], 1, "--source"),
+    (["import", "."], 1, "no such file"),
+    (["queue"], 1, "campaign open"),
+    (["decide", "approve", "abc"], 1, "campaign open"),
+    (["decide", "approve"], 2, "ITEMS"),
+    (["campaign", "open", "X", "--reviewer", ME, "--due", "2027-01-31"], 1, "key new"),
+    (["campaign", "open", "X", "--due", "2027-01-31"], 2, "--reviewer"),
+    (["campaign", "status", "X"], 1, "no campaign"),
+    (["campaign", "frob"], 2, "No such command"),
+    (["evidence", "X", "--out", "o"], 1, "no campaign"),
+    (["evidence", "X"], 2, "--out"),
+    (["key", "new", "--key-store", "cloud"], 2, "keyring or file"),
+    (["key", "new", "--key-store", "keyring"], 1, "no usable keyring"),
+    (["rules", "show", "unusd"], 2, "unused"),
+    (["rules", "test", "nothing.sql"], 1, "import an export first"),
+    (["verify", "empty.csv"], None, "empty.csv"),
+]
+REVIEW = [
+    (["identities", "knd:service"], 2, "kind"),
+    (["identities", "kind:servce"], 2, "service"),
+    (["identities", '"open'], 2, "quotation"),
+    (["identities", "--json", "--csv"], 2, "not both"),
+    (["findings", "--fail-on", "hgh"], 2, "high"),
+    (["findings", "--fail-on", "medium"], 3, "of medium or worse"),
+    (["show", "svc"], 1, "muster identities"),
+    (["rules", "test", "nothing.sql"], 1, "nothing.sql"),
+    (["rules", "test", "hostile.sql"], None, "hostile"),
+    (["queue", "knd:x"], 2, "kind"),
+    (["decide", "aprove", "ITEM"], 2, "approve"),
+    (["decide", "revoke", "ITEM"], 2, "needs a reason"),
+    (["decide", "revoke", "nosuchitem", "--reason", "x"], 1, "no item"),
+    (["decide", "approve", "ITEM", "--until", "soon", "--reason", "x"], 2, "2027-03-31"),
+    (["decide", "approve", "ITEM", "--until", "2020-01-01", "--reason", "x"], 2, "future"),
+    (["decide", "revoke", "ITEM", "--until", "2030-01-01", "--reason", "x"], 2, "approve"),
+    (["decide", "approve", "ITEM", "--change", "rotat:x", "--reason", "x"], 2, "rotate"),
+    (["decide", "approve", "ITEM", "--change", "rotate:x", "--reason", "x"], 2, "no part of it"),
+    (["decide", "approve", "ITEM", "--change", "rotate", "--reason", "x"], 2, "VERB:TARGET"),
+    (["own", "nobody", "ITEM"], 2, "no person or team"),
+    (["drafts", "--clear", "nosuchitem"], 1, "no item"),
+    (["sign-off"], 1, "nothing to sign"),
+    (["campaign", "open", "Autumn", "--reviewer", ME, "--due", "2027-01-31"], 1, "already"),
+    (["campaign", "open", "B", "--reviewer", ME, "--due", "2020-01-31"], 1, "past"),
+    (["campaign", "open", "B", "--reviewer", ME, "--due", "tomorrow"], 2, "2026-12-31"),
+    (["campaign", "open", "B", "--reviewer", "bob", "--due", "2027-01-31"], 2, "e-mail"),
+    (["campaign", "open", "B", "--reviewer", "owner", "--due", "2027-01-31"], 1, "--fallback"),
+    (["campaign", "open", "B", "--reviewer", ME, "--due", "2027-01-31", "--scope", "zzz"], 1,
+     "matches nothing"),
+    (["campaign", "open", "B", "--reviewer", ME, "--due", "2027-01-31", "--of", "key"], 2, "of"),
+    (["campaign", "status", "Atumn"], 1, "Autumn"),
+    (["evidence", "Autumn", "--out", "full"], 1, "full"),
+    (["verify", "full"], 4, "full"),
+    (["verify", "full", "--trust", "x"], 2, "EMAIL=SHA256"),
+]  # fmt: skip
+
+
+def complain(done: subprocess.CompletedProcess[str], tells: str) -> None:
+    """The command said one line, on stderr, without a traceback."""
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "bug in passmuster" not in done.stderr, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("muster: "), done.stderr
+    assert tells.lower() in last.lower(), last
+    assert len([line for line in done.stderr.splitlines() if line.startswith("muster: ")]) == 1
+
+
+@pytest.fixture
+def junk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of files that are not what they should be, as the working folder."""
+    work = tmp_path / "work"
+    (work / "full").mkdir(parents=True)
+    (work / "full" / "file").write_text("x")
+    (work / "empty.csv").write_text("")
+    (work / "noise.bin").write_bytes(bytes(range(256)) * 9)
+    (work / "cut.json").write_text('{"UserDetailList": [{"Path": "/", "UserName": "a"')
+    (work / "generic.csv").write_text("name\nx\n")
+    (work / "bad.toml").write_text("= [")
+    (work / "rbac.json").write_text(json.dumps({"kind": "List", "apiVersion": "v1", "items": [
+        {"kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "b", "uid": "c"}}]}))
+    (work / "hostile.sql").write_text(
+        "-- title: x\n-- severity: low\n-- subject: identity\n-- needs: nothing\n"
+        "-- why: hostile\n-- fix: x\nATTACH 'x.db' AS hostile")  # fmt: skip
+    (work / "report.csv").write_text(report("svc-a", "svc-b"))
+    monkeypatch.chdir(work)
+
+
+def state(folder: Path) -> list[object]:
+    """Everything that a command could have changed."""
+    db = store.open_(folder)
+    try:
+        tables = [r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return [(t, db.value(f"SELECT count(*) FROM {t}")) for t in sorted(tables)]
+    finally:
+        db.close()
+
+
+@pytest.mark.parametrize(("words", "code", "tells"), NO_WORKSPACE)
+def test_without_a_workspace_it_says_how_to_make_one(
+    muster: Muster, junk: None, words: list[str], code: int | None, tells: str
+) -> None:
+    done = muster(*words, code=None)
+    assert done.returncode == code if code else done.returncode in (1, 4)
+    complain(done, tells)
+
+
+def test_an_empty_workspace_refuses_with_one_line_and_changes_nothing(
+    muster: Muster, junk: None, folder: Path
+) -> None:
+    muster("init")
+    before = state(folder)
+    for words, code, tells in EMPTY:
+        done = muster(*words, code=None)
+        assert done.returncode == code if code else done.returncode in (1, 4), (words, done)
+        complain(done, tells)
+        assert state(folder) == before, words
+
+
+def test_a_review_refuses_bad_words_with_one_line_and_changes_nothing(
+    muster: Muster, junk: None, folder: Path, passphrase_file: Path
+) -> None:
+    muster("init")
+    muster("key", "new", "--key-store", "file")
+    muster("import", "report.csv")
+    muster("campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31")
+    item = json.loads(muster("queue", "--json").stdout)[0]["item"]
+    before = state(folder)
+    for words, code, tells in REVIEW:
+        done = muster(*[item if w == "ITEM" else w for w in words], code=None)
+        assert done.returncode == code if code else done.returncode != 0, (words, done)
+        complain(done, tells)
+        assert state(folder) == before, words
+
+
+def test_settings_that_cannot_be_used_are_named_with_the_nearest_right_key(
+    muster: Muster, folder: Path
+) -> None:
+    muster("init")
+    settings = folder / "config.toml"
+    settings.touch(mode=0o600)
+    for text, tells in [
+        ("them = 'x'", "theme"), ("me = 3", "wrong type"), ("me = ", "not TOML"),
+        ("[rules.unusd]\nmax_days = 3", "unused"), ("[rules.unused]\nmax_dys = 3", "max_days"),
+        ("[rules.unused]\nmax_days = true", "wrong type"), ("key_store = 'cloud'", "key_store"),
+    ]:  # fmt: skip
+        settings.write_text(text)
+        done = muster("import", __file__, "--as", "people", code=None)
+        assert done.returncode in (1, 2)
+        if "rules" not in text or "true" in text:
+            complain(done, tells)
+
+
+@pytest.mark.parametrize(("path", "mode", "mend"), [
+    ("", 0o755, "chmod 700"), ("workspace.db", 0o644, "chmod 600"),
+])  # fmt: skip
+def test_a_workspace_that_others_may_read_is_refused_with_the_command_that_mends_it(
+    muster: Muster, folder: Path, path: str, mode: int, mend: str
+) -> None:
+    muster("init")
+    (folder / path).chmod(mode)
+    complain(muster("campaign", "list", code=1), mend)
+    subprocess.run(["chmod", mend.split()[1], str(folder / path)], check=True)
+    muster("campaign", "list")
+
+
+def test_everything_in_a_workspace_is_for_its_owner_alone(
+    muster: Muster, folder: Path, junk: None, passphrase_file: Path
+) -> None:
+    muster("init", "--me", ME)
+    muster("key", "new", "--key-store", "file")
+    muster("import", "report.csv")
+    for path in [folder, *folder.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_closed_pipe_is_silent(muster: Muster, folder: Path, tmp_path: Path) -> None:
+    muster("init")
+    (tmp_path / "r.csv").write_text(report(*(f"svc-{n}" for n in range(3000))))
+    muster("import", str(tmp_path / "r.csv"))
+    import os
+    import sys
+
+    done = subprocess.run(
+        f'"{sys.executable}" -m passmuster identities --json | head -n 3',
+        shell=True, env={**os.environ, "MUSTER_WORKSPACE": str(folder)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 3

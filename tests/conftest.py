@@ -1,0 +1,69 @@
+"""What every test gets: a person, a clock, an empty home, and no settings of the machine."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from passmuster import store
+from passmuster.store import Database
+
+REPOSITORY = Path(__file__).parent.parent
+SHARED = REPOSITORY.parent / "shared"
+"""Real exports and test vectors; tests that read them skip by name where the folder is not."""
+NOW = "2026-11-23T08:00:00Z"
+ME = "rev@example.com"
+Muster = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of its own, so that no test reads or writes a person's settings."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in list(os.environ):
+        if name.startswith(("MUSTER_", "TEXTUAL", "XDG_", "NO_COLOR", "DBUS_SESSION")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("MUSTER_ME", ME)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "workspace"
+
+
+@pytest.fixture
+def db(folder: Path) -> Iterator[Database]:
+    """An empty workspace."""
+    opened = store.create(folder)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def passphrase_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "passphrase"
+    path.write_text("correct horse battery\n")
+    monkeypatch.setenv("MUSTER_KEY_PASSPHRASE_FILE", str(path))
+    return path
+
+
+@pytest.fixture
+def muster(folder: Path) -> Muster:
+    """Run the command as a process of its own, in a workspace of its own, without a terminal."""
+
+    def run(*words: str, code: int | None = 0, **options: object) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "passmuster", *words],
+            env={**os.environ, "MUSTER_WORKSPACE": str(folder)},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+            **options,  # type: ignore[call-overload]
+        )  # fmt: skip
+        assert code is None or done.returncode == code, (words, done.stdout, done.stderr)
+        return done
+
+    return run
