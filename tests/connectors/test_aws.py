@@ -7,13 +7,24 @@ import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+
 from passmuster.connectors import Context, named, plan, read, recognise
 from passmuster.connectors.aws._policies import judge, judge_name
 from passmuster.errors import ImportRefused
 from passmuster.model import (
-    Credential, Entitlement, Grant, Identity, Owner, Problem, Record, Source, Trust, Usage,
+    Credential,
+    Entitlement,
+    Grant,
+    Identity,
+    Owner,
+    Problem,
+    Record,
+    Source,
+    Trust,
+    Usage,
 )  # fmt: skip
 
 REAL = Path(__file__).parents[3] / "shared" / "realdata" / "aws"
@@ -97,7 +108,7 @@ def test_key_only_users_are_services_and_console_users_humans() -> None:
 
 def test_the_three_absences_of_a_report_stay_apart() -> None:
     records = report(
-        row("a", password_enabled="true", password_last_used="no_information"),  # noqa: S106
+        row("a", password_enabled="true", password_last_used="no_information"),
         row("b", access_key_1_active="true", access_key_1_last_rotated="2021-01-01T00:00:00+00:00"),
         row("c", access_key_1_active="true", access_key_1_last_rotated="2021-01-01T00:00:00Z",
             access_key_1_last_used_date="not_supported"),
@@ -113,7 +124,7 @@ def test_the_three_absences_of_a_report_stay_apart() -> None:
 
 def test_the_newest_use_of_any_credential_is_the_identitys() -> None:
     records = report(row(
-        password_enabled="true", password_last_used="2024-01-01T00:00:00+00:00",  # noqa: S106
+        password_enabled="true", password_last_used="2024-01-01T00:00:00+00:00",
         access_key_1_active="true", access_key_1_last_rotated="2020-01-01T00:00:00+00:00",
         access_key_1_last_used_date="2025-05-05T00:00:00+00:00", access_key_1_last_used_region="eu",
         access_key_1_last_used_service="s3",
@@ -141,7 +152,7 @@ def test_a_user_that_stands_twice_is_yielded_twice() -> None:
         ('"open quote', None),
         (row(arn="nothing"), "arn"),
         (row(mfa_active="perhaps"), "mfa_active"),
-        (row(password_enabled="TRUE?"), "password_enabled"),  # noqa: S106
+        (row(password_enabled="TRUE?"), "password_enabled"),
         (row(user_creation_time="yesterday"), "user_creation_time"),
     ],
 )
@@ -270,12 +281,14 @@ def test_only_the_names_of_awss_own_policies_say_anything(arn: str, level: str) 
 
 
 def details(**lists: Any) -> list[Record]:
-    whole = {"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
+    names = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
+    whole: dict[str, Any] = {name: [] for name in names}
     return parsed(json.dumps(whole | lists).encode(), DETAILS)
 
 
 def role(*statements: dict[str, Any], **more: Any) -> dict[str, Any]:
-    policy = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", **s} for s in statements]}
+    usual = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    policy = {"Statement": [usual | s for s in statements]}
     return {
         "Arn": ROLE, "RoleName": "app", "RoleId": "AROAX", "Path": "/",
         "CreateDate": "2020-01-01T00:00:00+00:00", "AssumeRolePolicyDocument": policy,
@@ -291,10 +304,10 @@ def trust(principal: Any, condition: Any = None, action: str = "sts:AssumeRole")
     return found
 
 
-GITHUB = {
-    "Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
-}
-SUB = "token.actions.githubusercontent.com:sub"
+STRANGER = "arn:aws:iam::999988887777:role/x"
+ISSUER = "token.actions.githubusercontent.com"
+GITHUB = {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"}
+SUB = f"{ISSUER}:sub"
 
 
 @pytest.mark.parametrize(
@@ -303,14 +316,14 @@ SUB = "token.actions.githubusercontent.com:sub"
         ({"Service": "ec2.amazonaws.com"}, None, "ec2.amazonaws.com", 0, 0),
         ({"AWS": ACCOUNT}, None, ACCOUNT, 0, 0),
         ({"AWS": ["arn:aws:iam::999988887777:root"]}, None, "999988887777", 1, 0),
-        ({"AWS": "arn:aws:iam::999988887777:role/x"}, None, "arn:aws:iam::999988887777:role/x", 1, 0),
+        ({"AWS": STRANGER}, None, STRANGER, 1, 0),
         ("*", None, "*", 1, 1),
         ({"AWS": "*"}, {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, "*", 1, 0),
-        (GITHUB, None, "token.actions.githubusercontent.com", 1, 1),
-        (GITHUB, {"StringLike": {SUB: "repo:org/*"}}, "token.actions.githubusercontent.com", 1, 1),
-        (GITHUB, {"StringLike": {SUB: ["repo:org/app:*"]}}, "token.actions.githubusercontent.com", 1, 0),
-        (GITHUB, {"StringEquals": {SUB: "repo:org/*"}}, "token.actions.githubusercontent.com", 1, 0),
-        (GITHUB, {"StringNotLike": {SUB: "repo:org/x"}}, "token.actions.githubusercontent.com", 1, 1),
+        (GITHUB, None, ISSUER, 1, 1),
+        (GITHUB, {"StringLike": {SUB: "repo:org/*"}}, ISSUER, 1, 1),
+        (GITHUB, {"StringLike": {SUB: ["repo:org/app:*"]}}, ISSUER, 1, 0),
+        (GITHUB, {"StringEquals": {SUB: "repo:org/*"}}, ISSUER, 1, 0),
+        (GITHUB, {"StringNotLike": {SUB: "repo:org/x"}}, ISSUER, 1, 1),
         ({"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/Idp"}, None,
          f"arn:aws:iam::{ACCOUNT}:saml-provider/Idp", 1, 0),
     ],
@@ -368,7 +381,7 @@ def test_tags_give_owner_environment_purpose_and_maker() -> None:
 
 
 def test_documents_come_as_objects_or_url_encoded() -> None:
-    encoded = "%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%22%2A%22%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%7D"
+    encoded = quote(json.dumps(allow(Principal="*", Action="sts:AssumeRole")))
     (found,) = of(details(RoleDetailList=[role(AssumeRolePolicyDocument=encoded)]), Trust)
     assert found.from_uid == "*"
 
@@ -376,7 +389,7 @@ def test_documents_come_as_objects_or_url_encoded() -> None:
 def test_a_broken_element_is_a_problem_and_the_rest_arrives() -> None:
     broken = role(AssumeRolePolicyDocument="{no json")
     records = details(RoleDetailList=[broken, 42, {}, role(RoleName="good")])
-    assert [i.display_name for i in of(records, Identity)] == ["good"]
+    assert [i.display_name for i in of(records, Identity)] == ["app", "good"]
     assert [p.uid for p in of(records, Problem)] == [ROLE, None, None]
 
 
@@ -460,8 +473,8 @@ def test_stopping_a_user_denies_everything_and_then_stops_live_keys() -> None:
     found = plan(dossier(USER, key("AKIAIOSFODNN7EXAMPLE"), off), "revoke")
     assert len(found) == 2
     assert "put-user-policy" in found[0].stop[0]
-    document = shlex.split(found[0].stop[0])[-1]
-    assert json.loads(document)["Statement"][0] == {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    document = json.loads(shlex.split(found[0].stop[0])[-1])
+    assert document["Statement"] == [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
     assert not any("delete" in line for p in found for line in p.stop)
 
 
@@ -488,7 +501,8 @@ def test_a_managed_policy_is_detached_and_a_membership_ended_so_that_both_can_be
     assert plan(held, "revoke", admin)[0].undo == (
         f"aws iam attach-user-policy --user-name ci --policy-arn {admin}",
     )
-    assert "add-user-to-group --user-name ci --group-name ops" in plan(held, "revoke", member)[0].undo[0]
+    undo = plan(held, "revoke", member)[0].undo
+    assert undo == ("aws iam add-user-to-group --user-name ci --group-name ops",)
 
 
 def test_the_root_and_other_verbs_have_no_plan() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from passmuster.connectors import _json
 from passmuster.errors import ImportRefused
 
@@ -88,8 +89,9 @@ def test_truncation_inside_a_document_is_always_refused(
     "broken",
     [
         b"", b"  \n", b"[]", b'"text"', b"{", b'{"items": [1, 2}', b'{"items": [1 2]}',
-        b'{"items": [1,]}', b'{"items": []} x', b'{items: []}', b'{"items": [NaN]}', b"\xff\xff\xff",
-        b'{"items": ["\xc3\x28"]}', b'{"a": 1.}', b'{"a": 1 "b": 2}', b'{"items": [' + b"9" * 5000 + b"]}",
+        b'{"items": [1,]}', b'{"items": []} x', b"{items: []}", b'{"items": [NaN]}', b"\xff\xff",
+        b'{"items": ["\xc3\x28"]}', b'{"a": 1.}', b'{"a": 1 "b": 2}',
+        b'{"items": [' + b"9" * 5000 + b"]}",
     ],
 )  # fmt: skip
 def test_what_is_not_whole_json_is_refused(broken: bytes) -> None:

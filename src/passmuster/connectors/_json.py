@@ -242,7 +242,7 @@ def _deep(value: Any) -> bool:
     return True
 
 
-# What handlers of elements share: each raises ValueError in words for a person.
+# What handlers of elements share: each raises ValueError or TypeError in words for a person.
 
 
 def required(element: text.Json, name: str) -> str:
@@ -264,7 +264,7 @@ def mapping(value: Any) -> text.Json:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"an object was expected, found {type(value).__name__}")
+        raise TypeError(f"an object was expected, found {type(value).__name__}")
     return value
 
 
@@ -295,9 +295,7 @@ def guarded(
 ) -> Iterator[Record]:
     """What *make* builds of one element: all of it, or one Problem that says why not."""
     try:
-        if not isinstance(part.value, dict):
-            raise ValueError(f"an object was expected, found {type(part.value).__name__}")
-        records = list(make(part.value, part.line))
+        records = list(make(mapping(part.value), part.line))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as bad:
         uids = [part.value.get(name) for name in uid_from] if isinstance(part.value, dict) else []
         uid = next((u for u in uids if isinstance(u, str)), None)

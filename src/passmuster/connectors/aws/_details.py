@@ -15,7 +15,15 @@ from typing import BinaryIO
 from passmuster import text
 from passmuster.connectors import Context
 from passmuster.connectors._json import (
-    Part, guarded, listed, mapping, optional, outline, parts, required, when,
+    Part,
+    guarded,
+    listed,
+    mapping,
+    optional,
+    outline,
+    parts,
+    required,
+    when,
 )  # fmt: skip
 from passmuster.connectors._secrets import REMOVED, is_secret
 from passmuster.connectors.aws import _tags
@@ -24,7 +32,14 @@ from passmuster.connectors.aws._policies import Judgement, document, judge, judg
 from passmuster.connectors.aws._trusts import trusts
 from passmuster.errors import ImportRefused
 from passmuster.model import (
-    Entitlement, Grant, Identity, Kind, Problem, Record, Source, Trust,
+    Entitlement,
+    Grant,
+    Identity,
+    Kind,
+    Problem,
+    Record,
+    Source,
+    Trust,
 )  # fmt: skip
 
 COVERS = (
@@ -41,7 +56,7 @@ def sniff(head: bytes) -> bool:
     return not outline(head, _LISTS).keys().isdisjoint(_LISTS[:3])
 
 
-def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
+def parse(stream: BinaryIO, _context: Context) -> Iterator[Record]:
     """Records of every account in *stream*, which may hold several pages or accounts."""
     return _Details().records(stream)
 
@@ -119,7 +134,7 @@ class _Details:
         yield from _tags.owners(uid, tagged, line)
         for name in listed(user.get("GroupList")):
             if not isinstance(name, str):
-                raise ValueError("GroupList holds something that is no name")
+                raise TypeError("GroupList holds something that is no name")
             member = f"{self._group_arn(uid, name)}#member"
             self._refer(member)
             yield Grant(uid, member, line=line)
@@ -137,7 +152,11 @@ class _Details:
     def _role(self, role: text.Json, line: int) -> Iterator[Record]:
         uid, name = required(role, "Arn"), required(role, "RoleName")
         tagged = _tags.tags(role.get("Tags"))
-        found = trusts(uid, document(role.get("AssumeRolePolicyDocument")), line)
+        try:
+            found = trusts(uid, document(role.get("AssumeRolePolicyDocument")), line)
+        except (ValueError, TypeError) as bad:
+            found = []
+            yield Problem(line, "AssumeRolePolicyDocument", f"its trusts are unknown: {bad}", uid)
         used = mapping(role.get("RoleLastUsed"))
         date = when(used.get("LastUsedDate"))
         state = "known" if date else "never" if "RoleLastUsed" in role else "unknown"
@@ -189,7 +208,7 @@ class _Details:
             rule = f"{uid}#inline/{name}"
             try:
                 judgement: Judgement = judge(document(policy.get("PolicyDocument")))
-            except ValueError as bad:
+            except (ValueError, TypeError) as bad:
                 judgement = "unknown", "the policy's document cannot be read"
                 yield Problem(line, inline, f"inline policy {name}: {bad}", uid)
             yield Entitlement(
@@ -207,7 +226,7 @@ class _Details:
         )
         try:
             level, why = judge(document(current["Document"]))
-        except (ValueError, KeyError):
+        except (ValueError, TypeError, KeyError):
             level, why = judge_name(arn)
             yield Problem(line, "Policies", "no document of the version in force", arn)
         self._describe(arn)

@@ -95,12 +95,15 @@ def _credential(arn: str, credential: Json) -> list[Plan]:
     if form is None:
         return []
     noun, array, field, date = form
+    listing = f"aws iam list-{noun}s {_option('user-name', name_of(arn))}"
     who = _option("user-name", name_of(arn))
     uid: str = credential["uid"].rsplit("/", 1)[-1]
     first: tuple[str, ...] = ()
     handle = shlex.quote(uid)
     if not _KEY_ID.fullmatch(uid):
-        first, handle = _look_up(noun, who, array, field, date, credential), '"$ID"'
+        made = (credential.get("created_at") or "").removesuffix("Z")
+        query = f"{array}[?starts_with({date}, '{made}')].{field}" if made else None
+        first, handle = _look_up(listing, query), '"$ID"'
     option = "--access-key-id" if noun == "access-key" else "--certificate-id"
     change = f"aws iam update-{noun} {who} {option} {handle} --status"
     shown = credential.get("display_name") or f"…{uid[-4:]}"
@@ -116,15 +119,10 @@ def _credential(arn: str, credential: Json) -> list[Plan]:
     ]
 
 
-def _look_up(
-    noun: str, who: str, array: str, field: str, date: str, credential: Json
-) -> tuple[str, ...]:
+def _look_up(listing: str, query: str | None) -> tuple[str, ...]:
     """The credential report numbers keys and does not name them: find the id by its date."""
-    listing = f"aws iam list-{noun}s {who}"
-    made = credential.get("created_at")
-    if not made:
-        return listing, f"read -r ID  # the {field} that is meant, from the list above"
-    query = f"{array}[?starts_with({date}, '{made.removesuffix('Z')}')].{field}"
+    if query is None:
+        return listing, "read -r ID  # the id that is meant, from the list above"
     return listing, f"ID=$({listing} --query {shlex.quote(query)} --output text)"
 
 

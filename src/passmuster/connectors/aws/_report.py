@@ -52,7 +52,7 @@ def sniff(head: bytes) -> bool:
     return start.startswith(_BASE64_START) or columns.issuperset(_REQUIRED)
 
 
-def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
+def parse(stream: BinaryIO, _context: Context) -> Iterator[Record]:
     """Identities, credentials and console sign-ins of the report in *stream*."""
     head = stream.read(64)
     start = head_text(head).lstrip("\ufeff \t\r\n")
@@ -176,7 +176,7 @@ class _Report:
         uses: list[tuple[str, str | None]] = []
         for key in self._keys:
             if row[key.rotated] != "N/A" or row[key.active] == "true":
-                parts.append(self._key(row, line, uid, key, parts, uses))
+                parts.append(self._key(row, line, key, parts, uses))
         for n, active, rotated in self._certificates:
             if row[rotated] != "N/A" or row[active] == "true":
                 made = self._time(row, line, rotated, parts)
@@ -201,13 +201,14 @@ class _Report:
         return [identity, *parts]
 
     def _key(
-        self, row: list[str], line: int, uid: str, key: _Key,
+        self, row: list[str], line: int, key: _Key,
         problems: list[Record], uses: list[tuple[str, str | None]],
     ) -> Credential:  # fmt: skip
         made = self._time(row, line, key.rotated, problems)
         used = self._use(row, line, key.used, problems)
         uses.append(used)
         places = [row[at] for at in (key.region, key.service) if at is not None]
+        uid = row[self._arn]
         return Credential(
             uid, f"{uid}#{key.number}", "static_secret", "aws.access_key",
             f"access key {key.number}", None, _status(row[key.active]), made, None, made,

@@ -26,7 +26,7 @@ def tags(value: Any) -> dict[str, str]:
     found = {}
     for tag in listed(value):
         if not isinstance(tag, dict) or not isinstance(tag.get("Key"), str):
-            raise ValueError("a tag has no Key")
+            raise TypeError("a tag has no Key")
         key, kept = tag["Key"], str(tag.get("Value") or "")
         found[key] = REMOVED if names_secret(key) or is_secret(kept) else kept
     return found

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from passmuster.connectors._json import listed, mapping
-from passmuster.connectors._secrets import REMOVED, is_secret
+from passmuster.connectors._secrets import REMOVED, is_secret, names_secret
 from passmuster.connectors.aws._arn import account_of
 from passmuster.connectors.aws._policies import statements
 from passmuster.model import Trust
@@ -68,15 +68,16 @@ def _of_statement(role: str, statement: dict[str, Any], line: int) -> Iterator[T
     for kind, names in by_type.items():
         for name in listed(names):
             if not isinstance(name, str):
-                raise ValueError(f"Principal {kind} is not text")
+                raise TypeError(f"Principal {kind} is not text")
             if kind == "AWS":
                 yield _aws(role, name, conditions, line)
             elif kind == "Federated":
                 yield _federated(role, name, conditions, line)
-            else:  # Service, and CanonicalUser which trust policies do not allow
-                yield Trust(role, name, "service" if kind == "Service" else "account",
-                            "assume_role", None, None, _words(conditions), 0, 0, None, None,
-                            line)  # fmt: skip
+            elif kind == "Service":
+                yield Trust(role, name, "service", "assume_role", None, None, _words(conditions),
+                            0, 0, None, None, line)  # fmt: skip
+            else:
+                raise ValueError(f"a principal of unknown type {kind[:40]!r}")
 
 
 def _conditions(block: Any) -> Iterator[tuple[str, str, list[str]]]:
@@ -87,12 +88,14 @@ def _conditions(block: Any) -> Iterator[tuple[str, str, list[str]]]:
 
 def _words(conditions: list[tuple[str, str, list[str]]]) -> str | None:
     """The conditions as text. An external id is a shared value, so only its presence shows."""
-    shown = [
-        "sts:ExternalId is set"
-        if key.lower() == "sts:externalid"
-        else f"{operator} {key} = {', '.join(REMOVED if is_secret(v) else v for v in values)}"
-        for operator, key, values in conditions
-    ]
+    shown = []
+    for operator, key, values in conditions:
+        if key.lower() == "sts:externalid":
+            shown.append("sts:ExternalId is set")
+        else:
+            hidden = names_secret(key)
+            kept = [REMOVED if hidden or is_secret(value) else value for value in values]
+            shown.append(f"{operator} {key} = {', '.join(kept)}")
     return "; ".join(shown) or None
 
 

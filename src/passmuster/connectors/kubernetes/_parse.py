@@ -11,13 +11,26 @@ from typing import Any, BinaryIO
 from passmuster import text
 from passmuster.connectors import Context
 from passmuster.connectors._json import (
-    Part, guarded, listed, mapping, optional, required, when,
+    Part,
+    guarded,
+    listed,
+    mapping,
+    optional,
+    required,
+    when,
 )  # fmt: skip
 from passmuster.connectors.kubernetes import _labels, _objects, _rules
 from passmuster.connectors.kubernetes._objects import Object
 from passmuster.errors import ImportRefused
 from passmuster.model import (
-    Credential, Entitlement, Grant, Identity, Problem, Record, Source, Usage,
+    Credential,
+    Entitlement,
+    Grant,
+    Identity,
+    Problem,
+    Record,
+    Source,
+    Usage,
 )  # fmt: skip
 
 _TOKEN_TYPE = "kubernetes.io/service-account-token"  # noqa: S105
@@ -154,7 +167,7 @@ class _Cluster:
         for each in listed(binding.get("subjects")):
             try:
                 holder = self._holder(mapping(each), namespace)
-            except ValueError as bad:
+            except (ValueError, TypeError) as bad:
                 yield Problem(line, "subjects", str(bad), via)
             else:
                 yield Grant(holder, entitlement, via, granted_at=since, line=line)
