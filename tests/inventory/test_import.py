@@ -1,0 +1,162 @@
+"""Importing: what a second, newer, cut or hostile file does to what is there."""
+
+from pathlib import Path
+
+import pytest
+
+from passmuster import inventory, text
+from passmuster.connectors import Context
+from passmuster.errors import ImportRefused
+from passmuster.store import Database
+from tests.bench.estate import ACCOUNT, HEADER
+from tests.estates import ME, NOW, OLD, report
+
+LATER = "2026-12-01T08:00:00Z"
+
+
+def load(db: Database, path: Path, content: str, now: str = NOW, **options: object) -> list[inventory.Run]:
+    path.write_text(content)
+    return inventory.import_file(db, path, now=now, by=ME, context=Context(), **options)  # type: ignore[arg-type]
+
+
+def everything(db: Database) -> dict[str, list[object]]:
+    tables = [r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {t: db.execute(f"SELECT * FROM {t}").fetchall() for t in tables}
+
+
+def test_the_same_file_twice_changes_nothing(db: Database, tmp_path: Path) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a", "svc-b"))
+    before = everything(db)
+    (run,) = load(db, tmp_path / "copy.csv", report("svc-a", "svc-b"), LATER)
+    assert run.unchanged_since == NOW
+    assert everything(db) == before
+
+
+def test_a_newer_file_updates_keeps_history_and_marks_what_is_absent(
+    db: Database, tmp_path: Path
+) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a", "svc-b", "svc-c"))
+    (run,) = load(db, tmp_path / "b.csv", report("svc-a", "svc-d", key_active="false"), LATER)
+    assert (run.identities, run.new, run.changed, run.absent) == (2, 1, 1, 2)
+    absent = dict(db.execute("SELECT display_name, absent_since FROM identity"))
+    assert absent == {"svc-a": None, "svc-b": LATER, "svc-c": LATER, "svc-d": None}
+    history = db.execute(
+        "SELECT field, old, new, observed_at FROM observation o JOIN identity i"
+        " ON i.id = o.identity_id WHERE display_name = 'svc-a'"
+    ).fetchall()
+    assert history == [("status", "enabled", "disabled", LATER)]
+    assert db.value("SELECT count(*) FROM credential WHERE absent_since IS NULL") == 2
+
+
+def test_what_was_absent_and_is_there_again_is_present_again(db: Database, tmp_path: Path) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a", "svc-b"))
+    load(db, tmp_path / "b.csv", report("svc-a"), LATER)
+    load(db, tmp_path / "c.csv", report("svc-a", "svc-b", "svc-c"), "2026-12-02T08:00:00Z")
+    assert db.value("SELECT count(*) FROM identity WHERE absent_since IS NOT NULL") == 0
+    fields = db.execute("SELECT field FROM observation WHERE subject LIKE 'identity%b'").fetchall()
+    assert fields == [("absent_since",), ("absent_since",)]
+
+
+def test_an_older_file_does_not_go_back_in_time(db: Database, tmp_path: Path) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a"))
+    load(db, tmp_path / "b.csv", report("svc-b"), LATER)
+    before = everything(db)
+    with pytest.raises(ImportRefused, match="back in time"):
+        load(db, tmp_path / "a.csv", report("svc-a"), LATER)
+    assert everything(db) == before
+
+
+def test_a_refused_file_leaves_the_inventory_as_it_was(db: Database, tmp_path: Path) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a"))
+    before = everything(db)
+    cut = '{"UserDetailList": [' + ",".join(
+        '{"UserName": "u%d", "Arn": "arn:aws:iam::%s:user/u%d", "UserId": "A%d", "Path": "/",'
+        ' "CreateDate": "2020-01-01T00:00:00Z"}' % (n, ACCOUNT, n, n) for n in range(9000)
+    )  # fmt: skip
+    with pytest.raises(ImportRefused):
+        load(db, tmp_path / "cut.json", cut, LATER)
+    assert everything(db) == before
+
+
+def test_a_dry_run_tells_what_would_be_and_keeps_nothing(db: Database, tmp_path: Path) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a"))
+    before = everything(db)
+    (run,) = load(db, tmp_path / "b.csv", report("svc-b"), LATER, dry_run=True)
+    assert (run.new, run.absent) == (1, 1)
+    assert everything(db) == before
+
+
+def test_a_uid_that_stands_twice_is_a_problem_and_the_later_row_counts(
+    db: Database, tmp_path: Path
+) -> None:
+    rows = report("svc-a", "svc-b").splitlines()
+    again = rows[1].replace(",true,", ",false,")
+    (run,) = load(db, tmp_path / "a.csv", "\n".join([*rows, again]) + "\n")
+    assert run.problem_count == 1
+    assert "line 2" in run.problems[0].why and run.problems[0].line == 4
+    assert run.identities == 2
+    assert db.value("SELECT status FROM credential WHERE uid LIKE '%svc-a#1'") == "disabled"
+
+
+def test_a_row_that_cannot_be_read_is_counted_listed_and_the_rest_arrives(
+    db: Database, tmp_path: Path
+) -> None:
+    rows = report("svc-a", "svc-b").splitlines()
+    rows.insert(2, "half,a,row")
+    (run,) = load(db, tmp_path / "a.csv", "\n".join(rows) + "\n")
+    assert (run.identities, run.problem_count) == (2, 1)
+    assert db.one("SELECT line FROM problem") == (3,)
+
+
+def test_another_format_speaks_only_for_its_own_columns(db: Database, tmp_path: Path) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a", used="2026-10-01T00:00:00+00:00"))
+    before = db.one("SELECT kind, status, last_used_at, last_used_state FROM identity")
+    load(db, tmp_path / "b.json", (
+        '{"UserDetailList": [{"UserName": "svc-a", "Arn": "arn:aws:iam::%s:user/svc-a", "Path":'
+        ' "/", "UserId": "AIDA1", "CreateDate": "2020-01-01T00:00:00Z", "Tags": [{"Key": "owner",'
+        ' "Value": "j.okafor@example.com"}]}], "RoleDetailList": [], "GroupDetailList": [],'
+        ' "Policies": []}' % ACCOUNT
+    ), LATER)  # fmt: skip
+    assert db.one("SELECT kind, status, last_used_at, last_used_state FROM identity") == before
+    assert db.value("SELECT external_id FROM identity") == "AIDA1"
+    assert db.value("SELECT handle FROM owner") == "j.okafor@example.com"
+
+
+def test_names_from_outside_are_visible_text_by_the_time_they_are_stored(
+    db: Database, tmp_path: Path
+) -> None:
+    name = "svc\x1b]52;c;eA==\x07\u202e[/]x"
+    row = report("svc").replace("svc", name)
+    load(db, tmp_path / "a.csv", row)
+    stored = db.value("SELECT display_name FROM identity")
+    assert stored.isprintable() and "\\x1b" in stored and "[/]x" in stored
+
+
+def test_no_planted_secret_reaches_the_database_file(db: Database, tmp_path: Path) -> None:
+    ldif = (
+        "dn: uid=app,ou=services,dc=example,dc=com\nobjectClass: account\n"
+        "objectClass: simpleSecurityObject\nuid: app\nuserPassword: PLANTED-one\n"
+        "userPassword:: UExBTlRFRC10d28=\nsambaNTPassword: PLANTED-three\n"
+        "description: a service\n"
+    )
+    load(db, tmp_path / "a.ldif", ldif)
+    secret = (
+        '{"apiVersion":"v1","kind":"List","items":[{"kind":"Secret","apiVersion":"v1","type":'
+        '"kubernetes.io/service-account-token","metadata":{"name":"t","namespace":"n","uid":"u",'
+        '"annotations":{"kubernetes.io/service-account.name":"a"}},"data":{"token":'
+        '"UExBTlRFRC1mb3Vy","ca.crt":"UExBTlRFRC1maXZl"}}]}'
+    )
+    path = tmp_path / "s.json"
+    path.write_text(secret)
+    inventory.import_file(db, path, now=NOW, by=ME, context=Context("lab"))
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    stored = db.path.read_bytes()
+    for planted in (b"PLANTED", b"UExBTlRFRC"):
+        assert planted not in stored
+    assert db.value("SELECT count(*) FROM identity WHERE purpose = 'a service'") == 1
+
+
+def test_credential_report_columns_are_the_documented_ones() -> None:
+    """The generator writes the 22 columns of AWS's own documentation."""
+    assert len(HEADER.split(",")) == 22
+    assert text.utc(OLD) == "2021-03-02T10:00:00Z"
