@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.exports import of, recognised
 
-from passmuster.connectors import Context, named, read, recognise
+from passmuster.connectors import Context, named
 from passmuster.connectors.kubernetes._rules import judge
 from passmuster.errors import ImportRefused
 from passmuster.model import (
@@ -29,18 +30,13 @@ CLUSTER = Context(source_label="lab")
 
 
 def parsed(data: bytes, name: str = RBAC, context: Context = CLUSTER) -> list[Record]:
-    assert recognise(data[:65_536], "file").name == name
-    return list(read(named(name), io.BytesIO(data), context))
+    return recognised(data, name, context)
 
 
 def real(name: str) -> bytes:
     if not (REAL / name).exists():
         pytest.skip(f"{REAL / name} is not here")
     return (REAL / name).read_bytes()
-
-
-def of(records: list[Record], kind: type[Any]) -> list[Any]:
-    return [r for r in records if type(r) is kind]
 
 
 def listing(*items: Any, **top: Any) -> bytes:

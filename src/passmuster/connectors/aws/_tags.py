@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from passmuster.connectors._json import listed
@@ -20,6 +21,8 @@ _TOOLS = re.compile(
     re.IGNORECASE,
 )
 
+_named_secret = lru_cache(1024)(names_secret)  # the same few keys stand on every role
+
 
 def tags(value: Any) -> dict[str, str]:
     """`Tags` as a mapping. A tag that is named like a secret, or holds one, keeps its name only."""
@@ -28,7 +31,7 @@ def tags(value: Any) -> dict[str, str]:
         if not isinstance(tag, dict) or not isinstance(tag.get("Key"), str):
             raise TypeError("a tag has no Key")
         key, kept = tag["Key"], str(tag.get("Value") or "")
-        found[key] = REMOVED if names_secret(key) or is_secret(kept) else kept
+        found[key] = REMOVED if _named_secret(key) or is_secret(kept) else kept
     return found
 
 
