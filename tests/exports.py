@@ -236,8 +236,16 @@ def planted(path: Path) -> bytes:
     lines = data.decode("utf-8", "replace").splitlines()
     if path.suffix == ".ldif":
         coded = base64.b64encode(PLANTED.encode()).decode()
-        secret = "\n".join(f"{n}: {PLANTED}\n{n}:: {coded}" for n in (
-            "userPassword", "unicodePwd", "ms-Mcs-AdmPwd", "sambaNTPassword", "krbPrincipalKey"))
+        secret = "\n".join(
+            f"{n}: {PLANTED}\n{n}:: {coded}"
+            for n in (
+                "userPassword",
+                "unicodePwd",
+                "ms-Mcs-AdmPwd",
+                "sambaNTPassword",
+                "krbPrincipalKey",
+            )
+        )
         return "\n".join(
             f"{line}\n{secret}" if line.startswith("dn:") else line for line in lines
         ).encode() + b"\n"  # fmt: skip

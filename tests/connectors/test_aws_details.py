@@ -87,6 +87,8 @@ def allow(**statement: Any) -> dict[str, Any]:
         (allow(Action="IAM:Put*", Resource="*"), "admin"),
         (allow(Action="iam:AttachUserPolicy", Resource=f"arn:aws:iam::{ACCOUNT}:user/*"), "admin"),
         (allow(Action="organizations:*", Resource="*"), "admin"),
+        (allow(Action="*", Resource=f"arn:aws:iam::{ACCOUNT}:*"), "admin"),
+        (allow(Action="*", Resource="arn:aws:s3:::*"), "write"),
         (allow(NotAction="iam:*", Resource="*"), "admin"),
         (allow(Action="*", NotResource="arn:aws:s3:::x"), "admin"),
         (allow(Action="*", Resource="arn:aws:s3:::bucket/*"), "write"),

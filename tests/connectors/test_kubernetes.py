@@ -330,5 +330,15 @@ def test_json_and_yaml_of_one_export_give_equal_records() -> None:
     assert without_line(from_yaml) == without_line(from_json)
 
 
+def test_a_mixed_export_is_read_as_rbac_with_its_tokens_and_pods() -> None:
+    pod = {"kind": "Pod", "metadata": meta("p"), "spec": {"serviceAccountName": "app"}}
+    records = parsed(
+        listing({"kind": "Namespace", "metadata": meta("web")}, SECRET, pod, account())
+    )
+    assert (
+        len(of(records, Credential)) == len(of(records, Usage)) == len(of(records, Identity)) == 1
+    )
+
+
 def test_the_source_is_the_name_that_was_given() -> None:
     assert parsed(listing(account()))[0] == Source("kubernetes", "lab")

@@ -69,7 +69,7 @@ class _Details:
         """The account that was named last, in a Source."""
         self._account = ""
         """The account of the object that is being read."""
-        self._waiting: list[Part] = []
+        self._waiting: list[Record] = []
         """AWS's own policies that came before anything that names the account."""
         self._unseen: dict[str, dict[str, None]] = {}
         """By account: what was attached or joined and has not been described (yet)."""
@@ -99,7 +99,7 @@ class _Details:
         account = account_of(arn) if isinstance(arn, str) else ""
         if account == "aws" and part.key == "Policies":
             if not self._account:
-                self._waiting.append(part)
+                self._waiting += guarded(self._policy, part, ("Arn",))
                 self._check_waiting(part.line, _MAX_WAITING)
                 return
         elif not account.isdigit():
@@ -109,8 +109,11 @@ class _Details:
             self._account = account
             yield from self._enter(account)
             waiting, self._waiting = self._waiting, []
-            for earlier in waiting:
-                yield from guarded(self._policy, earlier, ("Arn",))
+            for record in waiting:
+                if isinstance(record, Entitlement):
+                    self._describe(record.uid)
+                    record = record._replace(scope=account)  # noqa: PLW2901
+                yield record
         make = {
             "UserDetailList": self._user, "GroupDetailList": self._group,
             "RoleDetailList": self._role, "Policies": self._policy,

@@ -15,9 +15,7 @@ from passmuster.connectors.aws._arn import account_of, name_of, type_of
 from passmuster.text import Json
 
 STOP_POLICY = "MusterStop"
-DENY_ALL = (
-    '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
-)
+DENY_ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
 PROPAGATION_S = 60
 _KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
 

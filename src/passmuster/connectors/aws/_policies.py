@@ -32,7 +32,7 @@ _READING = re.compile(
     r"|simulate|validate|test|download|estimate|preview|generatecredentialreport"
     r"|generateservicelastaccesseddetails)"
 )
-_WHOLE_OF_A_SERVICE = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:(?:user|role|group|policy)/)?\*")
+_WHOLE_OF_IAM = re.compile(r"arn:[^:]*:(?:iam|\*):[^:]*:[^:]*:(?:(?:user|role|group|policy)/)?\*")
 _ADMIN_NAMES = re.compile(
     r"AdministratorAccess(?:-.*)?|PowerUserAccess|IAMFullAccess|AWSOrganizationsFullAccess"
 )
@@ -67,9 +67,7 @@ def judge(policy: dict[str, Any]) -> Judgement:
 
 
 def _judge(statement: dict[str, Any]) -> tuple[str, str]:
-    resources = _words(statement.get("Resource")) or (
-        ["*"] if "NotResource" in statement else []
-    )
+    resources = _words(statement.get("Resource")) or (["*"] if "NotResource" in statement else [])
     everywhere = "*" in resources
     if "NotAction" in statement:
         spared = ", ".join(_words(statement["NotAction"])[:3])
@@ -77,7 +75,7 @@ def _judge(statement: dict[str, Any]) -> tuple[str, str]:
             return "admin", f"Allow everything except {spared} on *"
         return "write", f"Allow everything except {spared} on {_few(resources)}"
     actions = _words(statement.get("Action"))
-    whole = everywhere or any(_WHOLE_OF_A_SERVICE.fullmatch(r) for r in resources)
+    whole = everywhere or any(_WHOLE_OF_IAM.fullmatch(r) for r in resources)
     for action in actions:
         low = action.lower()
         if low in ("*", "*:*") and everywhere:
@@ -93,8 +91,6 @@ def _judge(statement: dict[str, Any]) -> tuple[str, str]:
 def _escalates(action: str) -> bool:
     if action in _ADMIN_SERVICES:
         return True
-    if not action.startswith("iam:"):
-        return False
     return action in _ESCALATIONS or any(fnmatchcase(e, action) for e in _ESCALATIONS)
 
 

@@ -40,7 +40,7 @@ FORMATS = (
     Format(
         name="kubernetes.secrets.json",
         title="Kubernetes service account token Secrets, without their data",
-        sniff=_objects.sniff_json(frozenset({"Secret"})),
+        sniff=_objects.sniff_json(_objects.SECRET),
         parse=_parse.parse_json,
         howto=(
             "kubectl get secrets -A --field-selector type=kubernetes.io/service-account-token "
@@ -51,7 +51,7 @@ FORMATS = (
     Format(
         name="kubernetes.pods.json",
         title="Kubernetes pods, for who uses which service account",
-        sniff=_objects.sniff_json(frozenset({"Pod"})),
+        sniff=_objects.sniff_json(_objects.POD),
         parse=_parse.parse_json,
         howto="kubectl get pods -A -o json > pods.json",
         supplies=("consumer",),

@@ -20,6 +20,8 @@ from passmuster.errors import ImportRefused
 RBAC_KINDS = frozenset(
     ("ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
 )
+SECRET, POD = frozenset({"Secret"}), frozenset({"Pod"})
+CONTENTS = (RBAC_KINDS, SECRET, POD)
 _MAX_MEMBERS = 1_000
 _YAML_KIND = re.compile(
     rf"^[ -]*kind:[ ]*[\"']?(?:{'|'.join(sorted(RBAC_KINDS))})(?:List)?[\"']?[ ]*\r?$", re.MULTILINE
@@ -37,18 +39,15 @@ class Object(NamedTuple):
 
 
 def sniff_json(kinds: frozenset[str]) -> Callable[[bytes], bool]:
-    """A test for an object or list whose first object is of one of *kinds*."""
+    """A test for an object or list that is, first of all `CONTENTS`, about *kinds*."""
 
     def sniff(head: bytes) -> bool:
         found = outline(head, ("items",))
         if "apiVersion" not in found and "items" not in found:
             return False
-        whole = next(iter(found.get("kind", ())), None)
-        first = next(iter(found.get("items", ())), None)
-        kind = first.get("kind") if isinstance(first, dict) else None
-        if kind is None and isinstance(whole, str):
-            kind = whole.removesuffix("List")
-        return kind in kinds
+        seen = {item.get("kind") for item in found.get("items", ()) if isinstance(item, dict)}
+        seen |= {w.removesuffix("List") for w in found.get("kind", ()) if isinstance(w, str)}
+        return next((of for of in CONTENTS if not seen.isdisjoint(of)), None) == kinds
 
     return sniff
 
@@ -180,4 +179,3 @@ def _plain(value: str) -> str | bool | None:
 def metadata(value: dict[str, Any]) -> dict[str, Any]:
     """`metadata`, which every object has."""
     return mapping(value.get("metadata"))
-

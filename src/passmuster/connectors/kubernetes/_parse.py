@@ -1,8 +1,8 @@
 """Records from the objects of a cluster.
 
 Order in a file means nothing: bindings come before the roles they name. So the distinct names of
-users and groups, of cluster roles with their level, and of (cluster role, namespace) pairs are
-kept until the end; everything else passes through.
+users, groups and roles, the level of cluster roles, and (cluster role, namespace) pairs are kept
+until the end; everything else passes through.
 """
 
 from collections.abc import Iterable, Iterator
