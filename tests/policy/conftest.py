@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from passmuster import policy, store
 from passmuster.config import Settings
 from passmuster.policy._rulebook import NEEDS
@@ -139,3 +140,28 @@ def estate(tmp_path: Path) -> Iterator[Estate]:
     made = Estate(tmp_path / "workspace")
     yield made
     made.db.close()
+
+
+@pytest.fixture
+def busy(estate: Estate) -> Estate:
+    """An estate in which every rule hits something, and some identities are hit by several."""
+    old = "2024-02-01T00:00:00Z"
+    estate.row("person", uid="lee", display_name="Lee", active=0, left_at=old)
+    estate.row("environment", uid="prod", tier="prod")
+    admin = estate.row("entitlement", permission_level="admin", level_reason="Allow * on *")
+    for name in ("ci-deploy", "svc-backup", "Zoë's bot"):
+        subject = estate.identity(
+            name, last_used_state="never", created_at=old, is_privileged=1, environment="dev",
+            created_by="automation:terraform", purpose=None,
+        )  # fmt: skip
+        estate.row("grant", identity_id=subject, entitlement_id=admin)
+        estate.row("credential", identity_id=subject, created_at=old, expires_state="none")
+        estate.row("trust", identity_id=subject, is_wildcard=1)
+        for consumer in ("api", "batch"):
+            estate.row("usage", identity_id=subject, consumer=consumer, environment="prod")
+        estate.row("usage", identity_id=subject, consumer="Ann", consumer_kind="person")
+        estate.row("sighting", identity_id=subject, seen_at=old)
+        estate.decide("revoke", subject, subject, at="2026-06-01T00:00:00Z")
+    owned = estate.identity("owned", kind="agent", created_at=old)
+    estate.row("owner", identity_id=owned, person_uid="lee")
+    return estate

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+
 from passmuster import policy
 from passmuster.config import Settings
 from passmuster.errors import UsageError
