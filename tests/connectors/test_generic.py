@@ -47,7 +47,7 @@ def test_every_row_becomes_an_identity_with_its_line() -> None:
 
 def test_the_mapping_of_the_documentation_works() -> None:
     doc = connectors.named("generic.csv").parse.__globals__["__doc__"]
-    block = doc.split("then what each row is made into:\n")[1].split("Fields are those")[0]
+    block = doc.split("then what each row is made into:\n")[1].split("Without [identity]")[0]
     mapping = tomllib.loads(block)
     header = "id;label;state;made;seen;note;key_id;key_tail;roles;level;internal_note"
     data = f"{header}\n1;pay;live;31/01/2020;;;k1;wxyz;r1,r2;admin;x\n"

@@ -113,16 +113,22 @@ class Cell:
         found = values.get(self.column)
         if found is None and "." in self.column and self.column not in values:
             found = _inside(values, self.column.split("."))
-        if isinstance(found, str):
-            found = found.strip()
-        key = "" if found is None else str(found).lower() if type(found) is bool else found
-        if isinstance(key, str | int) and str(key) in self.map:
-            return self.map[str(key)]
-        if key == "" and self.default is not None:
-            return self.default
-        if self.split and isinstance(key, str):
-            return [part.strip() for part in key.split(self.split) if part.strip()]
-        return key
+        if isinstance(found, str) and self.split:
+            found = found.split(self.split)
+        if isinstance(found, list):
+            return [one for each in found if (one := self._mapped(each)) != ""]
+        return self._mapped(found)
+
+    def _mapped(self, value: Any) -> Any:
+        if value is None:
+            value = ""
+        elif isinstance(value, str):
+            value = value.strip()
+        elif type(value) is bool:
+            value = str(value).lower()
+        if isinstance(value, str | int) and str(value) in self.map:
+            return self.map[str(value)]
+        return self.default if value == "" and self.default is not None else value
 
 
 def _inside(values: Any, path: list[str]) -> Any:
@@ -144,15 +150,15 @@ class Maker:
         given: dict[str, Any] = {}
         for cell in self.cells:
             raw = cell.raw(row.values)
-            if isinstance(raw, list) and cell.name != "scopes":
-                given[cell.name] = [r for r in raw if r not in ("", None)]
-            elif raw not in ("", None):
+            if raw not in ("", None):
                 given[cell.name] = raw
             elif cell.name in _STATE_OF and cell.name not in given:
                 given[cell.name] = ""
         missing = [name for name in self.section.needs if not given.get(name)]
+        if not missing and uid is None and not given.get(self.section.refers or "uid"):
+            missing = [str(self.section.refers)]
         if missing:
-            if self.title == "identity":
+            if uid is None:
                 yield Problem(row.line, missing[0], f"no {missing[0]}; the row was left out")
             return
         lists = {name: value for name, value in given.items() if isinstance(value, list)

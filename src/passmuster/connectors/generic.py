@@ -30,6 +30,10 @@ The mapping is TOML. It names the source once, then what each row is made into:
     entitlement_uid = { column = "roles", split = "," }       # one grant for each role
     permission_level = { column = "level" }
 
+Without [identity] the rows are about identities of other sources, such as the findings of a
+secret scanner: then each section names `identity_uid` itself, and `platform = "register"` lets it
+be a uid, another handle or a unique name of any source.
+
 Fields are those of the records in `passmuster.model`. A section's key column may be empty in a
 row: then that row has no such part. A list, from JSON or by `split`, makes one record for each
 element. In JSON lines `owner.email` reaches into an object. A date column may hold the word
@@ -80,17 +84,32 @@ class Mapping:
         self.drop = given.get("drop", [])
         if not isinstance(self.drop, list):
             raise UsageError("mapping: drop must be a list of columns")
-        if "identity" not in given:
-            raise UsageError("mapping: there is no [identity]")
-        self.identity = compile_section("identity", given["identity"])
+        self.identity: Maker | None = None
+        if "identity" in given:
+            self.identity = compile_section("identity", given["identity"])
         self.parts: list[Maker] = []
         for title in SECTIONS:
             tables = given.get(title, []) if title != "identity" else []
             for table in tables if isinstance(tables, list) else [tables]:
                 self.parts += _makers(title, table)
-        cells = [c for maker in (self.identity, *self.parts) for c in maker.cells]
+        makers = [self.identity, *self.parts] if self.identity else self.parts
+        self._check_whose()
+        cells = [cell for maker in makers for cell in maker.cells]
         self.columns = {c.column for c in cells if c.column is not None}
         self.used = self.columns | {c.partition(".")[0] for c in self.columns} | set(self.drop)
+
+    def _check_whose(self) -> None:
+        """Without [identity] every section has to say itself whose it is."""
+        if self.identity is not None:
+            return
+        if not self.parts:
+            raise UsageError("mapping: there is no [identity]")
+        for maker in self.parts:
+            refers = maker.section.refers
+            if refers and not any(cell.name == refers for cell in maker.cells):
+                raise UsageError(
+                    f"mapping: without [identity], [{maker.title}] must name {refers}"
+                )
 
     def check(self, header: list[str]) -> None:
         """ImportRefused when the mapping names a column that the file lacks."""
@@ -164,8 +183,8 @@ def _records(mapping: Mapping, rows: Iterator[Row | Problem]) -> Iterator[Record
             yield row
             continue
         count += 1
-        uid = None
-        for record in mapping.identity.records(row, None):
+        uid: str | None = None
+        for record in mapping.identity.records(row, None) if mapping.identity else ():
             if isinstance(record, Identity):
                 uid = record.uid
                 whole = record._replace(attributes=_attributes(row, mapping.used))
@@ -176,19 +195,26 @@ def _records(mapping: Mapping, rows: Iterator[Row | Problem]) -> Iterator[Record
                     yield whole
             else:
                 yield record
-        if uid is None:
+        if uid is None and mapping.identity is not None:
             continue
         for maker in mapping.parts:
-            for record in maker.records(row, uid):
-                if isinstance(record, Entitlement):
-                    # rows that disagree on a permission's level: the strongest is believed
-                    level = _STRENGTH[record.permission_level]
-                    if level <= levels.get(record.uid, -1):
-                        continue
-                    levels[record.uid] = level
-                yield record
+            yield from _part(maker, row, uid, levels)
     if not count:
         raise ImportRefused("there is no row in the file: an export of nothing proves nothing")
+
+
+def _part(
+    maker: Maker, row: Row, uid: str | None, levels: dict[str, int]
+) -> Iterator[Record]:
+    """What one section makes of *row*; an entitlement only when it is new or stronger."""
+    for record in maker.records(row, uid):
+        if isinstance(record, Entitlement):
+            # rows that disagree on a permission's level: the strongest is believed
+            level = _STRENGTH[record.permission_level]
+            if level <= levels.get(record.uid, -1):
+                continue
+            levels[record.uid] = level
+        yield record
 
 
 def _attributes(row: Row, used: set[str]) -> str:
