@@ -153,8 +153,10 @@ CREATE TABLE finding (
     subject_id INTEGER NOT NULL, identity_id INTEGER NOT NULL REFERENCES identity,
     severity TEXT NOT NULL, detail TEXT NOT NULL, first_seen TEXT NOT NULL, cleared_at TEXT,
     UNIQUE (rule, subject_kind, subject_id));
-CREATE INDEX finding_identity ON finding (identity_id, rule, severity) WHERE cleared_at IS NULL;
-CREATE INDEX finding_rule ON finding (rule, identity_id, subject_kind, subject_id)
+-- cleared_at is a column of these too: only then does SQLite read the index alone
+CREATE INDEX finding_identity ON finding (identity_id, rule, severity, cleared_at)
+    WHERE cleared_at IS NULL;
+CREATE INDEX finding_rule ON finding (rule, identity_id, subject_kind, subject_id, cleared_at)
     WHERE cleared_at IS NULL;
 CREATE TABLE listing (
     identity_id INTEGER PRIMARY KEY REFERENCES identity, risk INTEGER NOT NULL,
@@ -240,7 +242,8 @@ CREATE TRIGGER decision_stays BEFORE DELETE ON decision
 
 def _statements(script: str) -> list[str]:
     """The single statements of *script*; `executescript` would commit the migration's own
-    transaction, and a trigger's body has semicolons of its own."""
+    transaction, and a trigger's body has semicolons of its own.
+    """
     out, start = [], 0
     for end in [i + 1 for i, char in enumerate(script) if char == ";"]:
         if complete_statement(script[start:end]):

@@ -146,6 +146,6 @@ def _unknown(key: str, value: str, known: Key) -> str:
     offered = ", ".join(known.values) or "a part of a name"
     if not value:
         return f"{key}: needs a value: {offered}"
-    closed = known.make is None or not any("<" in v or ">" in v for v in known.values)
-    hint = text.nearest(value, known.values) if closed else f"; it takes {offered}"
+    few = len(known.values) <= 4 or any("<" in v or ">" in v for v in known.values)
+    hint = f"; it takes {offered}" if few else text.nearest(value, known.values)
     return f"{key}: does not know {text.visible(value)[:60]!r}{hint}"

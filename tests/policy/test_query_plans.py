@@ -1,0 +1,68 @@
+"""What a screen or an evaluation asks often must use an index; a plan that changes is seen here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from passmuster import policy
+from passmuster.config import Settings
+from passmuster.filters import FRAME, compile_filter
+
+if TYPE_CHECKING:
+    from tests.policy.conftest import Estate
+
+NOW = "2026-11-22T00:00:00Z"
+
+
+def _plan(estate: Estate, sql: str, params: object = ()) -> list[str]:
+    return [row[3] for row in estate.db.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
+
+
+def _queue(expression: str) -> tuple[str, list[str | int]]:
+    found = compile_filter(expression, NOW)
+    sql = f"SELECT l.identity_id {FRAME} WHERE {found.sql} ORDER BY l.risk DESC, l.identity_id"
+    return sql, found.params
+
+
+def test_the_plain_list_reads_one_covering_index(estate: Estate) -> None:
+    """And neither the inventory nor the sources: SQLite leaves out joins that nobody asks for."""
+    plan = _plan(estate, *_queue(""))
+    assert plan == ["SCAN l USING COVERING INDEX listing_risk"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "step"),
+    [
+        ("kind:service", "SEARCH l USING INDEX listing_kind (kind=?)"),
+        ("owner:none", "SEARCH l USING INDEX listing_owner (owner=?)"),
+        ("risk:>=70", "SEARCH l USING COVERING INDEX listing_risk (risk>?)"),
+        ("finding:unused", "SEARCH f USING COVERING INDEX finding_rule (rule=?)"),
+        ("reviewed:>90d", "SEARCH d USING INDEX decision_identity"),
+        ("AKIA1", "SEARCH c USING INDEX sqlite_autoindex_credential_1 (source_id=? AND uid=?)"),
+    ],
+)
+def test_a_filter_uses_its_index(estate: Estate, expression: str, step: str) -> None:
+    plan = _plan(estate, *_queue(expression))
+    assert any(line.startswith(step) for line in plan), plan
+
+
+def test_the_findings_of_one_identity_are_looked_up(estate: Estate) -> None:
+    plan = _plan(estate, "SELECT rule FROM finding WHERE identity_id = 1 AND cleared_at IS NULL")
+    assert plan == ["SEARCH finding USING COVERING INDEX finding_identity (identity_id=?)"]
+
+
+@pytest.mark.parametrize("rule", policy.load_rules().values(), ids=policy.load_rules())
+def test_a_rule_reads_each_big_table_once_at_most(estate: Estate, rule: policy.Rule) -> None:
+    """Other reads of it are by index; a second scan per row would never end at a million."""
+    plan = _plan(estate, rule.sql, rule.where_params(NOW, Settings()))
+    big = ("identity", "credential", "grant", "owner", "usage", "decision")
+    aliases = {"i": "identity", "c": "credential", "g": "grant", "o": "owner", "u": "usage",
+               "d": "decision", "a": "identity"}  # fmt: skip
+    scans = [line.split()[1] for line in plan if line.startswith("SCAN ")]
+    named = [aliases.get(scan, scan) for scan in scans]
+    for table in big:
+        assert named.count(table) <= 2, plan
+    inside = [line for line in plan if "AUTOMATIC" in line]
+    assert all(name not in line for line in inside for name in (" i ", " c ", " g ", " u ")), plan
