@@ -12,8 +12,8 @@ from passmuster.campaigns._closing import (
     outcomes_of, progress, votes,
 )  # fmt: skip
 from passmuster.campaigns._deciding import (
-    changed_since, check_draft, clear_drafts, clear_own, draft_of, item_dossier, part_uids,
-    save_draft, save_drafts, save_own,
+    changed_since, check_draft, check_own, clear_drafts, clear_own, draft_of, item_dossier,
+    part_uids, save_draft, save_drafts, save_own,
 )  # fmt: skip
 from passmuster.campaigns._dossiers import digests, dossiers, material, uri
 from passmuster.campaigns._opening import (
@@ -26,7 +26,7 @@ from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, s
 __all__ = [
     "ITEM_KINDS", "ORDERS", "OWNER", "Batch", "Campaign", "Definition", "Opened", "OwnRow",
     "Progress", "QueueRow", "Row", "Signed", "assignment_row", "by_reviewer", "campaign",
-    "campaigns", "changed_since", "check_draft", "clear_drafts", "clear_own", "close",
+    "campaigns", "changed_since", "check_draft", "check_own", "clear_drafts", "clear_own", "close",
     "definition", "digests", "dossiers", "draft_of", "excluded_row", "find_item", "handed_over",
     "item_dossier", "material", "open_campaign", "outcomes_of", "part_uids", "population_row",
     "prepare", "progress", "rank", "rows", "save_draft", "save_drafts", "save_own", "sign_off",

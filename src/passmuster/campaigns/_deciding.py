@@ -140,15 +140,8 @@ def as_draft(row: Sequence[Any]) -> Draft:
     )  # fmt: skip
 
 
-def save_own(
-    db: Database, item_ids: Sequence[int], owner: str, evidence: str | None, now: str,
-    *, role: str = "owner", reassign: bool = False,
-) -> None:  # fmt: skip
-    """Draft that *owner* (a person's e-mail or alias, or a team) answers for these items.
-
-    With *reassign* the item also goes to that person to be decided. Raises UsageError when the
-    name is nobody in the registers: owners are never guessed.
-    """
+def check_own(db: Database, owner: str) -> None:
+    """Raise UsageError, saying what to do, unless *owner* can be named as an owner."""
     found = db.one("SELECT person_uid, team_uid FROM alias WHERE name = ?", (owner,))
     if found is None and "@" not in owner:
         names = [row[0] for row in db.execute("SELECT name FROM alias LIMIT 5000")]
@@ -160,6 +153,18 @@ def save_own(
         )
         if gone:
             raise UsageError(f"{gone} has left: name somebody who is there")
+
+
+def save_own(
+    db: Database, item_ids: Sequence[int], owner: str, evidence: str | None, now: str,
+    *, role: str = "owner", reassign: bool = False,
+) -> None:  # fmt: skip
+    """Draft that *owner* (a person's e-mail or alias, or a team) answers for these items.
+
+    With *reassign* the item also goes to that person to be decided. Raises UsageError when the
+    name is nobody in the registers: owners are never guessed.
+    """
+    check_own(db, owner)
     with db.atomic():
         for item_id in item_ids:
             _must_be_open(db, item_id)
