@@ -1,0 +1,175 @@
+"""The workstation: one app over one campaign's queue.
+
+What it owns: the read connection of the UI thread, the writer thread, the sitting. What a crash
+leaves behind: every draft that was shown without `…`, on the disk; a report of the crash without
+any data in it; and a terminal that works.
+"""
+
+import contextlib
+import os
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from passmuster import campaigns, config, keys, resources, store
+from passmuster.errors import MusterError
+from passmuster.store import Database
+from passmuster.text import visible
+from passmuster.tui import themes
+from passmuster.tui.desk import Desk
+from passmuster.tui.screens.review import ReviewScreen
+from passmuster.tui.sitting import Sitting
+from passmuster.tui.writer import Job, Writer
+
+CRASH_FILE = "crash.txt"
+
+
+class Written(Message):
+    """The writer has done a job, or could not."""
+
+    def __init__(self, job: Job, error: MusterError | None) -> None:
+        super().__init__()
+        self.job, self.error = job, error
+
+
+class MusterApp(App[None]):
+    """The workstation."""
+
+    TITLE = "passmuster"
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    Input, Input:focus { border: none; height: 1; padding: 0; background: $background; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "quit", id="quit", tooltip="leave; drafts are kept"),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual has it
+
+    def __init__(self, desk: Desk) -> None:
+        self._mono = "NO_COLOR" in os.environ
+        super().__init__(ansi_color=True if self._mono else None)
+        self.desk = desk
+        self.db = store.open_(desk.folder, read_only=True)
+        self.writer = Writer(desk.folder, self._report)
+        self.sitting = Sitting(self.db, self.writer, desk.clock)
+        self.theme_troubles = self._load_themes()
+        self.crash: str | None = None
+
+    def _load_themes(self) -> list[str]:
+        folders = [resources.folder("themes"), config.user_folder() / "themes"]
+        found, wrong = themes.load(folders)
+        for theme in found.values():
+            self.register_theme(theme)
+        wanted = themes.MONO if self._mono else self.desk.settings.theme
+        if wanted not in found:
+            wrong.append(f"no theme {visible(wanted)!r}; there are {', '.join(found)}")
+            wanted = themes.DEFAULT
+        if wanted in found:
+            self.theme = wanted
+        return wrong
+
+    def on_mount(self) -> None:
+        """Start writing and show the queue."""
+        self.writer.start()
+        self.push_screen(ReviewScreen())
+
+    def on_unmount(self) -> None:
+        """Let the writer finish, then close."""
+        self.writer.stop()
+        self.db.close()
+
+    def _report(self, job: Job, error: MusterError | None) -> None:
+        self.post_message(Written(job, error))
+
+    def on_written(self, message: Written) -> None:
+        """Tell the sitting, then the screen of the queue."""
+        if message.error is None:
+            self.sitting.written(message.job)
+        else:
+            self.sitting.failed(message.job)
+        for screen in self.screen_stack:
+            if isinstance(screen, ReviewScreen):
+                screen.written(message.job.ids, message.error)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Database]:
+        """A connection for one worker; the UI thread has its own."""
+        db = store.open_(self.desk.folder, read_only=True)
+        try:
+            yield db
+        finally:
+            db.close()
+
+    def signing_key_mark(self) -> str | None:
+        """The fingerprint of the key that will sign, as far as it can be known."""
+        if self.desk.fingerprint:
+            return self.desk.fingerprint
+        me = self.desk.me.lower()
+        found = (k for k in keys.listed(self.db) if k["principal"].lower() == me)
+        return next((k["fingerprint"] for k in found), None)
+
+    def unsigned(self) -> int:
+        """Drafts of mine that nobody has signed."""
+        return campaigns.progress(self.db, self.desk.campaign.id, self.desk.me).drafts
+
+    # palette
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every action of the screen that can be reached by a key, and the themes."""
+        seen = set()
+        for node in (screen.focused, screen, self):
+            for binding in node._bindings if node is not None else ():  # noqa: SLF001 - no other way
+                bound = binding[1]
+                if bound.description and bound.id and bound.id not in seen:
+                    seen.add(bound.id)
+                    yield SystemCommand(
+                        f"{bound.description}  ({bound.key_display or bound.key})",
+                        bound.tooltip or bound.description,
+                        self._runner(node, bound.action),
+                    )
+        if not self._mono:
+            yield SystemCommand("theme", "choose other colours", self.action_change_theme)
+
+    def _runner(self, node: object, action: str) -> Callable[[], None]:
+        def run() -> None:
+            self.call_later(self.run_action, action, node)
+
+        return run
+
+    # the end
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the app and say so in one line; Textual's own report prints local variables."""
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+            self.crash = self._keep_crash(error)
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: object) -> None:
+        """Textual ends so when a style sheet is wrong; nothing is printed."""
+        self._return_code = 1
+        self._close_messages_no_wait()
+
+    def _keep_crash(self, error: Exception) -> str:
+        """Write where it happened, without values, and return one line for the terminal."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+        lines = [f"{type(error).__name__} at {self.desk.clock()}"]
+        lines += [f"  {f.filename}:{f.lineno} in {f.name}" for f in frames]
+        path = self.desk.folder / CRASH_FILE
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as stream:
+                stream.write("\n".join(lines) + "\n")
+        return (
+            f"the screen stopped ({type(error).__name__} at {place}); your drafts are kept. "
+            f"A report without any of your data: {path}"
+        )

@@ -1,0 +1,74 @@
+"""Lines of spans: text with a role instead of a colour, folded to a width. Pure.
+
+A span's text has always been through `text.visible`; only `widgets.line_view` turns roles into
+terminal styles. So nothing from outside can reach the terminal as anything but text.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from passmuster.text import visible
+
+Role = Literal["plain", "dim", "strong", "accent", "error", "cursor"]
+
+
+class Span(NamedTuple):
+    """A piece of one line."""
+
+    text: str
+    role: Role = "plain"
+
+
+Line = list[Span]
+_WORDS = re.compile(r"\s+|\S+")
+
+
+def say(value: object, role: Role = "plain") -> Span:
+    """A span of *value*, harmless whatever it is: the only way that data becomes a span."""
+    return Span(visible(str(value)), role)
+
+
+def width_of(line: Iterable[Span]) -> int:
+    """Cells that *line* takes."""
+    return sum(cell_len(span.text) for span in line)
+
+
+def plain(line: Iterable[Span]) -> str:
+    """The characters of *line*."""
+    return "".join(span.text for span in line)
+
+
+def fit(value: str, width: int, *, right: bool = False) -> str:
+    """*value* in exactly *width* cells; what is cut off shows as `…`."""
+    value = visible(value)
+    size = len(value) if value.isascii() else cell_len(value)
+    if size > width:
+        return set_cell_size(value, max(0, width - 1)) + "…" if width > 0 else ""
+    return " " * (width - size) + value if right else value + " " * (width - size)
+
+
+def fold(line: Sequence[Span], width: int) -> list[Line]:
+    """*line* broken at spaces into lines of at most *width* cells; a longer word is chopped."""
+    width = max(width, 8)
+    if width_of(line) <= width:
+        return [list(line)]
+    out: list[Line] = [[]]
+    used = 0
+    for span in line:
+        for word in _WORDS.findall(span.text):
+            size = cell_len(word)
+            if used + size > width and not word.isspace():
+                out.append([])
+                used = 0
+            if word.isspace() and (used == 0 or used + size > width):
+                continue
+            for piece in chop_cells(word, width) if size > width else [word]:
+                if used + cell_len(piece) > width:
+                    out.append([])
+                    used = 0
+                out[-1].append(Span(piece, span.role))
+                used += cell_len(piece)
+    return out

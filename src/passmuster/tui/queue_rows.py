@@ -1,0 +1,117 @@
+"""How a row of the queue looks: the only place that knows both identities and table columns."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from passmuster.campaigns import Campaign, Progress, QueueRow
+from passmuster.text import plural
+from passmuster.tui import words
+from passmuster.tui.lines import Line, Span, fit, say, width_of
+from passmuster.tui.sitting import State
+from passmuster.tui.widgets.line_table import Column, TableRow
+
+LETTERS = {"approve": "a", "revoke": "r", "disable": "d", "abstain": "x"}
+PAST = {"approve": "approved", "revoke": "revoked", "disable": "disabled", "abstain": "abstained"}
+NAME_WIDTH = 16
+"""Cells that the name keeps before another column may come in."""
+_COLUMNS = (
+    Column("risk", " RISK", 5),
+    Column("name", "IDENTITY", 0),
+    Column("kind", "KIND", 8),
+    Column("source", "SOURCE", 14),
+    Column("owner", "OWNER", 14),
+    Column("used", "LAST USE", 9),
+    Column("decision", "DECISION", 9),
+)
+_FIRST_IN = ("risk", "name", "used", "owner", "decision", "source", "kind")
+
+
+def columns(width: int) -> list[Column]:
+    """The columns that *width* has room for, in their order on the screen."""
+    by_key = {c.key: c for c in _COLUMNS}
+    chosen: set[str] = set()
+    taken = NAME_WIDTH
+    for key in _FIRST_IN:
+        if key not in ("risk", "name") and taken + by_key[key].width + 1 > width:
+            break
+        chosen.add(key)
+        taken += by_key[key].width + 1
+    return [c for c in _COLUMNS if c.key in chosen]
+
+
+def table_row(row: QueueRow, staged: State | None, waiting: bool, now: str) -> TableRow:
+    """What the table shows of *row*; *staged* is what is not in the database yet."""
+    verdict, drafted = row.verdict, row.state == "draft"
+    own = bool(row.own)
+    if staged is not None:
+        own = staged.own is not None
+        if staged.draft is not None:
+            verdict, drafted = staged.draft.verdict, True
+        elif drafted:
+            verdict, drafted = None, False
+    signed = verdict is not None and not drafted and row.state == "signed"
+    letter = LETTERS.get(verdict or "", " ")
+    sign = (letter.upper() if signed else letter) + ("…" if waiting else "o" if own else "")
+    decision = (PAST if signed else {v: v for v in PAST}).get(verdict or "", "")
+    cells = {
+        "risk": words.risk(row.risk, row.severity),
+        "name": row.display_name,
+        "kind": row.kind,
+        "source": row.source,
+        "owner": row.owner or "none",
+        "used": words.last_use_short(row.last_used_at, row.last_used_state, now),
+        "decision": decision,
+    }
+    return TableRow(cells, sign, "dim" if verdict else "plain")
+
+
+def header(campaign: Campaign, progress: Progress | None, now: str, width: int) -> Line:
+    """The campaign, how far I am, and how long there is; what does not fit is left out."""
+    parts: list[Line] = []
+    if progress is not None:
+        done = progress.signed + progress.drafts
+        parts.append([Span(f"{done:,} of {progress.total:,} decided")])
+        parts.append(_bar(done, progress.total, 12))
+    if campaign.closed_at:
+        parts.append([say(f"closed on {campaign.closed_at[:10]}", "strong")])
+    elif campaign.due_at < now:
+        late = words.span((words.when(now) - words.when(campaign.due_at)).total_seconds())
+        parts.append([say(f"overdue by {late}", "strong"), Span(" ◀", "accent")])
+    else:
+        parts.append([say(f"due {words.ago(campaign.due_at, now)}")])
+    if progress is not None and progress.drafts:
+        parts.append([say(f"{plural(progress.drafts, 'draft')} to sign", "strong")])
+    parts.append([Span("offline", "dim")])
+    room = width - 2
+    while len(parts) > 1 and sum(width_of(p) + 3 for p in parts) + 12 > room:
+        parts.pop(-1 if parts[-1][0].text == "offline" else 1 if len(parts) > 2 else 0)
+    left = room - sum(width_of(p) + 3 for p in parts)
+    name = fit(campaign.name, min(max(8, left), cell_len(campaign.name)))
+    line: Line = [Span(" "), Span(name, "strong")]
+    for part in parts:
+        line += [Span("   "), *part]
+    return line
+
+
+def _bar(done: int, total: int, width: int) -> Line:
+    full = width * done // total if total else 0
+    return [Span("▕", "dim"), Span("█" * full, "accent"), Span("░" * (width - full), "dim"),
+            Span("▏", "dim")]  # fmt: skip
+
+
+def empty_queue(me: str, campaign: Campaign, filtered: bool, others: int) -> list[Line]:
+    """Why there is no row, and what to do about it."""
+    if filtered:
+        return [[Span("  nothing matches this filter; esc in the filter takes it off")]]
+    lines: list[Line] = [[Span("  nothing here is "), say(me, "strong"), Span("'s to decide")]]
+    if others:
+        lines.append([say(f"  {plural(others, 'item')} of this campaign are other people's: "
+                          "is MUSTER_ME right?", "dim")])  # fmt: skip
+    return lines
+
+
+def names(rows: Sequence[QueueRow]) -> str:
+    """A few names, and how many more."""
+    shown = ", ".join(r.display_name for r in rows[:3])
+    return shown + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")

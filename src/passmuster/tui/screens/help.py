@@ -1,0 +1,92 @@
+"""Every key and what it does, and what the signs mean: one page."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from passmuster.filters import KEYS
+from passmuster.tui.lines import Line, Span, fold
+from passmuster.tui.screens._base import MusterScreen
+from passmuster.tui.widgets.dossier_view import DossierView
+from passmuster.tui.widgets.keys_bar import Key, KeysBar
+
+_PAGE = """
+Deciding (drafts only: nothing is signed or stopped before $)
+  a        approve: access stays
+  r        revoke: access is to be taken away
+  d        disable: access is to be switched off, and can be switched on again
+  t        approve, and rotate a credential
+  x        abstain: you cannot judge it; the item reads as not approved
+  o        name the owner; you may hand the item to them
+  u        take the draft of this item back
+  z  Z     undo, redo your last act
+
+The reason line
+  1 … 9    one of the reasons in your settings, at once
+  words    your own reason, then enter
+  enter    no reason: only for approving at low risk
+  until    an approval may end: "needed for the audit until 2027-03-31", "until 90d"
+
+Many at once
+  space    mark an item        esc   take the marks away
+  ;        then a verb: it goes for all that is marked, and is recorded as one act
+
+Moving
+  j k  ↓ ↑  page up and down  home end    in the queue
+  J K      scroll the evidence    tab   go into it
+  enter →  the whole evidence on a screen of its own
+  /        filter; esc takes it off
+  $        see everything that you drafted, then sign it
+  ctrl+p   every action by name
+  q        quit; drafts are kept
+
+Signs in the queue
+  >        the cursor          *     marked
+  a r d x  your draft          A R D X   your signed decision
+  …        not on the disk yet          o   a drafted owner
+  92 C     risk, and the worst finding: Critical, High, Medium, Low
+  ◀        look at this
+"""
+
+
+def help_lines(width: int) -> list[Line]:
+    """The page, and every qualifier of the filter."""
+    lines: list[Line] = []
+    for text in _PAGE.strip("\n").split("\n"):
+        head = bool(text) and not text.startswith(" ")
+        lines.append([Span(" "), Span(text, "strong" if head else "plain")])
+    lines += [[], [Span(" Filter words", "strong")]]
+    for key, (meaning, values) in KEYS.items():
+        lines.append([Span(f"   {key}:", "accent"), Span(" " * max(1, 12 - len(key)) + meaning)])
+        if values:
+            offered = fold([Span(", ".join(values), "dim")], max(20, width - 17))
+            lines += [[Span(" " * 16), *row] for row in offered]
+    return lines
+
+
+class HelpScreen(MusterScreen[None]):
+    """Read and go back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "leave", "back", id="help.back", key_display="esc"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """The page, and how to leave."""
+        yield DossierView(id="pane")
+        yield KeysBar(id="keys")
+
+    def on_mount(self) -> None:
+        """Fill it."""
+        pane = self.query_one(DossierView)
+        pane.show(help_lines)
+        pane.focus()
+        self.query_one(KeysBar).show_keys(
+            [Key("esc", "back", "leave"), Key("j/k", "scroll", ""), Key("space", "page on", "")],
+            self.app.size.width,
+        )
+
+    def action_leave(self) -> None:
+        """Back to the queue."""
+        self.dismiss()

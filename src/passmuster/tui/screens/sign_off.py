@@ -1,0 +1,234 @@
+"""What will be signed, read like a commit; `s` signs it, once, and nothing before that counts."""
+
+import queue
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from passmuster import campaigns
+from passmuster.campaigns import Batch, Row, Signed
+from passmuster.errors import KeyUnavailable, MusterError
+from passmuster.model import VERDICTS
+from passmuster.text import Json, plural
+from passmuster.tui.dossier import decision_words
+from passmuster.tui.lines import Line, Role, Span, fold, say
+from passmuster.tui.screens._base import MusterScreen
+from passmuster.tui.widgets.ask_bar import AskBar
+from passmuster.tui.widgets.dossier_view import DossierView
+from passmuster.tui.widgets.keys_bar import Key, KeysBar
+from passmuster.tui.widgets.line_view import LineBar
+
+CALLED_OFF = "called off: nothing was signed"
+MOST_NAMED = 200
+"""Rows that change access and are named one by one, with their dossiers read, on the UI thread."""
+
+
+def summary(
+    batch: Batch, dossiers: dict[int, Json], campaign: str, key: str | None, width: int
+) -> list[Line]:
+    """Everything that *batch* would sign: what stops first, what merely stands as a count."""
+    out: list[Line] = [[], [Span(" Sign off  ", "strong"), say(campaign, "strong")], []]
+    if batch.changed:
+        out += _changed(batch.changed, width)
+    for verdict in VERDICTS:
+        rows = [r for r in batch.rows if r.draft.verdict == verdict]
+        if rows:
+            out.append([Span(f" {len(rows):>6,}  ", "strong"), Span(verdict, "strong"),
+                        Span(_meaning(verdict), "dim")])  # fmt: skip
+    if batch.own:
+        out.append([Span(f" {len(batch.own):>6,}  ", "strong"), Span("owners named", "strong")])
+    out.append([Span(f" {batch.undecided:>6,}  "),
+                Span("not decided yet: without a decision they will read no_response,"
+                     " never approved", "dim")])  # fmt: skip
+    named = [r for r in batch.rows if r.draft.verdict in ("revoke", "disable") or r.draft.changes]
+    out += _named("What changes somebody's access", named[:MOST_NAMED], dossiers, width)
+    if len(named) > MOST_NAMED:
+        out.append([Span(f"   … {len(named) - MOST_NAMED:,} more", "strong")])
+    ends = [r for r in batch.rows if r.draft.until]
+    if ends:
+        out += _named("What stands only until a day", ends[:MOST_NAMED], dossiers, width)
+    out += _bulk(batch) + _owners(batch)
+    mark = key or "the one that your key store gives"
+    out += [[], [Span(" signed by  "), say(batch.principal, "strong")],
+            [Span(" with key   "), say(mark)], []]  # fmt: skip
+    return out
+
+
+def _meaning(verdict: str) -> str:
+    return {
+        "approve": "  access stands",
+        "revoke": "  access is to be taken away",
+        "disable": "  access is to be switched off",
+        "abstain": "  not judged: reads as not approved",
+    }[verdict]
+
+
+def _changed(rows: Sequence[Row], width: int) -> list[Line]:
+    out: list[Line] = [[
+        Span(" ◀ ", "accent"),
+        Span(f"The evidence of {plural(len(rows), 'item')} is not what you were shown", "strong"),
+    ]]  # fmt: skip
+    for row in rows[:MOST_NAMED]:
+        what = ", ".join(row.changed)
+        out.append([say(f"     {row.display_name}: "), say(what, "strong"),
+                    say(f" changed since; you said {row.draft.verdict}")])  # fmt: skip
+    return [*out, []]
+
+
+def _named(title: str, rows: Sequence[Row], dossiers: dict[int, Json], width: int) -> list[Line]:
+    if not rows:
+        return []
+    out: list[Line] = [[], [Span(f" {title}", "strong")]]
+    for row in rows:
+        dossier = dossiers.get(row.item_id)
+        what = decision_words(dossier, row.draft) if dossier else row.draft.verdict
+        handle = dossier["identity"]["uid"] if dossier else row.uri
+        line: Line = [say(what, "strong"), say(f"  {row.display_name}"), say(f"  {handle}", "dim")]
+        if row.draft.reason_text:
+            line.append(say(f"  “{row.draft.reason_text}”"))
+        for number, folded in enumerate(fold(line, width - 5)):
+            out.append([Span("   " if not number else "     "), *folded])
+    return out
+
+
+def _bulk(batch: Batch) -> list[Line]:
+    acts = {r.draft.bulk.id: (r.draft.bulk, r.draft.verdict) for r in batch.rows if r.draft.bulk}
+    if not acts:
+        return []
+    out: list[Line] = [[], [Span(" Decided many at once", "strong")]]
+    for bulk, verdict in acts.values():
+        out.append([say(f"   {verdict} {plural(bulk.size, 'item')}, {bulk.how}")])
+    return out
+
+
+def _owners(batch: Batch) -> list[Line]:
+    if not batch.own:
+        return []
+    out: list[Line] = [[], [Span(" Owners", "strong")]]
+    for row in batch.own[:MOST_NAMED]:
+        handed = ", who is to decide it" if row.reassign else ""
+        out.append([say(f"   {row.display_name}: "), say(row.owner, "strong"), say(handed)])
+    return out
+
+
+class SignOffScreen(MusterScreen[bool]):
+    """Read, then `s` or esc; true when it was signed."""
+
+    CSS = "#notice { height: 1; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "sign", "sign", id="sign_off.sign", tooltip="sign all of this with your key"),
+        Binding("escape,q", "leave", "go back", id="sign_off.back", key_display="esc"),
+    ]
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__()
+        self.frozen = batch
+        self._signing = False
+
+    def compose(self) -> ComposeResult:
+        """The summary, a line for what happens, a question, the keys."""
+        yield DossierView(id="pane")
+        yield LineBar(id="notice")
+        yield AskBar(id="ask")
+        yield KeysBar(id="keys")
+
+    def on_mount(self) -> None:
+        """Read the evidence of what changes access, so that it can be named."""
+        rows = [
+            r for r in self.frozen.rows
+            if r.draft.verdict in ("revoke", "disable") or r.draft.changes or r.draft.until
+        ][: 2 * MOST_NAMED]  # fmt: skip
+        db = self.muster.db
+        dossiers = {r.item_id: campaigns.item_dossier(db, r.item_id) for r in rows}
+        key, name = self.muster.signing_key_mark(), self.desk.campaign.name
+        pane = self.query_one(DossierView)
+        pane.show(lambda width: summary(self.frozen, dossiers, name, key, width))
+        pane.focus()
+        count = len(self.frozen.rows) + len(self.frozen.own)
+        self.query_one(KeysBar).show_keys(
+            [Key("s", f"sign {plural(count, 'draft')}", "sign"), Key("esc", "go back", "leave"),
+             Key("j/k", "scroll", "")], self.app.size.width,
+        )  # fmt: skip
+
+    def say(self, text: str, role: Role = "plain") -> None:
+        """Tell the person what happens."""
+        self.query_one("#notice", LineBar).show([Span(" "), say(text, role)])
+
+    def action_leave(self) -> None:
+        """Back to the queue; nothing is signed."""
+        if not self._signing:
+            self.dismiss(False)
+
+    def action_sign(self) -> None:
+        """Sign in a thread: a hardware key may wait for a touch, a key file takes a second."""
+        if not self._signing:
+            self._signing = True
+            self.say("signing …")
+            self._sign()
+
+    @work(thread=True, exclusive=True, group="sign", exit_on_error=True)
+    def _sign(self) -> None:
+        from passmuster import store
+
+        try:
+            key = self.desk.signer(self._passphrase)
+            db = store.open_(self.desk.folder)
+            try:
+                signed = campaigns.sign_off(db, self.frozen, key, self.desk.clock())
+            finally:
+                db.close()
+        except MusterError as error:
+            self.app.call_from_thread(self._refused, str(error))
+        else:
+            self.app.call_from_thread(self._done, signed)
+
+    def _refused(self, why: str) -> None:
+        self._signing = False
+        self.say(why, "error")
+        self.query_one(DossierView).focus()
+
+    def _done(self, signed: Signed) -> None:
+        from passmuster.tui.screens.signed import SignedScreen
+
+        self.app.push_screen(SignedScreen(signed), lambda _: self.dismiss(True))
+
+    # the passphrase
+
+    def _passphrase(self) -> bytes:
+        """Ask for the passphrase on the screen; called in the signing thread."""
+        box: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.app.call_from_thread(self._ask_passphrase, box)
+        while self.app.is_running:
+            try:
+                typed = box.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if typed is None:
+                break
+            return typed.encode()
+        raise KeyUnavailable(CALLED_OFF)
+
+    def _ask_passphrase(self, box: "queue.SimpleQueue[str | None]") -> None:
+        self._box = box
+
+        def answer(typed: str) -> str | None:
+            box.put(typed)
+            return None
+
+        self.say("")
+        self.query_one(AskBar).ask(
+            [Span("passphrase of your signing key", "strong")], (), answer,
+            hint="enter signs, esc goes back", secret=True,
+        )  # fmt: skip
+
+    def on_ask_bar_closed(self, message: AskBar.Closed) -> None:
+        """Without a passphrase nothing is signed."""
+        self.query_one(DossierView).focus()
+        if message.answered:
+            self.say("signing …")
+        else:
+            self._box.put(None)
+

@@ -1,0 +1,253 @@
+"""The sections below the first lines of a dossier: riskiest first, each a list of rows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from passmuster.text import Json, plural
+from passmuster.tui import words
+from passmuster.tui.lines import Line, Role, Span, fold, say, width_of
+
+LABEL = 8
+"""Cells of the left column."""
+ALARM = Span(" ◀", "accent")
+"""Marks what should be looked at; a sign, so that it does not need colour."""
+CAPS = {
+    "findings": 5, "credentials": 5, "grants": 5, "trusts": 4, "usage": 4, "sightings": 4,
+    "before": 3, "changed": 4,
+}  # fmt: skip
+"""Rows of each section beside the queue; the details screen shows all."""
+PAST = {"approve": "approved", "revoke": "revoked", "disable": "disabled", "abstain": "abstained"}
+CONTROLS = 4
+"""Control ids after a finding, beside the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a dossier is to be drawn."""
+
+    width: int
+    now: str
+    full: bool = False
+    """Every row of every list, and the attributes."""
+    old_days: int = 90
+    """Age from which a credential is marked (`credential-old`)."""
+
+
+def block(label: str, rows: Sequence[Line], view: View, label_width: int = LABEL) -> list[Line]:
+    """*rows* beside *label*, each folded with a hanging indent; nothing at all for no rows."""
+    out: list[Line] = []
+    room = view.width - label_width
+    for row in rows:
+        folded = [row] if width_of(row) <= room else fold(row, room - 2)
+        for number, line in enumerate(folded):
+            head = f"{'' if out else label:<{label_width}}"
+            out.append([Span(head, "dim"), Span("  " if number else ""), *line])
+    return out
+
+
+def all_of(dossier: Json, view: View) -> list[Line]:
+    """Every section of *dossier* in its order."""
+    out: list[Line] = []
+    for label, name, draw, none in _SECTIONS:
+        rows = dossier[name]
+        if not rows:
+            if none:
+                out += block(label, [[Span(none, "dim")]], view)
+            continue
+        out += _listed(label, name, rows, draw, dossier, view)
+    if dossier["identity"]["purpose"]:
+        out += block("purpose", [[say(dossier["identity"]["purpose"])]], view)
+    out += block("from", _provenance(dossier, view), view)
+    out += block("id", _handles(dossier), view)
+    out += _rest(dossier, view)
+    return out
+
+
+def _listed(
+    label: str, name: str, rows: list[Json], draw: Callable[[Json, View], list[Line]],
+    dossier: Json, view: View,
+) -> list[Line]:  # fmt: skip
+    shown = rows if view.full else rows[: CAPS[name]]
+    drawn = [line for row in shown for line in draw(row, view)]
+    left = len(rows) - len(shown) + dossier["left_out"].get(name, 0)
+    if left:
+        how = "" if view.full else "  (→ shows them)"
+        drawn.append([Span(f"… {left:,} more{how}", "dim")])
+    return block(label, drawn, view)
+
+
+def _finding(row: Json, view: View) -> list[Line]:
+    grave = row["severity"] in ("critical", "high")
+    line: Line = [say(row["title"], "strong" if grave else "plain"),
+                  say(f"  {row['severity']} +{row['points']}", "dim")]
+    if grave:
+        line.append(ALARM)
+    out = [line]
+    if row["detail"]:
+        out.append([Span("  "), say(row["detail"])])
+    if view.full and row["why"]:
+        out.append([Span("  "), say(row["why"], "dim")])
+    if row["fix"]:
+        out.append([Span("  fix: ", "dim"), say(row["fix"], "dim")])
+    controls = row["controls"] if view.full else row["controls"][:CONTROLS]
+    if controls:
+        left = len(row["controls"]) - len(controls)
+        more = f" and {left} more" if left else ""
+        out.append([Span("  for: ", "dim"), say(", ".join(controls) + more, "dim")])
+    return out
+
+
+def _credential(row: Json, view: View) -> list[Line]:
+    live = row["status"] not in ("disabled", "deleted")
+    age = words.days_since(row["last_rotated_at"] or row["created_at"], view.now)
+    facts: list[str] = [words.credential_type(row)]
+    if age is None:
+        facts.append("age unknown")
+    else:
+        facts.append(plural(age, "day") + (" since rotated" if row["last_rotated_at"] else " old"))
+    facts.append(words.last_use(row["last_used_at"], row["last_used_state"], view.now))
+    if row["last_used_from"] and view.full:
+        facts.append(f"from {row['last_used_from']}")
+    facts.append("status unknown" if row["status"] == "unknown" else row["status"])
+    if live:
+        facts.append(_expiry(row, view))
+    role: Role = "plain" if live else "dim"
+    line: Line = [say(words.credential(row), "strong" if live else "dim"),
+                  say("  " + ", ".join(f for f in facts if f), role)]
+    # a certificate and a federation end by themselves; age says nothing about them
+    ages = row["credential_type"] not in ("certificate", "federated")
+    overdue = live and ages and age is not None and age >= view.old_days
+    return [[*line, ALARM] if overdue or _expired(row, view) else line]
+
+
+def _expired(row: Json, view: View) -> bool:
+    return bool(row["expires_at"]) and row["expires_at"] < view.now
+
+
+def _expiry(row: Json, view: View) -> str:
+    if row["expires_at"]:
+        word = "expired" if _expired(row, view) else "expires"
+        return f"{word} {words.dated(row['expires_at'], view.now)}"
+    return {"none": "never expires"}.get(row["expires_state"], "expiry unknown")
+
+
+def _grant(row: Json, view: View) -> list[Line]:
+    admin = row["permission_level"] in ("admin", "owner")
+    line: Line = [say(row["display_name"], "strong" if admin else "plain")]
+    facts = [] if row["permission_level"] == "unknown" else [row["permission_level"]]
+    facts += [row["scope"]] if row["scope"] else []
+    facts.append("direct" if row["via"] == "direct" else f"via {row['via']}")
+    if row["expires_at"]:
+        facts.append(f"until {words.dated(row['expires_at'], view.now)}")
+    if row["condition"]:
+        facts.append(f"only if {row['condition']}")
+    line.append(say("  " + ", ".join(facts)))
+    if admin:
+        line.append(ALARM)
+        if row["level_reason"]:
+            return [line, [Span("  because: ", "dim"), say(row["level_reason"])]]
+    return [line]
+
+
+def _trust(row: Json, view: View) -> list[Line]:
+    line: Line = [say(row["from_uid"], "strong" if row["is_external"] else "plain")]
+    facts = [row["from_kind"].replace("_", " "), row["mechanism"].replace("_", " ")]
+    facts.append("outside this organisation" if row["is_external"] else "inside")
+    if row["supplier"]:
+        facts.append(f"supplier {row['supplier']}")
+    if row["subject_pattern"]:
+        facts.append(f"subject {row['subject_pattern']}")
+    if row["audience"] and view.full:
+        facts.append(f"audience {row['audience']}")
+    facts.append(f"only if {row['condition']}" if row["condition"] else "no condition")
+    if row["is_wildcard"]:
+        facts.append("anybody there")
+    line.append(say("  " + ", ".join(facts)))
+    return [[*line, ALARM] if row["is_external"] or row["is_wildcard"] else line]
+
+
+def _usage(row: Json, view: View) -> list[Line]:
+    facts = [row["consumer_kind"]]
+    facts += [str(row[k]) for k in ("how", "environment") if row[k]]
+    if row["last_at"]:
+        facts.append(f"last {words.dated(row['last_at'], view.now)}")
+    person = row["consumer_kind"] == "person"
+    line: Line = [say(row["consumer"]), say("  " + ", ".join(facts))]
+    return [[*line, ALARM] if person else line]
+
+
+def _sighting(row: Json, view: View) -> list[Line]:
+    line: Line = [say(row["what"].replace("_", " "), "strong"), say(f"  in {row['place']}")]
+    if row["seen_at"]:
+        line.append(say(f", {words.dated(row['seen_at'], view.now)}"))
+    return [[*line, ALARM]]
+
+
+def _before(row: Json, view: View) -> list[Line]:
+    line: Line = [say(PAST.get(row["verdict"], row["verdict"]), "strong"),
+                  say(f" {words.dated(row['decided_at'], view.now)} by {row['principal']}")]
+    if row["until"]:
+        line.append(say(f" until {row['until'][:10]}"))
+    if row["reason_text"]:
+        line.append(say(f"  “{row['reason_text']}”"))
+    line.append(say(f"  {row['campaign']}", "dim"))
+    return [line]
+
+
+def _changed(row: Json, view: View) -> list[Line]:
+    what = " ".join(str(row[k]) for k in ("subject", "field") if row[k])
+    old, new = (("nothing" if row[k] is None else row[k]) for k in ("old", "new"))
+    return [[say(f"{what}: {old} → {new}"),
+             say(f"  {words.dated(row['observed_at'], view.now)}", "dim")]]
+
+
+def _provenance(dossier: Json, view: View) -> list[Line]:
+    """How far the evidence reaches: an "unused" is worth as much as the telemetry behind it."""
+    reach = dossier["source"]["usage_since"]
+    if reach:
+        rows: list[Line] = [[say(f"use is known since {words.dated(reach, view.now)}")]]
+    else:
+        rows = [[Span("how far back use is known: unknown")]]
+    runs = dossier["runs"] if view.full else dossier["runs"][:2]
+    for run in runs:
+        stamp = run["exported_at"] or run["imported_at"]
+        verb = "exported" if run["exported_at"] else "imported"
+        rows.append([say(f"{run['file_name']}, {verb} {words.dated(stamp, view.now)}", "dim")])
+    if len(dossier["runs"]) > len(runs):
+        rows.append([Span(f"… {len(dossier['runs']) - len(runs)} more files", "dim")])
+    return rows
+
+
+def _handles(dossier: Json) -> list[Line]:
+    identity = dossier["identity"]
+    seen = dict.fromkeys(filter(None, (identity["uid"], identity["uid_alt"])))
+    return [[say(handle, "dim")] for handle in seen]
+
+
+def _rest(dossier: Json, view: View) -> list[Line]:
+    """What seldom decides anything: shown in the details only."""
+    identity = dossier["identity"]
+    out: list[Line] = []
+    if not view.full:
+        return out
+    for label, key in (("acts for", "acts_for"), ("supplier", "supplier"),
+                       ("review", "review_due"), ("created", "created_at"),
+                       ("by", "created_by")):  # fmt: skip
+        if identity[key]:
+            out += block(label, [[say(identity[key])]], view)
+    rows: list[Line] = [
+        [say(f"{name}: ", "dim"), say(value)] for name, value in identity["attributes"]
+    ]
+    return out + block("also", rows, view)
+
+
+_SECTIONS: tuple[tuple[str, str, Callable[[Json, View], list[Line]], str], ...] = (
+    ("found", "findings", _finding, "no rule found anything"),
+    ("keys", "credentials", _credential, "no credential is known"),
+    ("may", "grants", _grant, "no permission is known"),
+    ("trusts", "trusts", _trust, ""),
+    ("used by", "usage", _usage, ""),
+    ("seen", "sightings", _sighting, ""),
+    ("before", "before", _before, "never reviewed here"),
+    ("changed", "changed", _changed, ""),
+)

@@ -1,0 +1,131 @@
+"""A question on the last lines of the screen: one digit answers, or words and Enter.
+
+Not a dialog: the evidence stays where it was while one answers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from passmuster.tui.lines import Line, Span, fit, say
+from passmuster.tui.widgets.line_view import LineBar
+
+Answered = Callable[[str], str | None]
+"""Takes what was typed (a digit of the options, or words); returns what is wrong with it."""
+
+
+class AskBar(Vertical):
+    """A question, its one-digit answers, and a line to type in."""
+
+    DEFAULT_CSS = """
+    AskBar { height: auto; display: none; }
+    AskBar.-open { display: block; }
+    AskBar Input, AskBar Input:focus { border: none; height: 1; padding: 0 1;
+        background: $background; color: $foreground; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "go back", id="ask.cancel", tooltip="leave it as it was"),
+    ]
+
+    class Closed(Message):
+        """The question was answered, or not."""
+
+        def __init__(self, answered: bool) -> None:
+            super().__init__()
+            self.answered = answered
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._question: Line = []
+        self._options: Sequence[tuple[str, str]] = ()
+        self._answer: Answered = lambda typed: None
+        self._error = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a question waits."""
+        return self.has_class("-open")
+
+    def compose(self) -> ComposeResult:
+        """The question above, the answer below."""
+        yield LineBar(id="ask-lines")
+        yield Input(id="ask-input", select_on_focus=False)
+
+    def ask(
+        self, question: Line, options: Sequence[tuple[str, str]], answer: Answered,
+        *, hint: str = "", secret: bool = False,
+    ) -> None:  # fmt: skip
+        """Put *question*; *options* are (digit, words)."""
+        self._question, self._options, self._answer = question, options, answer
+        self._error = ""
+        box = self.query_one(Input)
+        box.value = ""
+        box.password = secret
+        box.placeholder = hint
+        self.add_class("-open")
+        self._draw()
+        box.focus()
+
+    def close(self, *, answered: bool) -> None:
+        """Put the question away."""
+        if self.is_open:
+            self.remove_class("-open")
+            self.query_one(Input).value = ""
+            self.post_message(self.Closed(answered))
+
+    def _draw(self) -> None:
+        lines: list[Line] = [[Span(" "), *self._question]]
+        if self._error:
+            lines.append([Span(" "), say(self._error, "error")])
+        lines += self._grid(max(20, self.size.width - 2))
+        bar = self.query_one("#ask-lines", LineBar)
+        bar.styles.height = len(lines)
+        bar.show(*lines)
+
+    def _grid(self, width: int) -> list[Line]:
+        """The options in as many columns as fit, filled downwards."""
+        if not self._options:
+            return []
+        each = min(width, max(cell_len(words) for _, words in self._options) + 4)
+        rows = -(-len(self._options) // max(1, width // each))
+        lines: list[Line] = [[Span(" ")] for _ in range(rows)]
+        for place, (digit, words) in enumerate(self._options):
+            lines[place % rows] += [Span(f"{digit} ", "accent"), say(fit(words, each - 2))]
+        return lines
+
+    def on_resize(self) -> None:
+        """Arrange the options anew."""
+        if self.is_open:
+            self._draw()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A digit alone is the whole answer."""
+        event.stop()
+        if self.is_open and event.value in dict(self._options):
+            self._take(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter gives the words."""
+        event.stop()
+        if self.is_open:
+            self._take(event.value)
+
+    def _take(self, typed: str) -> None:
+        question = self._question
+        wrong = self._answer(typed)
+        if wrong is not None:
+            self._error = wrong
+            self.query_one(Input).value = ""
+            self._draw()
+        elif self._question is question:
+            self.close(answered=True)
+
+    def action_cancel(self) -> None:
+        """Leave everything as it was."""
+        self.close(answered=False)

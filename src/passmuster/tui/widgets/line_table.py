@@ -1,0 +1,221 @@
+"""A table over any number of rows: four bytes a row, and only what is seen is read.
+
+It knows ids, columns and a callback that gives the rows of some ids. The cursor is an *id*, not a
+place: after a filter or a new order it is where that id is, so that a verb never lands on another
+row than the one that was painted.
+"""
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.geometry import Offset, Region
+from textual.message import Message
+
+from passmuster.tui.lines import Line, Role, Span, fit
+from passmuster.tui.widgets.line_view import LineView
+
+GUTTER = 5
+"""Cells before the first column: cursor, mark, two signs, and one that is free."""
+MAX_CACHED_ROWS = 4_096
+
+
+class Column(NamedTuple):
+    """One column; the one of width 0 takes what the others leave."""
+
+    key: str
+    title: str
+    width: int
+    right: bool = False
+
+
+class TableRow(NamedTuple):
+    """What a row shows."""
+
+    cells: Mapping[str, str]
+    signs: str = ""
+    """At most two characters in the gutter."""
+    role: Role = "plain"
+
+
+class LineTable(LineView, can_focus=True):
+    """Rows by id under a head, with a cursor and marks."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", id="table.down", tooltip="next row"),
+        Binding("up,k", "move(-1)", "up", id="table.up", tooltip="row before"),
+        Binding("pagedown,ctrl+f", "page(1)", "page down", id="table.pagedown"),
+        Binding("pageup,ctrl+b", "page(-1)", "page up", id="table.pageup"),
+        Binding("home", "end(0)", "first row", id="table.home"),
+        Binding("end", "end(1)", "last row", id="table.end"),
+    ]
+
+    class Moved(Message):
+        """The cursor is on another id."""
+
+        def __init__(self, row_id: int | None) -> None:
+            super().__init__()
+            self.row_id = row_id
+
+    def __init__(
+        self,
+        rows: Callable[[Sequence[int]], Mapping[int, TableRow]],
+        columns: Callable[[int], Sequence[Column]],
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+    ) -> None:
+        super().__init__(id=id)
+        self.rank: array[int] = array("I")
+        self.cursor = 0
+        self.marks: set[int] = set()
+        self.empty: list[Line] = []
+        self._rows, self._columns_for = rows, columns
+        self._columns: Sequence[Column] = ()
+        self._cache: dict[int, TableRow] = {}
+        self._wanted: int | None = None
+        self._announced: int | None = None
+
+    @property
+    def cursor_id(self) -> int | None:
+        """The id under the cursor; None when there is no row."""
+        return self.rank[self.cursor] if self.rank else None
+
+    def set_rank(self, rank: "array[int]") -> None:
+        """Show these ids in this order; the cursor stays on its id if that is among them."""
+        wanted = self.cursor_id if self._wanted is None else self._wanted
+        self.rank = rank
+        self._cache.clear()
+        try:
+            self.cursor = rank.index(wanted) if wanted is not None else 0
+        except ValueError:
+            # not in this view: begin at its top, but go back when a later view has it again
+            self.cursor = 0
+            self._wanted = wanted
+        self._follow()
+        self.refresh()
+        self._announce()
+
+    def go_to(self, place: int) -> None:
+        """Put the cursor on the row at *place*."""
+        if not self.rank:
+            return
+        old, top = self.cursor, self.top
+        self.cursor = max(0, min(len(self.rank) - 1, place))
+        self._wanted = self.cursor_id
+        self._follow()
+        if self.top == top:
+            self._refresh_row(old)
+            self._refresh_row(self.cursor)
+        else:
+            self.refresh()
+        self._announce()
+
+    def go_to_id(self, row_id: int) -> None:
+        """Put the cursor on the row with this id, if it is in the view."""
+        if row_id in self.rank:
+            self.go_to(self.rank.index(row_id))
+
+    def forget(self, ids: Sequence[int] | None = None) -> None:
+        """What is known of these rows (of all) may be out of date: read them again when seen."""
+        if ids is None:
+            self._cache.clear()
+        else:
+            for row_id in ids:
+                self._cache.pop(row_id, None)
+        self.refresh()
+
+    def toggle_mark(self) -> None:
+        """Mark the row under the cursor or take the mark away, and go on."""
+        if (row_id := self.cursor_id) is not None:
+            self.marks ^= {row_id}
+            self._refresh_row(self.cursor)
+            self.go_to(self.cursor + 1)
+
+    # drawing
+
+    def count(self) -> int:
+        """Rows, or the lines that say why there are none."""
+        return len(self.rank) or len(self.empty)
+
+    def head(self) -> Sequence[Line]:
+        """The titles of the columns."""
+        if not self.rank:
+            return ()
+        titles = " ".join(fit(c.title, c.width, right=c.right) for c in self._columns)
+        return ([Span(" " * GUTTER + titles, "dim")],)
+
+    def prepare(self, first: int, last: int) -> None:
+        """Read the rows that are not known yet, in one call."""
+        missing = [i for i in self.rank[first:last] if i not in self._cache]
+        if missing:
+            if len(self._cache) + len(missing) > MAX_CACHED_ROWS:
+                self._cache.clear()
+                missing = list(self.rank[first:last])
+            self._cache.update(self._rows(missing))
+
+    def line(self, number: int) -> Line:
+        """One row; the cursor is a sign and a reversed line, so it needs no colour."""
+        if not self.rank:
+            return self.empty[number]
+        row_id = self.rank[number]
+        row = self._cache.get(row_id) or TableRow({})
+        at_cursor = number == self.cursor
+        gutter = f"{'>' if at_cursor else ' '}{'*' if row_id in self.marks else ' '}"
+        gutter += fit(row.signs, 2) + " "
+        cells = " ".join(
+            fit(row.cells.get(c.key, ""), c.width, right=c.right) for c in self._columns
+        )
+        return [Span(gutter + cells, "cursor" if at_cursor else row.role)]
+
+    def _refresh_row(self, place: int) -> None:
+        y = place - self.top + len(self.head())
+        self.refresh(Region(0, y, self.size.width, 1))
+
+    def on_resize(self) -> None:
+        """Choose the columns that the width has room for."""
+        columns = list(self._columns_for(self.inner_width - GUTTER))
+        taken = sum(c.width for c in columns) + len(columns) - 1
+        rest = max(4, self.inner_width - GUTTER - taken)
+        self._columns = [c if c.width else c._replace(width=rest) for c in columns]
+        self._follow()
+        self.refresh()
+
+    # moving
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by so many rows."""
+        self.go_to(self.cursor + by)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by what is seen at a time."""
+        self.scroll_lines(pages * self.room)
+        self.go_to(self.cursor + pages * self.room)
+
+    def action_end(self, last: int) -> None:
+        """Go to the first or the last row."""
+        self.go_to(len(self.rank) - 1 if last else 0)
+
+    def on_click(self, event: Click) -> None:
+        """Put the cursor where the mouse is."""
+        place = self.top + event.y - len(self.head())
+        if event.y >= len(self.head()) and place < len(self.rank):
+            self.go_to(place)
+
+    def on_focus(self) -> None:
+        """The terminal's own cursor, which a braille line follows, comes here."""
+        self._follow()
+
+    def _follow(self) -> None:
+        room = self.room
+        top = min(max(self.top, self.cursor - room + 1), self.cursor)
+        self.top = max(0, min(top, len(self.rank) - room))
+        if self.has_focus:
+            y = self.region.y + len(self.head()) + self.cursor - self.top
+            self.app.cursor_position = Offset(self.region.x, y)
+
+    def _announce(self) -> None:
+        if self.cursor_id != self._announced or not self.rank:
+            self._announced = self.cursor_id
+            self.post_message(self.Moved(self.cursor_id))

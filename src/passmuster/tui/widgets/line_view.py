@@ -1,0 +1,182 @@
+"""The base of everything that is long: draws only the lines that are seen, from spans.
+
+It overrides `render_lines`, has no child and no Textual scroll bar, and so costs the same for ten
+lines and for a million (research 4, B3).
+"""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from passmuster.tui.lines import Line, Role, Span
+
+WHEEL = 3
+"""Lines for one notch of the wheel."""
+Styles = dict[Role, Style]
+
+
+def styles_of(app: App[object]) -> Styles:
+    """What each role looks like in the theme of *app*; without colour, weight and reverse."""
+    if app.native_ansi_color:
+        plain = Style()
+        return {
+            "plain": plain, "dim": plain, "strong": Style(bold=True), "accent": Style(bold=True),
+            "error": Style(bold=True), "cursor": Style(reverse=True),
+        }  # fmt: skip
+    colors = app.get_css_variables()
+
+    def style(color: str, back: str = "background", *, bold: bool = False) -> Style:
+        return Style.parse(f"{'bold ' if bold else ''}{colors[color]} on {colors[back]}")
+
+    return {
+        "plain": style("foreground"),
+        "dim": style("muster-dim"),
+        "strong": style("foreground", bold=True),
+        "accent": style("accent"),
+        "error": style("error", bold=True),
+        "cursor": style("muster-cursor-foreground", "muster-cursor-background"),
+    }
+
+
+class LineView(Widget):
+    """Lines under a fixed head, with a one-column position bar when there are more than fit."""
+
+    DEFAULT_CSS = "LineView { height: 1fr; width: 1fr; }"
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.top = 0
+        self._styles_of_theme: Styles | None = None
+
+    # what a subclass says of its lines
+
+    def count(self) -> int:
+        """How many lines there are under the head."""
+        return 0
+
+    def line(self, number: int) -> Line:
+        """Line *number*; asked only for lines that are seen."""
+        raise NotImplementedError
+
+    def head(self) -> Sequence[Line]:
+        """Lines that stay at the top."""
+        return ()
+
+    def prepare(self, first: int, last: int) -> None:
+        """Called before lines *first* to *last* (exclusive) are drawn: read them in one go."""
+
+    # drawing
+
+    @property
+    def line_styles(self) -> Styles:
+        """The styles of the theme, looked up once per theme."""
+        if self._styles_of_theme is None:
+            self._styles_of_theme = styles_of(self.app)
+        return self._styles_of_theme
+
+    @property
+    def room(self) -> int:
+        """Lines that fit under the head."""
+        return max(1, self.size.height - len(self.head()))
+
+    @property
+    def inner_width(self) -> int:
+        """Cells for a line, beside the position bar."""
+        return max(1, self.size.width - 1)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw the lines of *crop*."""
+        head = self.head()
+        first = max(0, self.top + crop.y - len(head))
+        self.prepare(first, min(self.count(), self.top + crop.bottom - len(head)))
+        strips = [self._strip(y, head) for y in range(crop.y, crop.bottom)]
+        if crop.x == 0 and crop.width == self.size.width:
+            return strips
+        return [strip.crop(crop.x, crop.right) for strip in strips]
+
+    def _strip(self, y: int, head: Sequence[Line]) -> Strip:
+        if y < len(head):
+            return self.strip_of(head[y], "")
+        number = self.top + y - len(head)
+        line = self.line(number) if number < self.count() else []
+        return self.strip_of(line, self._bar(y - len(head)))
+
+    def strip_of(self, line: Line, bar: str) -> Strip:
+        """*line* as a strip of exactly the widget's width; a cursor line is filled with it."""
+        styles, width = self.line_styles, self.inner_width
+        segments, used = [], 0
+        for span in line:
+            segments.append(Segment(span.text, styles[span.role]))
+            used += cell_len(span.text)
+        fill = styles["cursor" if line and line[0].role == "cursor" else "plain"]
+        strip = Strip(segments, used).adjust_cell_length(width, fill)
+        return Strip.join([strip, Strip([Segment(bar or " ", styles["dim"])], 1)])
+
+    def _bar(self, y: int) -> str:
+        count, room = self.count(), self.room
+        if count <= room:
+            return ""
+        size = max(1, room * room // count)
+        start = (room - size) * self.top // max(1, count - room)
+        return "┃" if start <= y < start + size else ""
+
+    # moving
+
+    def scroll_lines(self, by: int) -> None:
+        """Move the window by *by* lines, as far as there are any."""
+        top = max(0, min(self.count() - self.room, self.top + by))
+        if top != self.top:
+            self.top = top
+            self.refresh()
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """The wheel moves the window."""
+        event.stop()
+        self.scroll_lines(WHEEL)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """The wheel moves the window."""
+        event.stop()
+        self.scroll_lines(-WHEEL)
+
+    def notify_style_update(self) -> None:
+        """The theme changed: look the styles up again."""
+        self._styles_of_theme = None
+        super().notify_style_update()
+
+
+class LineBar(LineView):
+    """One line, or a few, that cannot be moved; parts of it may be clicked."""
+
+    DEFAULT_CSS = "LineBar { height: 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.lines: list[Line] = []
+
+    def show(self, *lines: Line) -> None:
+        """Draw *lines* instead of what is there."""
+        if list(lines) != self.lines:
+            self.lines = list(lines)
+            self.refresh()
+
+    def count(self) -> int:
+        """All lines."""
+        return len(self.lines)
+
+    def line(self, number: int) -> Line:
+        """One of them."""
+        return self.lines[number]
+
+
+def blank(width: int) -> Span:
+    """So many spaces."""
+    return Span(" " * width)
