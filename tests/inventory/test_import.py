@@ -160,3 +160,24 @@ def test_credential_report_columns_are_the_documented_ones() -> None:
     """The generator writes the 22 columns of AWS's own documentation."""
     assert len(HEADER.split(",")) == 22
     assert text.utc(OLD) == "2021-03-02T10:00:00Z"
+
+
+def test_a_policy_that_is_only_mentioned_does_not_overwrite_one_that_was_described(
+    db: Database, tmp_path: Path
+) -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/strong"
+    user = (
+        '{"UserName": "a", "Arn": "arn:aws:iam::%s:user/a", "UserId": "A", "Path": "/",'
+        ' "CreateDate": "2020-01-01T00:00:00Z", "AttachedManagedPolicies":'
+        ' [{"PolicyName": "strong", "PolicyArn": "%s"}]}' % (ACCOUNT, arn)
+    )
+    policy = (
+        '{"PolicyName": "strong", "Arn": "%s", "DefaultVersionId": "v1", "PolicyVersionList":'
+        ' [{"VersionId": "v1", "IsDefaultVersion": true, "Document": {"Statement":'
+        ' [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}]}' % arn
+    )
+    form = '{"UserDetailList": [%s], "GroupDetailList": [], "RoleDetailList": [], "Policies": [%s]}'
+    load(db, tmp_path / "a.json", form % (user, policy))
+    assert db.value("SELECT permission_level FROM entitlement WHERE uid = ?", (arn,)) == "admin"
+    load(db, tmp_path / "b.json", form % (user, ""), LATER)
+    assert db.value("SELECT permission_level FROM entitlement WHERE uid = ?", (arn,)) == "admin"

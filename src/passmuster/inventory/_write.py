@@ -125,7 +125,10 @@ def _updates(table: str, fields: tuple[str, ...], fmt: Format) -> list[str]:
     common = ["last_seen_run = excluded.last_seen_run", "absent_since = NULL"]
     if table != "identity":
         key = KEYS[table]
-        common += [f"{f} = excluded.{f}" for f in fields if f not in key]
+        # an entitlement without a line is only mentioned: it never overwrites a described one
+        new = "CASE WHEN excluded.line IS NULL THEN {0} ELSE excluded.{0} END"
+        form = new if table == "entitlement" else "excluded.{0}"
+        common += [f"{f} = {form.format(f)}" for f in fields if f not in key]
         return common + [
             f"{column} = coalesce(excluded.{column}, {column})"
             for column, _, _ in RESOLVED.get(table, ())
