@@ -1,0 +1,242 @@
+"""Write an evidence pack.
+
+It is made in a folder beside the one asked for and renamed when it is whole, so that there is
+never half a pack under its name. Every file streams; the workspace is only read, but for the one
+statement that signs the pack, which goes into the log first.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from passmuster import attestations, blobs, campaigns, tlog
+from passmuster.attestations import Attestation
+from passmuster.campaigns import Campaign
+from passmuster.errors import Conflict, NotFound, UsageError
+from passmuster.evidence import _page, _sources, _tables
+from passmuster.evidence._files import Folder, Writer
+from passmuster.evidence._statements import (
+    CHAIN, CHAIN_COLUMNS, ENVELOPE, PRINCIPALS, SEAL, SUMS, Statement, key_files, principals,
+    principals_file, side_files, table_line,
+)  # fmt: skip
+from passmuster.evidence._walk import walk
+from passmuster.keys import SigningKey
+from passmuster.store import Database
+from passmuster.text import Json, sha256
+
+Progress = Callable[[int, int], None]
+"""Called with items written and items in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack as it was written."""
+
+    path: Path
+    files: int
+    """Files that `SHA256SUMS` lists."""
+    items: int
+    outcomes: dict[str, int]
+    statement: str
+    """SHA-256 of the statement that signs it."""
+
+
+def build_pack(
+    db: Database,
+    campaign: Campaign,
+    out: Path,
+    key: SigningKey,
+    now: str,
+    progress: Progress | None = None,
+) -> Pack:
+    """Write the evidence of *campaign* to the folder *out*, signed by the one who opened it.
+
+    Raises UsageError when *out* is there already or the key is another person's, Conflict when
+    somebody signed something for the campaign meanwhile.
+    """
+    if key.principal.lower() != campaign.opened_by.lower():
+        raise UsageError(
+            f"{campaign.opened_by} opened it and signs its evidence; the key is {key.principal}'s"
+        )
+    out = out.absolute()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is there already: name a new folder")
+    if not out.parent.is_dir():
+        raise UsageError(f"{out.parent}: no such folder")
+    draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        pack = _Build(db, campaign, draft, key, now).run(progress or (lambda _done, _all: None))
+        if out.exists():
+            out.rmdir()
+        draft.rename(out)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return Pack(out, *pack)
+
+
+class _Build:
+    """The state of one pack in the making."""
+
+    def __init__(
+        self, db: Database, campaign: Campaign, root: Path, key: SigningKey, now: str
+    ) -> None:
+        self.db, self.campaign, self.key, self.now = db, campaign, key, now
+        self.writer, self.files = Writer(root), Folder(root)
+        tlog.enrol(db, key, now)
+        self.known = tlog.known_keys(db)
+        self.last = 0
+        self.outcomes: dict[str, int] = {}
+
+    def run(self, progress: Progress) -> tuple[int, int, dict[str, int], str]:
+        statements = self._statements()
+        opened = next(s for s in statements if s.attestation.kind == "campaign")
+        self._frozen(opened, progress)
+        self._judged(opened, statements)
+        _sources.write(self.db, self.campaign, self.writer)
+        self._keys(statements)
+        self.writer.add("VERIFY.md", _page.render(self.campaign, principals(statements)))
+        with self.db.atomic():
+            if self._last_entry() != self.last:
+                raise Conflict("something was signed while the pack was written: write it again")
+            return self._seal(statements, opened)
+
+    def _last_entry(self) -> int:
+        sql = "SELECT coalesce(max(id), 0) FROM entry WHERE campaign = ?"
+        return int(self.db.value(sql, (self.campaign.digest,)))
+
+    def _statements(self) -> list[Statement]:
+        """Write the campaign's statements, and those by which their keys were enrolled."""
+        self.last = self._last_entry()
+        found: list[Statement] = []
+        signers = {self.key.fingerprint}
+        for entry in tlog.entries(self.db, self.campaign.digest):
+            attestation = attestations.verify(entry.envelope, self.known)
+            signers.add(attestation.keyid)
+            found.append(Statement(entry.id, attestation, entry.envelope))
+        for entry in tlog.entries(self.db):
+            if entry.kind == "enrolment":
+                attestation = attestations.verify(entry.envelope, self.known)
+                if attestation.keyid in signers:
+                    found.append(Statement(entry.id, attestation, entry.envelope))
+        found.sort(key=lambda s: s.index)
+        for statement in found:
+            self._write_statement(statement.folder, statement.attestation, statement.envelope)
+        return found
+
+    def _write_statement(self, folder: str, attestation: Attestation, envelope: bytes) -> None:
+        self.writer.add(f"{folder}/{ENVELOPE}", envelope)
+        for name, data in side_files(attestation).items():
+            self.writer.add(f"{folder}/{name}", data)
+        if attestation.kind == "enrolment":
+            self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
+        elif attestation.kind in ("decisions", "own"):
+            ((name, digest),) = attestation.subject
+            self.writer.add(f"{folder}/{name}", blobs.get(self.db, digest))
+
+    def _frozen(self, opened: Statement, progress: Progress) -> None:
+        """Write what the campaign froze: the files that its statement names."""
+        db, folder, at = self.db, opened.folder, self.campaign
+        self.writer.add(f"{folder}/definition.json", blobs.get(db, at.definition))
+        self.writer.add(f"{folder}/population.jsonl", (
+            campaigns.population_row(*row) + b"\n" for row in db.execute(
+                "SELECT uri, dossier, material, salt FROM item WHERE campaign_id = ? ORDER BY id",
+                (at.id,))
+        ))  # fmt: skip
+        self.writer.add(f"{folder}/assignments.jsonl", (
+            campaigns.assignment_row(*row) + b"\n" for row in db.execute(
+                "SELECT uri, coalesce(first_reviewer, reviewer),"
+                " coalesce(first_assigned, assigned), salt FROM item WHERE campaign_id = ?"
+                " ORDER BY id", (at.id,))
+        ))  # fmt: skip
+        self.writer.add(f"{folder}/excluded.jsonl", (
+            campaigns.excluded_row(*row) + b"\n" for row in db.execute(
+                "SELECT uri, why, salt FROM exclusion WHERE campaign_id = ? ORDER BY uri",
+                (at.id,))
+        ))  # fmt: skip
+        self.writer.add(f"{folder}/dossiers.jsonl", self._dossiers(progress))
+        for name, digest in opened.attestation.subject:
+            if self.writer.digests.get(f"{folder}/{name}") != digest:
+                raise NotFound(
+                    f"the workspace no longer has {name} as it was signed: restore a backup"
+                )
+
+    def _dossiers(self, progress: Progress) -> Iterator[bytes]:
+        """The frozen dossiers in item order; one chunk of them is in RAM at a time."""
+        held, chunk = "", []
+        rows = self.db.execute(
+            "SELECT chunk, position FROM item WHERE campaign_id = ? ORDER BY id",
+            (self.campaign.id,),
+        )
+        for count, (digest, position) in enumerate(rows, 1):
+            if digest != held:
+                held, chunk = digest, blobs.get(self.db, digest).split(b"\n")
+                progress(count, self.campaign.population)
+            yield chunk[position] + b"\n"
+        progress(self.campaign.population, self.campaign.population)
+
+    def _judged(self, opened: Statement, statements: list[Statement]) -> None:
+        """Write the outcomes and what follows from them, from the files written so far."""
+        batches = [s.batch for s in statements if s.batch is not None]
+        with (
+            self.writer.stream(_tables.OUTCOMES) as as_json,
+            self.writer.stream(_tables.OUTCOMES_CSV) as as_csv,
+            self.writer.stream(_tables.REMEDIATIONS) as remediations,
+        ):
+            as_csv(_tables.csv_line(_tables.OUTCOME_COLUMNS))
+            remediations(_tables.csv_line(_tables.REMEDIATION_COLUMNS))
+            for judged in walk(self.files, opened.folder, batches):
+                as_json(_tables.outcome_line(judged))
+                as_csv(_tables.outcome_cells(judged))
+                for line in _tables.remediation_lines(judged):
+                    remediations(line)
+                effect = judged.outcome.effect
+                self.outcomes[effect] = self.outcomes.get(effect, 0) + 1
+
+    def _keys(self, statements: list[Statement]) -> None:
+        for number, statement in enumerate(principals(statements), 1):
+            for name, data in key_files(number, statement).items():
+                self.writer.add(name, data)
+        self.writer.add(PRINCIPALS, principals_file(statements))
+
+    def _chain(self, statements: list[Statement]) -> int:
+        """Write the order of everything that was ever signed here; how much is not in the pack."""
+        included = {s.index: s.folder for s in statements}
+        rows = self.db.execute(
+            "SELECT id, device, seq, predicate, statement FROM entry ORDER BY id"
+        ).fetchall()
+        prev: dict[str, str] = {}
+        out = [table_line(CHAIN_COLUMNS)]
+        for index, device, seq, kind, name in rows:
+            cells = (index, device, seq, kind, name, prev.get(device, "-"),
+                     included.get(index, "-"))  # fmt: skip
+            out.append(table_line(cells))
+            prev[device] = name
+        self.writer.add(CHAIN, out)
+        return len(rows) - len(included)
+
+    def _seal(
+        self, statements: list[Statement], opened: Statement
+    ) -> tuple[int, int, dict[str, int], str]:
+        """Sign `SHA256SUMS`, log the statement, put both into the pack."""
+        gaps = self._chain(statements)
+        sums = self.writer.sums()
+        files = len(self.writer.digests)
+        body: Json = {
+            "campaign": self.campaign.digest, "files": files,
+            "population": opened.attestation.predicate["population"],
+            "outcomes": dict(sorted(self.outcomes.items())), "statements": len(statements),
+            "namedByDigestOnly": gaps,
+        }  # fmt: skip
+        link = tlog.next_link(self.db)
+        payload = attestations.statement(
+            "pack", {SUMS: sha256(sums)}, body, link, self.now, self.key.principal
+        )
+        envelope = attestations.sign(payload, self.key)
+        tlog.append(self.db, envelope, self.known, self.campaign.digest, self.now)
+        sealed = attestations.verify(envelope, self.known)
+        self.writer.add(SUMS, sums)
+        self._write_statement(SEAL, sealed, envelope)
+        return files, self.campaign.population, self.outcomes, sealed.name

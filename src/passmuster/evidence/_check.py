@@ -1,0 +1,272 @@
+"""Check a pack: everything that `VERIFY.md` does, and the trees, every dossier, every table.
+
+Order: the seal (which files there are), then the statements and their chain, then what the
+statements are about. The root of trust is the key that opened the campaign: the chain of `prev`
+lies under its signatures, so no key and no statement can be slipped in without it. Who holds
+that key, and each other one, is told by comparing fingerprints alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from passmuster import attestations
+from passmuster.attestations import Attestation
+from passmuster.errors import VerificationFailed
+from passmuster.evidence import _contents
+from passmuster.evidence._files import Files, lines, whole
+from passmuster.evidence._report import Report, Trusted, check_trust
+from passmuster.evidence._statements import (
+    CHAIN, CHAIN_COLUMNS, ENVELOPE, PRINCIPALS, SEAL, SUMS, Statement, key_files, principals,
+    principals_file, side_files, table_line,
+)  # fmt: skip
+from passmuster.keys import fingerprint
+
+KINDS = ("enrolment", "campaign", "decisions", "own", "close", "pack")
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The statements of a pack, each verified."""
+
+    statements: list[Statement]
+    opened: Statement
+    closed: Statement | None
+    seal: Attestation
+    gaps: int
+
+
+def check(files: Files, trusted: Trusted | None = None) -> Report:
+    """The report on the pack in *files*; VerificationFailed names the file and the reason."""
+    try:
+        names = files.names()
+        keys = _claimed_keys(files, names)
+        seal = _seal(files, names, keys)
+        return check_contents(files, names, seal, trusted)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        # a signed file that is not of the form of version 1: nothing in it is guessed at
+        raise VerificationFailed(f"the pack is not of a form known here: {error!r}") from None
+
+
+def check_contents(
+    files: Files, names: set[str], seal: Attestation, trusted: Trusted | None = None
+) -> Report:
+    """All that holds whoever sealed the pack: the statements, and what they are about."""
+    sealed = _statements(files, names, seal)
+    report = Report(
+        "pack", [(str(s.attestation.predicate["principal"]), s.attestation.keyid)
+                 for s in principals(sealed.statements)],
+        len(sealed.statements) + 1, gaps=sealed.gaps,
+    )  # fmt: skip
+    check_trust(report, trusted or {})
+    _owner_key(sealed, trusted or {})
+    _contents.check(files, names, sealed.statements, sealed.opened, report)
+    _totals(sealed, report)
+    return report
+
+
+def _claimed_keys(files: Files, names: set[str]) -> dict[str, str]:
+    """Fingerprint → line of the keys in `keys/`; that they were enrolled is checked later."""
+    found = {}
+    for name in sorted(n for n in names if n.startswith("keys/") and n.endswith(".pub")):
+        try:
+            line = whole(files, name).decode().removesuffix("\n")
+            found[fingerprint(line)] = line
+        except (ValueError, IndexError):
+            raise VerificationFailed(f"{name}: not a public key") from None
+    return found
+
+
+def _envelope(files: Files, folder: str, keys: Mapping[str, str]) -> tuple[Attestation, bytes]:
+    name = f"{folder}/{ENVELOPE}"
+    data = whole(files, name)
+    try:
+        found = attestations.verify(data, keys)
+    except VerificationFailed as error:
+        raise VerificationFailed(f"{name}: {error}") from None
+    for side, expected in side_files(found).items():
+        if whole(files, f"{folder}/{side}") != expected:
+            raise VerificationFailed(f"{folder}/{side}: is not what the envelope holds")
+    return found, data
+
+
+def _seal(files: Files, names: set[str], keys: Mapping[str, str]) -> Attestation:
+    """The statement that signs `SHA256SUMS`, once every file is the one listed there."""
+    seal, _ = _envelope(files, SEAL, keys)
+    if seal.kind != "pack" or seal.subject != ((SUMS, files.digest(SUMS)),):
+        raise VerificationFailed(f"{SUMS}: is not the one that was signed")
+    listed: dict[str, str] = {}
+    for line in lines(files, SUMS):
+        digest, gap, name = line.decode()[:64], line.decode()[64:66], line.decode()[66:]
+        if gap != "  " or name in listed:
+            raise VerificationFailed(f"{SUMS}: is not of the form of sha256sum")
+        listed[name] = digest
+    expected = {SUMS, f"{SEAL}/{ENVELOPE}", *(f"{SEAL}/{side}" for side in side_files(seal))}
+    for name in sorted(listed.keys() - names):
+        raise VerificationFailed(f"{name}: is missing")
+    for name in sorted(names - listed.keys() - expected):
+        raise VerificationFailed(f"{name}: was added: {SUMS} does not list it")
+    for name, digest in listed.items():
+        if files.digest(name) != digest:
+            raise VerificationFailed(f"{name}: was changed after it was signed")
+    if seal.predicate["files"] != len(listed):
+        raise VerificationFailed(f"{SUMS}: does not list as many files as were signed")
+    return seal
+
+
+def _statements(files: Files, names: set[str], seal: Attestation) -> Sealed:
+    """Every statement, signed by a key enrolled before it, and the chain between them."""
+    folders = {n.split("/")[1] for n in names if n.startswith("statements/")}
+    keys: dict[str, str] = {}
+    holders: dict[str, str] = {}
+    found: list[Statement] = []
+    for folder in sorted(folders):
+        number, _, kind = folder.partition("-")
+        where = f"statements/{folder}"
+        if kind == "enrolment":
+            _enrol(files, where, keys)
+        attestation, envelope = _envelope(files, where, keys)
+        statement = Statement(int(number), attestation, envelope)
+        if statement.folder != where or kind not in KINDS:
+            raise VerificationFailed(f"{where}: holds a {attestation.kind} statement")
+        if kind == "enrolment":
+            holders[attestation.keyid] = attestation.predicate["principal"]
+        _held(where, attestation, holders)
+        found.append(statement)
+    _held(SEAL, seal, holders)
+    _keys(files, names, found)
+    opened, closed = _one_campaign(found, seal)
+    return Sealed(found, opened, closed, seal, _chain(files, found, seal))
+
+
+def _held(where: str, attestation: Attestation, holders: Mapping[str, str]) -> None:
+    principal = attestation.predicate["principal"]
+    if holders.get(attestation.keyid) != principal:
+        raise VerificationFailed(
+            f"{where}: signed by {attestation.keyid}, which was not enrolled for {principal}"
+        )
+
+
+def _enrol(files: Files, where: str, keys: dict[str, str]) -> None:
+    """Add the key that an enrolment is about; the envelope must then be signed by that very key."""
+    line = whole(files, f"{where}/key.pub").decode().removesuffix("\n")
+    mark = fingerprint(line)
+    attestation, _ = _envelope(files, where, {mark: line})
+    if (attestation.predicate["publicKey"], attestation.predicate["fingerprint"]) != (line, mark):
+        raise VerificationFailed(f"{where}: enrols another key than it is signed with")
+    if mark in keys:
+        raise VerificationFailed(f"{where}: {mark} was enrolled already")
+    keys[mark] = line
+
+
+def _keys(files: Files, names: set[str], found: list[Statement]) -> None:
+    """`keys/` is what the enrolments say, and nothing else."""
+    expected = {PRINCIPALS: b"".join(principals_file(found))}
+    for number, enrolment in enumerate(principals(found), 1):
+        expected |= key_files(number, enrolment)
+    for name in sorted(n for n in names if n.startswith("keys/")):
+        if name not in expected or whole(files, name) != expected[name]:
+            raise VerificationFailed(f"{name}: is not what the enrolments say")
+    for name in expected.keys() - names:
+        raise VerificationFailed(f"{name}: is missing")
+
+
+def _one_campaign(
+    found: list[Statement], seal: Attestation
+) -> tuple[Statement, Statement | None]:
+    """The campaign that all statements must belong to, and its end."""
+    opening = [s for s in found if s.attestation.kind == "campaign"]
+    closing = [s for s in found if s.attestation.kind == "close"]
+    if len(opening) != 1 or len(closing) > 1:
+        raise VerificationFailed("statements: a pack has one campaign, which ends once at most")
+    opened, closed = opening[0], closing[0] if closing else None
+    digest = opened.attestation.name
+    for statement in found:
+        body, kind = statement.attestation.predicate, statement.attestation.kind
+        if kind in ("decisions", "own"):
+            if body["basis"] != {"campaign": digest}:
+                raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
+            if closed and statement.index > closed.index:
+                raise VerificationFailed(f"{statement.folder}: was signed after the end")
+        elif kind in ("close", "pack") and body["campaign"] != digest:
+            raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
+        if kind not in ("enrolment", "campaign") and statement.index < opened.index:
+            raise VerificationFailed(f"{statement.folder}: was signed before the campaign")
+    if closed and closed.attestation.subject != (("campaign", digest),):
+        raise VerificationFailed(f"{closed.folder}: closes another campaign")
+    if seal.predicate["campaign"] != digest:
+        raise VerificationFailed(f"{SEAL}: was signed for another campaign")
+    return opened, closed
+
+
+def _chain(files: Files, found: list[Statement], seal: Attestation) -> int:
+    """The order of all that was signed, without a hole; how much of it is not in the pack."""
+    included = {s.index: s for s in found}
+    heads: dict[str, tuple[int, str]] = {}
+    rows = list(lines(files, CHAIN))
+    if not rows or rows[0] + b"\n" != table_line(CHAIN_COLUMNS):
+        raise VerificationFailed(f"{CHAIN}: has other columns")
+    last = gaps = 0
+    for row in rows[1:]:
+        index, device, seq, kind, name, prev, folder = row.decode().split("\t")
+        before, head = heads.get(device, (0, "-"))
+        if int(seq) != before + 1 or prev != head or int(index) <= last:
+            raise VerificationFailed(f"{CHAIN}: something was dropped or reordered at {index}")
+        statement = included.pop(int(index), None)
+        if statement is None:
+            gaps += 1
+            expected: tuple[Any, ...] = (int(index), device, int(seq), kind, name, prev, "-")
+        else:
+            a = statement.attestation
+            expected = (int(index), a.predicate["device"], a.predicate["seq"], a.kind, a.name,
+                        a.predicate["prev"] or "-", statement.folder)  # fmt: skip
+        if table_line(expected) != row + b"\n":
+            raise VerificationFailed(f"{CHAIN}: {folder} is not what the chain says at {index}")
+        heads[device], last = (int(seq), name), int(index)
+    for statement in included.values():
+        raise VerificationFailed(f"{statement.folder}: does not stand in the chain")
+    at = (seal.predicate["seq"] - 1, seal.predicate["prev"])
+    if heads.get(seal.predicate["device"]) != at:
+        raise VerificationFailed(f"{SEAL}: was not signed right after the last statement")
+    return gaps
+
+
+def _owner_key(sealed: Sealed, trusted: Trusted) -> None:
+    """The end and the seal are signed with the key of the opening, or one known by another way.
+
+    Otherwise a stranger could enrol a key in the opener's name at the end of the chain.
+    """
+    opener = sealed.opened.attestation
+    principal = opener.predicate["principal"]
+    later = [sealed.seal, *([sealed.closed.attestation] if sealed.closed else [])]
+    for attestation in later:
+        if attestation.predicate["principal"] != principal:
+            raise VerificationFailed(f"the {attestation.kind} statement is not by {principal}")
+        if attestation.keyid != opener.keyid and principal.lower() not in trusted:
+            raise VerificationFailed(
+                f"the {attestation.kind} statement is signed with {attestation.keyid}, the "
+                f"campaign with {opener.keyid}: if {principal} says that both are theirs, "
+                "give both with --trust"
+            )
+
+
+def _totals(sealed: Sealed, report: Report) -> None:
+    """The numbers that were signed against those that were counted."""
+    body = sealed.seal.predicate
+    signed = (body["outcomes"], body["population"], body["statements"], body["namedByDigestOnly"])
+    counted = (report.outcomes, sealed.opened.attestation.predicate["population"],
+               len(sealed.statements), sealed.gaps)  # fmt: skip
+    if signed != counted:
+        raise VerificationFailed(f"{SEAL}: signs other numbers than there are")
+    if sealed.closed:
+        end = sealed.closed.attestation.predicate
+        report.closed_at = end["signedAt"]
+        if end["outcomes"] != report.outcomes:
+            raise VerificationFailed(f"{sealed.closed.folder}: signs other outcomes than there are")
+    report.files = body["files"]
+    if sealed.gaps:
+        report.notes.append(
+            f"{sealed.gaps} statements of other reviews are named by their digest only"
+        )
+    if not sealed.closed:
+        report.notes.append("not closed: later decisions may exist, and the last may be left out")

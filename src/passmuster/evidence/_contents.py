@@ -1,0 +1,214 @@
+"""Check what the statements of a pack are about: files, rows, trees, outcomes and tables."""
+
+from collections.abc import Iterator
+
+from passmuster import campaigns, merkle
+from passmuster.errors import VerificationFailed
+from passmuster.evidence import _tables
+from passmuster.evidence._files import Files, json_lines, lines, parsed, whole
+from passmuster.evidence._report import Report
+from passmuster.evidence._statements import ENVELOPE, SEAL, SUMS, Statement, side_files
+from passmuster.evidence._walk import Judged, walk
+from passmuster.text import Json, canonical, sha256
+
+FROZEN = (
+    "assignments.jsonl", "definition.json", "dossiers.jsonl", "excluded.jsonl", "population.jsonl",
+)  # fmt: skip
+SUBJECTS = {
+    "enrolment": ("key.pub",), "campaign": FROZEN, "decisions": ("decisions.jsonl",),
+    "own": ("own.jsonl",), "close": (), "pack": (),
+}  # fmt: skip
+DERIVED = ("findings.jsonl", "problems.jsonl", "rules.jsonl", "sources.jsonl")
+PAGE = "VERIFY.md"
+
+
+def check(
+    files: Files, names: set[str], statements: list[Statement], opened: Statement, report: Report
+) -> None:
+    """Check every file of the pack against *statements* and fill *report*."""
+    expected = {SUMS, PAGE, "chain.tsv", _tables.OUTCOMES, _tables.OUTCOMES_CSV,
+                _tables.REMEDIATIONS, *DERIVED}  # fmt: skip
+    for statement in statements:
+        expected |= _subject(files, statement)
+        if statement.batch is not None:
+            _batch(files, statement)
+    body = opened.attestation.predicate
+    report.campaign, report.digest = body["name"], opened.attestation.name
+    report.opened_at = body["openedAt"]
+    _items(files, opened, statements, report)
+    _excluded(files, opened)
+    expected |= _rules(files, opened)
+    expected |= _sources(files, opened)
+    for _ in json_lines(files, "findings.jsonl"):
+        pass  # each line is canonical JSON; what it says is vouched for by the seal alone
+    rest = names - expected
+    extra = [n for n in sorted(rest) if not n.startswith(("keys/", f"{SEAL}/"))]
+    if extra:
+        raise VerificationFailed(f"{extra[0]}: has no place in a pack")
+
+
+def _subject(files: Files, statement: Statement) -> set[str]:
+    """The files of a statement's folder, once they are the ones it is about."""
+    folder, kind = statement.folder, statement.attestation.kind
+    subject = statement.attestation.subject
+    if SUBJECTS[kind] and tuple(sorted(name for name, _ in subject)) != SUBJECTS[kind]:
+        raise VerificationFailed(f"{folder}: is about other files than a {kind} statement is")
+    for name, digest in subject if SUBJECTS[kind] else ():
+        try:
+            found = files.digest(f"{folder}/{name}")
+        except (KeyError, OSError):
+            raise VerificationFailed(f"{folder}/{name}: is missing") from None
+        if found != digest:
+            raise VerificationFailed(f"{folder}/{name}: is not the file that was signed")
+    beside = (ENVELOPE, *side_files(statement.attestation), *SUBJECTS[kind])
+    return {f"{folder}/{name}" for name in beside}
+
+
+def _batch(files: Files, statement: Statement) -> None:
+    """The tree, the count and the times of a file of rows."""
+    assert statement.batch is not None
+    name, body = statement.batch.file, statement.attestation.predicate
+    tree, times = merkle.Frontier(), set()
+    for line, row in json_lines(files, name):
+        tree.append(merkle.leaf_hash(line))
+        if statement.batch.kind == "decisions":
+            times |= {row["attention"]["decided"]}
+            times = {min(times), max(times)}
+    if (tree.root(), tree.size) != (body["root"], body["count"]) or not tree.size:
+        raise VerificationFailed(f"{name}: does not have the root and count that were signed")
+    if times and (min(times), max(times)) != (body["decidedFrom"], body["decidedTo"]):
+        raise VerificationFailed(f"{name}: was decided at other times than were signed")
+
+
+def _items(
+    files: Files, opened: Statement, statements: list[Statement], report: Report
+) -> None:
+    """Every item: its rows in the trees, its outcome computed again, its lines in the tables."""
+    population, assignments = merkle.Frontier(), merkle.Frontier()
+    tables = _Tables(files)
+    seen: set[bytes] = set()
+    ignored = 0
+    batches = [s.batch for s in statements if s.batch is not None]
+    for judged in walk(files, opened.folder, batches):
+        _strict(judged)
+        population.append(merkle.leaf_hash(judged.population))
+        assignments.append(merkle.leaf_hash(judged.assignment))
+        seen.add(merkle.leaf_hash(judged.uri.encode())[:12])
+        tables.compare(judged)
+        effect = judged.outcome.effect
+        report.outcomes[effect] = report.outcomes.get(effect, 0) + 1
+        ignored += len(judged.ignored)
+    tables.end()
+    report.items = population.size
+    if len(seen) != population.size:
+        raise VerificationFailed(f"{opened.folder}/population.jsonl: an item stands there twice")
+    body = opened.attestation.predicate
+    if (population.size, population.root(), assignments.root()) != (
+        body["population"]["count"], body["population"]["root"], body["assignmentsRoot"],
+    ):  # fmt: skip
+        raise VerificationFailed(f"{opened.folder}: population or assignments are not as signed")
+    report.outcomes = dict(sorted(report.outcomes.items()))
+    if ignored:
+        report.notes.append(f"{ignored} rows are by people who were not asked: they count nothing")
+
+
+def _strict(judged: Judged) -> None:
+    """The lines of an item have the form of version 1 and nothing more."""
+    item, asked = parsed(judged.population, "population"), parsed(judged.assignment, "assignments")
+    rows = (
+        campaigns.population_row(judged.uri, item["dossier"], item["material"], item["salt"]),
+        campaigns.assignment_row(judged.uri, asked["reviewer"], asked["assigned"], item["salt"]),
+    )
+    if rows != (judged.population, judged.assignment):
+        raise VerificationFailed(f"population, assignments: {judged.uri} has other fields")
+
+
+class _Tables:
+    """Compares the tables with what the signed rows come to, line by line."""
+
+    def __init__(self, files: Files) -> None:
+        self._lines = {
+            name: lines(files, name) for name in (_tables.OUTCOMES, _tables.OUTCOMES_CSV)
+        }
+        self._stops = _tables.remediations(whole_lines(files, _tables.REMEDIATIONS))
+        self._next(_tables.OUTCOMES_CSV, _tables.csv_line(_tables.OUTCOME_COLUMNS))
+
+    def _next(self, name: str, expected: bytes) -> None:
+        if next(self._lines[name], b"") + b"\n" != expected:
+            raise VerificationFailed(f"{name}: is not what the signed rows come to")
+
+    def compare(self, judged: Judged) -> None:
+        """The next item's lines."""
+        self._next(_tables.OUTCOMES, _tables.outcome_line(judged))
+        self._next(_tables.OUTCOMES_CSV, _tables.outcome_cells(judged))
+        for verb, part in judged.outcome.remediations:
+            if next(self._stops, None) != (_tables.cell(judged.uri), verb, _tables.cell(part)):
+                raise VerificationFailed(
+                    f"{_tables.REMEDIATIONS}: lacks that {judged.uri} is to {verb}"
+                )
+
+    def end(self) -> None:
+        """There must be nothing more."""
+        for name, rest in [*self._lines.items(), (_tables.REMEDIATIONS, self._stops)]:
+            if next(rest, None) is not None:
+                raise VerificationFailed(f"{name}: has more lines than there are items")
+
+
+def whole_lines(files: Files, name: str) -> Iterator[str]:
+    """The lines of a text file, for the CSV reader."""
+    for line in lines(files, name):
+        yield line.decode() + "\n"
+
+
+def _excluded(files: Files, opened: Statement) -> None:
+    tree, last = merkle.Frontier(), ""
+    name = f"{opened.folder}/excluded.jsonl"
+    for line, row in json_lines(files, name):
+        if row.keys() != {"item", "why", "salt"} or row["item"] <= last:
+            raise VerificationFailed(f"{name}: not in order, or with other fields")
+        tree.append(merkle.leaf_hash(line))
+        last = row["item"]
+    signed = opened.attestation.predicate["population"]
+    if (tree.size, tree.root()) != (signed["excludedCount"], signed["excludedRoot"]):
+        raise VerificationFailed(f"{name}: does not have the root and count that were signed")
+
+
+def _rules(files: Files, opened: Statement) -> set[str]:
+    """The rules' files, once they are the ones of the definition."""
+    body = opened.attestation.predicate
+    data = whole(files, f"{opened.folder}/definition.json")
+    rules: dict[str, Json] = parsed(data, "definition.json")["rules"]
+    if (sha256(data), sha256(canonical(rules))) != (body["definitionDigest"], body["rulesDigest"]):
+        raise VerificationFailed(f"{opened.folder}/definition.json: is not as signed")
+    listed = {row["id"]: row for _, row in json_lines(files, "rules.jsonl")}
+    if listed.keys() != rules.keys():
+        raise VerificationFailed("rules.jsonl: has other rules than the definition")
+    for rule_id, as_run in rules.items():
+        if {name: listed[rule_id][name] for name in as_run} != as_run:
+            raise VerificationFailed(f"rules.jsonl: {rule_id} is not as the definition has it")
+        if files.digest(f"rules/{rule_id}.sql") != as_run["sha256"]:
+            raise VerificationFailed(f"rules/{rule_id}.sql: is not the rule that was run")
+    return {f"rules/{rule_id}.sql" for rule_id in rules}
+
+
+def _sources(files: Files, opened: Statement) -> set[str]:
+    """The original files that are kept, once `sources.jsonl` has what the campaign signed."""
+    runs: list[Json] = opened.attestation.predicate["runs"]
+    missing = [canonical(run) for run in runs]
+    raw: dict[str, str] = {}
+    problems = 0
+    for _, run in json_lines(files, "sources.jsonl"):
+        as_signed = canonical({name: run.get(name) for name in (runs[0] if runs else ())})
+        if as_signed in missing:
+            missing.remove(as_signed)
+        problems += run["problems"]
+        if run["raw"] is not None:
+            raw[run["raw"]] = run["sha256"]
+    if missing:
+        raise VerificationFailed("sources.jsonl: lacks an import that the campaign names")
+    for name, digest in raw.items():
+        if files.digest(name) != digest:
+            raise VerificationFailed(f"{name}: is not the file that was imported")
+    if sum(1 for _ in json_lines(files, "problems.jsonl")) != problems:
+        raise VerificationFailed("problems.jsonl: has not as many lines as there were problems")
+    return set(raw)

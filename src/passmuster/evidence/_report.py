@@ -1,0 +1,67 @@
+"""What a successful check has to say; a failed one raises and says where."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from passmuster.errors import VerificationFailed
+
+Trusted = Mapping[str, str | Collection[str]]
+"""E-mail → the fingerprint, or fingerprints, that the person gave by another way."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was verified. The fingerprints must be compared with what the people themselves say."""
+
+    kind: str
+    """pack, workspace or envelope."""
+    people: list[tuple[str, str]] = field(default_factory=list)
+    """(principal, fingerprint) of every key that signed."""
+    statements: int = 0
+    campaign: str | None = None
+    digest: str | None = None
+    opened_at: str | None = None
+    closed_at: str | None = None
+    files: int = 0
+    items: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    gaps: int = 0
+    """Statements of other reviews in the chain, named by their digest only."""
+    notes: list[str] = field(default_factory=list)
+    """What holds, but somebody should know."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        people = [{"principal": p, "fingerprint": f} for p, f in self.people]
+        return {**asdict(self), "people": people}
+
+    def lines(self) -> list[str]:
+        """For a terminal."""
+        out = [f"verified: {self.kind}, {self.statements:,} statements"]
+        if self.campaign is not None:
+            closed = f"closed {self.closed_at}" if self.closed_at else "not closed yet"
+            out += [f"review    {self.campaign}, opened {self.opened_at}, {closed}",
+                    f"items     {self.items:,} in {self.files:,} files"]  # fmt: skip
+            out += [f"outcome   {count:,} {effect}" for effect, count in self.outcomes.items()]
+        out += [f"note      {note}" for note in self.notes]
+        out += ["signed by these keys; compare each with what the person tells you:"]
+        return out + [f"  {mark}  {principal}" for principal, mark in self.people]
+
+
+def check_trust(report: Report, trusted: Trusted) -> None:
+    """Compare the keys of *report* with the fingerprints that were got by another way."""
+    for principal, mark in report.people:
+        known = trusted.get(principal.lower())
+        if known is None:
+            continue
+        if mark not in ([known] if isinstance(known, str) else known):
+            raise VerificationFailed(
+                f"{principal} signed with {mark}, which is not the fingerprint you gave"
+            )
+    if trusted:
+        rest = [principal for principal, _ in report.people if principal.lower() not in trusted]
+        if rest:
+            report.notes.append(f"no fingerprint was given to compare for {', '.join(rest)}")
+        absent = trusted.keys() - {principal.lower() for principal, _ in report.people}
+        report.notes += [f"{principal} signed nothing here" for principal in sorted(absent)]

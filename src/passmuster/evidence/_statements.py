@@ -1,0 +1,91 @@
+"""Statements in a pack: where each lies, what stands beside it, the keys, and their chain.
+
+Beside each envelope lie its pre-authentication encoding and its raw signature, so that openssl
+alone can check it. All tables here follow from the envelopes, and the check makes them again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from passmuster.attestations import Attestation
+from passmuster.evidence._walk import Batch
+
+SUMS = "SHA256SUMS"
+SEAL = "pack"
+"""The folder of the statement that signs `SHA256SUMS`; the only one that it does not list."""
+ENVELOPE = "statement.dsse.json"
+PRINCIPALS = "keys/principals.tsv"
+CHAIN = "chain.tsv"
+CHAIN_COLUMNS = ("index", "device", "seq", "kind", "statement", "prev", "folder")
+PRINCIPAL_COLUMNS = ("n", "principal", "fingerprint", "enrolment")
+ROWS = {"decisions": "decisions.jsonl", "own": "own.jsonl"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement in a pack."""
+
+    index: int
+    """Its position in the log of the workspace."""
+    attestation: Attestation
+    envelope: bytes
+
+    @property
+    def folder(self) -> str:
+        """Where it lies."""
+        return f"statements/{self.index:06d}-{self.attestation.kind}"
+
+    @property
+    def batch(self) -> Batch | None:
+        """Its file of rows, when it has one."""
+        kind = self.attestation.kind
+        if kind not in ROWS:
+            return None
+        principal = str(self.attestation.predicate["principal"]).lower()
+        return Batch(self.index, kind, principal, f"{self.folder}/{ROWS[kind]}")
+
+
+def side_files(attestation: Attestation) -> dict[str, bytes]:
+    """What stands beside an envelope for people without a JSON tool."""
+    return {"statement.pae": attestation.pae, "statement.sig": attestation.signature}
+
+
+def principals(statements: Iterable[Statement]) -> list[Statement]:
+    """The enrolments, in log order: whose keys signed something in the pack."""
+    return [s for s in statements if s.attestation.kind == "enrolment"]
+
+
+def principals_file(statements: Iterable[Statement]) -> list[bytes]:
+    """The lines of `keys/principals.tsv`."""
+    enrolled = principals(statements)
+    return [
+        table_line(PRINCIPAL_COLUMNS),
+        *(
+            table_line((n, s.attestation.predicate["principal"], s.attestation.keyid, s.folder))
+            for n, s in enumerate(enrolled, 1)
+        ),
+    ]
+
+
+def key_files(number: int, enrolment: Statement) -> dict[str, bytes]:
+    """The public key in both of its forms: for ssh-keygen and for openssl."""
+    line: str = enrolment.attestation.predicate["publicKey"]
+    return {f"keys/{number}.pub": f"{line}\n".encode(), f"keys/{number}.pem": pem(line)}
+
+
+def pem(line: str) -> bytes:
+    """An OpenSSH public-key line as openssl reads it (ssh-keygen 9.2 cannot convert Ed25519)."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_ssh_public_key,
+    )
+
+    key = load_ssh_public_key(line.encode())
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def table_line(cells: Sequence[Any]) -> bytes:
+    """One line of a table whose cells are separated by tabs and never empty."""
+    return ("\t".join(map(str, cells)) + "\n").encode()

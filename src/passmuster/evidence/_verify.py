@@ -1,0 +1,92 @@
+"""Check a pack, a workspace, or one envelope, whichever *path* is."""
+
+from pathlib import Path
+
+from passmuster import attestations, blobs, keys, merkle, store, tlog
+from passmuster.errors import MusterError, NotFound, VerificationFailed
+from passmuster.evidence import _check
+from passmuster.evidence._files import Folder
+from passmuster.evidence._report import Report, Trusted, check_trust
+from passmuster.evidence._statements import SUMS
+from passmuster.store import Database
+from passmuster.text import sha256
+
+
+def verify(path: Path, trusted: Trusted | None = None) -> Report:
+    """Check the evidence at *path*; *trusted* are fingerprints that were got by another way.
+
+    Raises VerificationFailed naming the file and what is wrong with it.
+    """
+    if (path / SUMS).is_file():
+        return _check.check(Folder(path), trusted)
+    if (path / store.FILE).is_file():
+        report = _workspace(path)
+    elif path.is_file():
+        report = _envelope(path)
+    else:
+        raise NotFound(f"{path}: neither a pack (no {SUMS} in it), a workspace nor an envelope")
+    check_trust(report, trusted or {})
+    return report
+
+
+def _workspace(path: Path) -> Report:
+    """Every entry of the log, the chain, all kept bytes, and the rows against what was signed."""
+    db = store.open_(path, read_only=True)
+    try:
+        count = tlog.check(db)
+        for (digest,) in db.execute("SELECT sha256 FROM blob ORDER BY sha256"):
+            blobs.get(db, digest)
+        _rows(db)
+        people = db.execute(
+            "SELECT DISTINCT principal, fingerprint FROM signing_key ORDER BY made_at"
+        ).fetchall()
+    except VerificationFailed:
+        raise
+    except (MusterError, store.SqliteError) as error:
+        raise VerificationFailed(f"{path}: {error}") from None
+    finally:
+        db.close()
+    return Report("workspace", [(p, f) for p, f in people], count)
+
+
+def _rows(db: Database) -> None:
+    """The table of decisions against the signed files: it holds their rows and no other."""
+    known = tlog.known_keys(db)
+    for entry in tlog.entries(db):
+        if entry.kind != "decisions":
+            continue
+        ((_, digest),) = attestations.verify(entry.envelope, known).subject
+        signed = set(blobs.get(db, digest).splitlines())
+        kept = [
+            (leaf, row.encode())
+            for leaf, row in db.execute(
+                "SELECT leaf, row FROM decision WHERE entry_id = ?", (entry.id,)
+            )
+        ]
+        if {row for _, row in kept} != signed or len(kept) != len(signed):
+            raise VerificationFailed(f"log entry {entry.id}: its rows are not what was signed")
+        if any(merkle.leaf_hash(row).hex() != leaf for leaf, row in kept):
+            raise VerificationFailed(f"log entry {entry.id}: a row has another row's name")
+
+
+def _envelope(path: Path) -> Report:
+    """One envelope, with the public keys that lie beside it (`*.pub`)."""
+    known = {}
+    for file in sorted(path.parent.glob("*.pub")):
+        try:
+            line = file.read_text("utf-8").strip()
+            known[keys.fingerprint(line)] = line
+        except (ValueError, IndexError):
+            raise VerificationFailed(f"{file}: not a public key") from None
+    if not known:
+        raise VerificationFailed(f"{path}: no public key (*.pub) lies beside it")
+    try:
+        found = attestations.verify(path.read_bytes(), known)
+    except VerificationFailed as error:
+        raise VerificationFailed(f"{path}: {error}") from None
+    for name, digest in found.subject:
+        beside = path.parent / name
+        if beside.is_file() and sha256(beside.read_bytes()) != digest:
+            raise VerificationFailed(f"{beside}: is not the file that was signed")
+    return Report("envelope", [(found.predicate["principal"], found.keyid)], 1,
+                  notes=[f"{found.kind} statement {found.name}"])  # fmt: skip
