@@ -105,8 +105,8 @@ def entries(db: Database, campaign: str | None = None) -> Iterator[Entry]:
         " WHERE ?1 IS NULL OR campaign = ?1 ORDER BY id",
         (campaign,),
     )
-    for row in rows:
-        yield Entry(*row[:5], bytes(row[5]), row[6])
+    for index, kind, name, of, principal, envelope, logged_at in rows:
+        yield Entry(index, kind, name, of, principal, bytes(envelope), logged_at)
 
 
 def check(db: Database) -> int:

@@ -115,12 +115,13 @@ def outcomes_of(db: Database, at: Campaign) -> dict[str, Outcome]:
 
 def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
     """(URI, principal) of reviewers who gave an item away; what they decided before counts."""
-    return db.execute(
+    rows: list[tuple[str, str]] = db.execute(
         "SELECT DISTINCT d.uri, d.principal FROM decision d JOIN item i ON i.id = d.item_id"
         " WHERE i.campaign_id = ? AND d.principal <> i.reviewer"
         " AND i.first_reviewer IS NOT NULL",
         (at.id,),
     ).fetchall()
+    return rows
 
 
 def votes(db: Database, at: Campaign) -> list[Vote]:
@@ -136,7 +137,8 @@ def votes(db: Database, at: Campaign) -> list[Vote]:
 
 def _vote(row: tuple[Any, ...]) -> Vote:
     changes = tuple((c["verb"], c["target"]) for c in json.loads(row[5]))
-    return Vote(*row[:5], changes, row[6])
+    uri, leaf, principal, verdict, until, _, order = row
+    return Vote(uri, leaf, principal, verdict, until, changes, order)
 
 
 def close(db: Database, at: Campaign, key: SigningKey, now: str) -> dict[str, int]:

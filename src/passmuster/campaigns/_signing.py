@@ -160,23 +160,25 @@ def _campaign(db: Database, campaign_id: int) -> tuple[str, str | None]:
 
 
 def _drafts(db: Database, campaign_id: int, principal: str) -> list[tuple[Any, ...]]:
-    return db.execute(
+    rows: list[tuple[Any, ...]] = db.execute(
         "SELECT i.id, i.name, y.display_name, i.uri, i.identity_id, i.dossier, i.material,"
         " d.verdict, d.reason_code, d.reason_text, d.attention, d.until, d.changes, d.bulk"
         " FROM draft d JOIN item i ON i.id = d.item_id JOIN identity y ON y.id = i.identity_id"
         " WHERE i.campaign_id = ? AND i.reviewer = ? AND i.state = 'draft' ORDER BY i.id",
         (campaign_id, principal),
     ).fetchall()
+    return rows
 
 
 def _own_drafts(db: Database, campaign_id: int, principal: str) -> list[tuple[Any, ...]]:
-    return db.execute(
+    rows: list[tuple[Any, ...]] = db.execute(
         "SELECT i.id, y.display_name, i.uri, i.dossier, o.owner, o.role, o.evidence, o.reassign"
         " FROM own_draft o JOIN item i ON i.id = o.item_id"
         " JOIN identity y ON y.id = i.identity_id"
         " WHERE i.campaign_id = ? AND i.reviewer = ? ORDER BY i.id",
         (campaign_id, principal),
     ).fetchall()
+    return rows
 
 
 def _seen_rows(db: Database, campaign_id: int, principal: str) -> dict[int, list[str]]:

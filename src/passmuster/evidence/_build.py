@@ -18,8 +18,18 @@ from passmuster.errors import Conflict, NotFound, UsageError
 from passmuster.evidence import _page, _sources, _tables
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._statements import (
-    CHAIN, CHAIN_COLUMNS, ENVELOPE, PRINCIPALS, SEAL, SUMS, Statement, key_files, principals,
-    principals_file, side_files, table_line,
+    CHAIN,
+    CHAIN_COLUMNS,
+    ENVELOPE,
+    PRINCIPALS,
+    SEAL,
+    SUMS,
+    Statement,
+    key_files,
+    principals,
+    principals_file,
+    side_files,
+    table_line,
 )  # fmt: skip
 from passmuster.evidence._walk import walk
 from passmuster.keys import SigningKey

@@ -17,8 +17,18 @@ from passmuster.evidence import _contents
 from passmuster.evidence._files import Files, lines, whole
 from passmuster.evidence._report import Report, Trusted, check_trust
 from passmuster.evidence._statements import (
-    CHAIN, CHAIN_COLUMNS, ENVELOPE, PRINCIPALS, SEAL, SUMS, Statement, key_files, principals,
-    principals_file, side_files, table_line,
+    CHAIN,
+    CHAIN_COLUMNS,
+    ENVELOPE,
+    PRINCIPALS,
+    SEAL,
+    SUMS,
+    Statement,
+    key_files,
+    principals,
+    principals_file,
+    side_files,
+    table_line,
 )  # fmt: skip
 from passmuster.keys import fingerprint
 

@@ -39,7 +39,7 @@ FINDING_COLUMNS = (
 
 
 def write(db: Database, campaign: Campaign, writer: Writer) -> None:
-    """Write `sources`, `problems`, `rules` and `findings` as JSON lines, and what goes with them."""
+    """Write `sources`, `problems`, `rules`, `findings` as JSON lines, and the files they name."""
     writer.add("sources.jsonl", map(_line, _runs(db)))
     for (digest,) in db.execute("SELECT DISTINCT raw FROM import_run WHERE raw IS NOT NULL"):
         writer.add(f"raw/{digest}", blobs.get(db, digest))

@@ -95,7 +95,7 @@ def _name(dossier: Json) -> str:
 
 
 def _source(dossier: Json) -> str:
-    return dossier["source"]["name"] or dossier["source"]["uid"]
+    return str(dossier["source"]["name"] or dossier["source"]["uid"])
 
 
 def remediation_lines(judged: Judged) -> Iterator[bytes]:
