@@ -166,7 +166,7 @@ CREATE TABLE listing (
     is_privileged INTEGER NOT NULL, last_used_at TEXT, last_used_state TEXT NOT NULL,
     owner_state TEXT, absent_since TEXT);
 CREATE INDEX listing_risk ON listing (risk DESC, identity_id, kind, absent_since, name, owner);
-CREATE INDEX listing_kind ON listing (kind, risk DESC);
+CREATE INDEX listing_kind ON listing (kind, risk DESC, identity_id, absent_since);
 CREATE INDEX listing_owner ON listing (owner);
 CREATE INDEX listing_used ON listing (last_used_at);
 -- Who can authenticate today and is answered for by somebody here: present, not switched off, no

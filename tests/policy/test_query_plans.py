@@ -35,7 +35,7 @@ def test_the_plain_list_reads_one_covering_index(estate: Estate) -> None:
 @pytest.mark.parametrize(
     ("expression", "step"),
     [
-        ("kind:service", "SEARCH l USING INDEX listing_kind (kind=?)"),
+        ("kind:service", "SEARCH l USING COVERING INDEX listing_kind (kind=?)"),
         ("owner:none", "SEARCH l USING INDEX listing_owner (owner=?)"),
         ("risk:>=70", "SEARCH l USING COVERING INDEX listing_risk (risk>?)"),
         ("finding:unused", "SEARCH f USING COVERING INDEX finding_rule (rule=?)"),

@@ -95,22 +95,17 @@ def test_a_threshold_of_nothing_is_refused(
     assert estate.db.value("SELECT count(*) FROM rule_run") == 0
 
 
+_REST = "-- subject: identity\n-- why: x\n-- fix: x\n"
+
+
 @pytest.mark.parametrize(
     ("header", "complaint"),
     [
         ("-- titel: x\n", "did you mean title?"),
         ("-- title: x\n", "no `-- severity:`"),
-        ("-- title: x\n-- severity: hihg\n-- subject: identity\n-- why: x\n-- fix: x\n", "high"),
-        (
-            "-- title: x\n-- severity: high\n-- subject: identity\n-- params: max_days\n"
-            "-- why: x\n-- fix: x\n",
-            "params are written",
-        ),
-        (
-            "-- title: x\n-- severity: high\n-- subject: identity\n-- needs: usages\n"
-            "-- why: x\n-- fix: x\n",
-            "did you mean usage?",
-        ),
+        (f"-- title: x\n-- severity: hihg\n{_REST}", "did you mean high?"),
+        (f"-- title: x\n-- severity: high\n-- params: max_days\n{_REST}", "params are written"),
+        (f"-- title: x\n-- severity: high\n-- needs: usages\n{_REST}", "did you mean usage?"),
     ],
 )
 def test_a_wrong_header_says_what_is_wrong(header: str, complaint: str) -> None:

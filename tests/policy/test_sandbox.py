@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +14,6 @@ from passmuster.errors import MusterError, UsageError
 from passmuster.policy import sandbox
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.policy.conftest import Estate
 
 NOW = "2026-11-22T00:00:00Z"
@@ -79,7 +78,8 @@ DENIED = {
 def _state(estate: Estate) -> tuple[Any, ...]:
     tables = [t for (t,) in estate.db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
     counts = [estate.db.value(f"SELECT count(*) FROM {table}") for table in tables]
-    return (tables, counts, sorted(os.listdir(estate.folder)), sorted(os.listdir()))
+    files = [sorted(p.name for p in folder.iterdir()) for folder in (estate.folder, Path.cwd())]
+    return tables, counts, files
 
 
 @pytest.mark.parametrize("sql", DENIED.values(), ids=DENIED.keys())

@@ -28,7 +28,9 @@ def test_every_rule_gives_the_same_rows_in_the_stock_shell(busy: Estate) -> None
         mine = sorted(busy.db.execute(rule.sql, params).fetchall())
         assert mine, f"{rule.id} hits nothing, so this shows nothing"
         lines = [".mode json", ".param init"]
-        lines += [f""".param set :{k} "{v if k != 'now' else f"'{v}'"}" """ for k, v in params.items()]
+        for name, value in params.items():
+            literal = f"'{value}'" if isinstance(value, str) else value
+            lines.append(f'.param set :{name} "{literal}"')
         done = subprocess.run(
             [SHELL, "-readonly", "-bail", str(busy.db.path)],
             input="\n".join([*lines, rule.sql + ";"]), text=True, capture_output=True, check=False,

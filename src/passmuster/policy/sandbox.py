@@ -76,7 +76,7 @@ def run_untrusted(
         "seconds": seconds, "path": [p for p in sys.path if p],
     }  # fmt: skip
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own interpreter, our own code
             [sys.executable, "-c", _CHILD],
             input=json.dumps(task).encode(), capture_output=True, check=False,
             timeout=seconds + 20,
