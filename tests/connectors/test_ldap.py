@@ -11,7 +11,16 @@ from passmuster import connectors
 from passmuster.connectors import Context
 from passmuster.errors import ImportRefused
 from passmuster.model import (
-    Credential, Entitlement, Grant, Identity, Owner, Person, Problem, Record, Sighting, Source,
+    Credential,
+    Entitlement,
+    Grant,
+    Identity,
+    Owner,
+    Person,
+    Problem,
+    Record,
+    Sighting,
+    Source,
 )  # fmt: skip
 
 REALDATA = Path(__file__).resolve().parents[2].parent / "shared/realdata/ldap"
@@ -30,8 +39,7 @@ def read(data: str) -> list[Record]:
 def account(dn: str, classes: str = "inetOrgPerson", **values: Any) -> str:
     lines = [f"dn: {dn}", *(f"objectClass: {c}" for c in classes.split())]
     for key, value in values.items():
-        for one in value if isinstance(value, list) else [value]:
-            lines.append(f"{key}: {one}")
+        lines += [f"{key}: {one}" for one in (value if isinstance(value, list) else [value])]
     return "\n".join(lines) + "\n\n"
 
 

@@ -245,6 +245,7 @@ def convert(title: str, name: str, raw: Any, form: str | None) -> Any:
 
 def _tail(value: str) -> str | None:
     """The last four characters, unless they would be half of a short secret."""
+    value = text.visible(value)
     masked = not value[:-4].strip("*•.…xX")
     return value[-4:] if len(value) <= 4 or len(value) >= 12 or masked else None
 

@@ -53,8 +53,7 @@ def is_secret(value: str) -> bool:
 
 
 def without(value: Any, depth: int = 0) -> Any:
-    """*value* of JSON without secrets, and with numbers that canonical JSON has no form for
-    as text."""
+    """*value* of JSON without secrets; numbers that canonical JSON has no form for become text."""
     if isinstance(value, str):
         return REMOVED if is_secret(value) else value
     if isinstance(value, float) or (type(value) is int and abs(value) >= 2**53):

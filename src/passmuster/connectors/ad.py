@@ -20,20 +20,30 @@ from passmuster.connectors._ad_plan import DISABLED, MANAGED_DETAILS, plan
 from passmuster.connectors._ldif import Entry, Reader, looks_like
 from passmuster.errors import ImportRefused
 from passmuster.model import (
-    Credential, Entitlement, Grant, Identity, Kind, Owner, Person, Problem, Record, Source,
+    Credential,
+    Entitlement,
+    Grant,
+    Identity,
+    Kind,
+    Owner,
+    Person,
+    Problem,
+    Record,
+    Source,
 )  # fmt: skip
 
 __all__ = ["FORMATS", "membership", "parse", "plan", "sniff"]
 
 # Everything else is not even decoded: unicodePwd, supplementalCredentials, ms-Mcs-AdmPwd,
 # ms-LAPS-*, msDS-ManagedPassword and photographs need no list of what to drop.
-_WANTED = frozenset(
+_ATTRIBUTES = (
     "objectclass objectsid samaccountname userprincipalname displayname cn mail "
     "useraccountcontrol msds-user-account-control-computed lockouttime accountexpires "
     "pwdlastset lastlogon lastlogontimestamp whencreated serviceprincipalname memberof member "
     "managedby manager admincount description info primarygroupid msds-managedpasswordinterval "
-    "usercertificate msds-allowedtodelegateto grouptype title department employeeid".split()
+    "usercertificate msds-allowedtodelegateto grouptype title department employeeid"
 )
+_WANTED = frozenset(_ATTRIBUTES.split())
 _BINARY = frozenset({"objectsid", "usercertificate"})
 _MANAGED = {
     "msds-groupmanagedserviceaccount": "ad.gmsa",
@@ -207,7 +217,10 @@ def _admin_reason(name: str, sid: str | None = None) -> str | None:
     # 512 and so on are well known only in a domain, 544 and so on only in BUILTIN (S-1-5-32)
     known = _ADMIN_RIDS.get(rid) if sid and (rid >= 544) == sid.startswith("S-1-5-32-") else None
     known = known or _ADMIN_NAMES.get(name.lower())
-    return f"member of {known}: may rule the domain, or make itself its ruler" if known else None
+    if known is None:
+        return None
+    also = "" if known.lower() == name.lower() else f"is {known} (RID {rid}): "
+    return f"{also}may rule the domain, or make itself its ruler"
 
 
 def _sid(value: str | None) -> str | None:
@@ -365,6 +378,7 @@ FORMATS = (
             "is_locked", "created_at", "last_used_at", "last_used_state", "last_used_source",
             "person_uid", "purpose", "attributes",
         ),
-        supplies=("usage", "credential", "grant", "auth", "owner", "person"),
+        # "sighting", because people write passwords into descriptions
+        supplies=("usage", "credential", "grant", "auth", "owner", "person", "sighting"),
     ),
 )  # fmt: skip

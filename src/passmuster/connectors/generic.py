@@ -124,7 +124,7 @@ def _source(table: Any, label: str | None) -> Source:
     table = table if isinstance(table, dict) else {}
     platform, tenant = table.get("platform"), table.get("tenant") or label
     if not isinstance(platform, str) or not re.fullmatch(r"[a-z][a-z0-9_-]*", platform):
-        raise UsageError("mapping: [source] platform must be a name such as \"acme-pay\"")
+        raise UsageError('mapping: [source] platform must be a name such as "acme-pay"')
     if not isinstance(tenant, str):
         raise UsageError("name the tenant: tenant in [source] of the mapping, or --source")
     return Source(platform, tenant, label)
@@ -226,7 +226,7 @@ def _attributes(row: Row, used: set[str]) -> str:
     return text.json_text(left) if left else "{}"
 
 
-def _never(head: bytes) -> bool:
+def _never(_: bytes) -> bool:
     """Content alone cannot tell whose table it is: these formats are always named."""
     return False
 

@@ -17,24 +17,36 @@ from passmuster.connectors import _directory as directory
 from passmuster.connectors._ldif import Entry, Reader, looks_like
 from passmuster.errors import ImportRefused
 from passmuster.model import (
-    Credential, Entitlement, Grant, Identity, Kind, Owner, Person, Problem, Record, Sighting,
+    Credential,
+    Entitlement,
+    Grant,
+    Identity,
+    Kind,
+    Owner,
+    Person,
+    Problem,
+    Record,
+    Sighting,
     Source,
 )  # fmt: skip
 
-_WANTED = frozenset(
+_ATTRIBUTES = (
     "objectclass entryuuid nsuniqueid uid cn sn displayname mail ou description employeetype title "
     "uidnumber loginshell memberof member uniquemember memberuid owner manager seealso nsroledn "
     "nsaccountlock pwdaccountlockedtime pwdchangedtime pwdlastsuccess authtimestamp lastlogintime "
     "krblastsuccessfulauth krblastpwdchange passwordexpirationtime krbpasswordexpiration "
     "createtimestamp modifytimestamp creatorsname usercertificate sshpublickey ipasshpubkey "
-    "userpassword krbprincipalname".split()
+    "userpassword krbprincipalname"
 )
+_WANTED = frozenset(_ATTRIBUTES.split())
 _BINARY = frozenset({"usercertificate"})
 _SECRET = frozenset({"userpassword"})
 _GROUPS = frozenset(
-    "groupofnames groupofuniquenames groupofmembers groupofentries posixgroup group "
-    "ipausergroup organizationalrole".split()
-)
+    {
+        "groupofnames", "groupofuniquenames", "groupofmembers", "groupofentries", "posixgroup",
+        "group", "ipausergroup", "organizationalrole",
+    }
+)  # fmt: skip
 _PERSONS = frozenset({"person", "organizationalperson", "inetorgperson"})
 _ACCOUNTS = _PERSONS | {
     "account", "simplesecurityobject", "posixaccount", "applicationprocess", "inetuser",
@@ -117,7 +129,7 @@ class _Parser:
         return Entitlement(
             ad.membership(dn), f"member of {name}", "assignment", dn, kind,
             "admin" if admin else "unknown",
-            f"{name}: its name says that it administers the directory" if admin else None,
+            "its name says that it administers the directory" if admin else None,
             scope=self.suffix, line=line,
         )  # fmt: skip
 
@@ -137,8 +149,8 @@ class _Parser:
             for member in entry.values.get(attribute, ()):
                 if member:
                     # uniqueMember may end in an optional bit string: `…,dc=com#'0101'B`
-                    member = re.sub(r"#'[01]*'B$", "", member)
-                    yield Grant(directory.normal(member), ad.membership(dn), line=entry.line)
+                    holder = directory.normal(re.sub(r"#'[01]*'B$", "", member))
+                    yield Grant(holder, ad.membership(dn), line=entry.line)
         for login in entry.values.get("memberuid", ()):
             self._members.append((login, ad.membership(dn), entry.line))
         for handle in entry.values.get("owner", ()):
@@ -327,6 +339,7 @@ FORMATS = (
             "last_used_source", "person_uid", "purpose", "attributes",
         ),
         # no "usage": without the lastbind overlay no entry says when it was used
-        supplies=("credential", "grant", "owner", "person"),
+        # "sighting", because userPassword may stand there in plain text
+        supplies=("credential", "grant", "owner", "person", "sighting"),
     ),
 )  # fmt: skip
