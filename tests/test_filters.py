@@ -156,7 +156,8 @@ SELECTS = {
     # words
     "ci": {1}, "CI": {1}, "dep ci": {1}, "-ci": SHOWN - {1}, '"two words"': {7}, "two words": {7},
     "two -words": set(), "svc_": {2}, "100%": {4}, "%": {4}, "arn:aws:iam::111:user/ann": {3},
-    "CI=d": {1}, "AIDAX": {8}, "AKIA2": {2}, "AKIA": set(), "-AKIA2": SHOWN - {2}, '"-"': {1},
+    "muster:aws:111/identity/arn%3Aaws%3Aiam%3A%3A111%3Auser%2Fann": {3},
+    "muster:aws:111/credential/AKIA2": {2}, "muster:": set(), "CI=d": {1}, "AIDAX": {8}, "AKIA2": {2}, "AKIA": set(), "-AKIA2": SHOWN - {2}, '"-"': {1},
     '"kind:service"': set(), "user/": SHOWN,
     # qualifiers
     "kind:human": {3, 4}, "kind:group": {5}, "kind:human,workload": {2, 3, 4},
@@ -304,7 +305,7 @@ def test_no_input_becomes_sql_and_none_fails_or_changes_anything(
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
 def test_any_quoted_text_is_searched_for_as_it_is(db: store.Database, words: str) -> None:
     words = words.replace('"', "")
-    if not words:
+    if not words or words.startswith("muster:"):
         return
     with_it = compile_filter(f'"{words}"', NOW)
     assert with_it.params[-1] == words

@@ -216,6 +216,7 @@ def test_unused(estate: Estate) -> None:
     person = estate.identity("p", kind="human", last_used_at="2025-10-08T00:00:00Z", **used)
     recent = estate.identity("recent", last_used_at="2026-09-20T00:00:00Z", **used)
     estate.identity("young", last_used_state="never", created_at=NEW)
+    estate.identity("root", kind="system", nhi_detail="aws.root", last_used_at=OLD, **used)
     estate.identity("never, no one knows since when", last_used_state="never")
     estate.identity("unknown", created_at=OLD)
     estate.identity("not tracked", last_used_state="not_tracked", created_at=OLD)

@@ -13,6 +13,7 @@ Words are compared as SQLite's LIKE does: the letters A to Z match in either cas
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from passmuster import text
 from passmuster.errors import FilterError
@@ -104,6 +105,8 @@ def _word(token: re.Match[str]) -> Made:
     word = token[0].removeprefix(token["minus"]).replace('"', "")
     if not word:
         raise FilterError("nothing to search for here", token.start())
+    if word.startswith("muster:"):  # the URI of a subject, as other commands print it
+        word = unquote(word.rpartition("/")[2]) or word
     return WORD, [*[like(word)] * 4, word]
 
 

@@ -94,8 +94,9 @@ def _reconcile(db: Database, rule: Rule, params: dict[str, str | int]) -> int:
     db.execute("DELETE FROM temp.hit")
     try:
         db.execute(
-            "INSERT OR IGNORE INTO temp.hit SELECT subject_id, identity_id, detail"
-            f" FROM (\n{rule.sql}\n)",
+            # a subject is hit once; a hit without words is still a hit
+            "INSERT INTO temp.hit SELECT subject_id, identity_id, coalesce(detail, '')"
+            f" FROM (\n{rule.sql}\n) WHERE true ON CONFLICT (subject_id) DO NOTHING",
             params,
         )
     except SqliteError as error:

@@ -7,7 +7,7 @@
 -- fix: Disable it, wait for complaints, then remove it.
 --
 -- "Unknown" and "not tracked" never hit: no date is not no use. A sign of life anywhere (one of its
--- credentials, a consumer) clears it.
+-- credentials, a consumer) clears it. Left out: the root of a cloud account, which is best unused.
 SELECT
     i.id AS subject_id,
     i.id AS identity_id,
@@ -18,7 +18,8 @@ SELECT
     || coalesce('; telemetry reaches back to ' || substr(s.usage_since, 1, 10),
         '; how far the telemetry reaches back is not known') AS detail
 FROM principal i JOIN source s ON s.id = i.source_id
-WHERE ((i.last_used_state = 'known' AND i.last_used_at
+WHERE i.nhi_detail IS NOT 'aws.root'
+    AND ((i.last_used_state = 'known' AND i.last_used_at
             < strftime('%Y-%m-%dT%H:%M:%SZ', :now, '-' || :max_days || ' days'))
         OR (i.last_used_state = 'never' AND i.created_at
             < strftime('%Y-%m-%dT%H:%M:%SZ', :now, '-' || :max_days || ' days')))
