@@ -16,13 +16,14 @@ Signer = Callable[[Passphrase], SigningKey]
 the screen and raises KeyUnavailable when the person goes back."""
 
 
-def run(
+def run(  # noqa: PLR0917 - the command line calls it so
     folder: Path,
     campaign_name: str | None,
     me: str,
     signer: Signer,
     settings: Settings,
     now: Callable[[], str] | None = None,
+    *,
     fingerprint: str | None = None,
 ) -> int:
     """Show the queue of *me* in a campaign until they leave; how many drafts are unsigned then.

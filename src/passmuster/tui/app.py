@@ -49,7 +49,6 @@ class MusterApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "quit", id="quit", tooltip="leave; drafts are kept"),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual has it
 
     def __init__(self, desk: Desk) -> None:
         self._mono = "NO_COLOR" in os.environ
@@ -153,7 +152,7 @@ class MusterApp(App[None]):
             self.crash = self._keep_crash(error)
         self._close_messages_no_wait()
 
-    def panic(self, *renderables: object) -> None:
+    def panic(self, *_renderables: object) -> None:
         """Textual ends so when a style sheet is wrong; nothing is printed."""
         self._return_code = 1
         self._close_messages_no_wait()

@@ -45,10 +45,12 @@ def _title(dossier: Json, view: View) -> list[Line]:
     if dossier["of"] != "identity":
         line[:0] = [Span(f"{dossier['of']} "), say(_part(dossier), "strong"), Span("  of ")]
     source = dossier["source"]
+    what = words.kind_of(dossier)
+    kind = [] if identity["kind"] in what.split() else [identity["kind"]]
     facts = [
-        words.kind_of(dossier),
+        what,
+        *kind,
         source["name"] or source["tenant_uid"],
-        identity["kind"],
         identity["environment"] or "environment unknown",
     ]
     line.append(say(" · ".join(facts)))
@@ -198,7 +200,7 @@ def change_words(dossier: Json, change: Change) -> str:
     verb = change.verb.replace("_", "-")
     for row in dossier["credentials"]:
         if row["uid"] == change.target:
-            return f"{verb} {words.credential_type(row)} {words.credential(row)}"
+            return f"{verb} {words.credential_named(row)}"
     for row in dossier["grants"]:
         if row["entitlement"] == change.target:
             return f"{verb} {row['display_name']}"

@@ -63,7 +63,7 @@ def fold(line: Sequence[Span], width: int) -> list[Line]:
             if used + size > width and not word.isspace():
                 out.append([])
                 used = 0
-            if word.isspace() and (used == 0 or used + size > width):
+            if word.isspace() and (used + size > width or (used == 0 and len(out) > 1)):
                 continue
             for piece in chop_cells(word, width) if size > width else [word]:
                 if used + cell_len(piece) > width:

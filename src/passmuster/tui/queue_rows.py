@@ -20,11 +20,12 @@ _COLUMNS = (
     Column("name", "IDENTITY", 0),
     Column("kind", "KIND", 8),
     Column("source", "SOURCE", 14),
-    Column("owner", "OWNER", 14),
+    Column("owner", "OWNER", 12),
     Column("used", "LAST USE", 9),
     Column("decision", "DECISION", 9),
 )
-_FIRST_IN = ("risk", "name", "used", "owner", "decision", "source", "kind")
+_OFFLINE: Line = [Span("offline", "dim")]
+_FIRST_IN = ("risk", "name", "owner", "used", "decision", "source", "kind")
 
 
 def columns(width: int) -> list[Column]:
@@ -40,7 +41,9 @@ def columns(width: int) -> list[Column]:
     return [c for c in _COLUMNS if c.key in chosen]
 
 
-def table_row(row: QueueRow, staged: State | None, waiting: bool, now: str) -> TableRow:
+def table_row(
+    row: QueueRow, staged: State | None, now: str, me: str, *, waiting: bool
+) -> TableRow:
     """What the table shows of *row*; *staged* is what is not in the database yet."""
     verdict, drafted = row.verdict, row.state == "draft"
     own = bool(row.own)
@@ -58,8 +61,8 @@ def table_row(row: QueueRow, staged: State | None, waiting: bool, now: str) -> T
         "risk": words.risk(row.risk, row.severity),
         "name": row.display_name,
         "kind": row.kind,
-        "source": row.source,
-        "owner": row.owner or "none",
+        "source": words.source(row.source, 14),
+        "owner": (row.owner or "none").removesuffix(me[me.find("@") :]),
         "used": words.last_use_short(row.last_used_at, row.last_used_state, now),
         "decision": decision,
     }
@@ -81,11 +84,13 @@ def header(campaign: Campaign, progress: Progress | None, now: str, width: int) 
     else:
         parts.append([say(f"due {words.ago(campaign.due_at, now)}")])
     if progress is not None and progress.drafts:
-        parts.append([say(f"{plural(progress.drafts, 'draft')} to sign", "strong")])
-    parts.append([Span("offline", "dim")])
+        parts.append([say(plural(progress.drafts, 'draft'), "strong")])
+    parts.append(_OFFLINE)
     room = width - 2
-    while len(parts) > 1 and sum(width_of(p) + 3 for p in parts) + 12 > room:
-        parts.pop(-1 if parts[-1][0].text == "offline" else 1 if len(parts) > 2 else 0)
+    wanted = min(28, cell_len(campaign.name))
+    while len(parts) > 1 and sum(width_of(p) + 3 for p in parts) + wanted > room:
+        # "offline" goes first, then the bar, then what else says least
+        parts.pop(-1 if parts[-1] == _OFFLINE else 1)
     left = room - sum(width_of(p) + 3 for p in parts)
     name = fit(campaign.name, min(max(8, left), cell_len(campaign.name)))
     line: Line = [Span(" "), Span(name, "strong")]
@@ -100,7 +105,7 @@ def _bar(done: int, total: int, width: int) -> Line:
             Span("▏", "dim")]  # fmt: skip
 
 
-def empty_queue(me: str, campaign: Campaign, filtered: bool, others: int) -> list[Line]:
+def empty_queue(me: str, others: int, *, filtered: bool) -> list[Line]:
     """Why there is no row, and what to do about it."""
     if filtered:
         return [[Span("  nothing matches this filter; esc in the filter takes it off")]]

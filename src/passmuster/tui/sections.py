@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from passmuster.text import Json, plural
 from passmuster.tui import words
@@ -38,23 +39,25 @@ def block(label: str, rows: Sequence[Line], view: View, label_width: int = LABEL
     out: list[Line] = []
     room = view.width - label_width
     for row in rows:
-        folded = [row] if width_of(row) <= room else fold(row, room - 2)
+        indent = "    " if row and row[0].text == "  " else "  "
+        # room for the alarm, so that it never stands on a line of its own
+        spare = len(indent) + (2 if ALARM in row else 0)
+        folded = [row] if width_of(row) <= room else fold(row, room - spare)
         for number, line in enumerate(folded):
             head = f"{'' if out else label:<{label_width}}"
-            out.append([Span(head, "dim"), Span("  " if number else ""), *line])
+            out.append([Span(head, "dim"), Span(indent if number else ""), *line])
     return out
 
 
 def all_of(dossier: Json, view: View) -> list[Line]:
     """Every section of *dossier* in its order."""
     out: list[Line] = []
-    for label, name, draw, none in _SECTIONS:
-        rows = dossier[name]
-        if not rows:
-            if none:
-                out += block(label, [[Span(none, "dim")]], view)
-            continue
-        out += _listed(label, name, rows, draw, dossier, view)
+    for section in _SECTIONS:
+        if dossier[section.key]:
+            out += _listed(section, dossier, view)
+        elif section.none:
+            out += block(section.label, [[Span(section.none, "dim")]], view)
+    out += _remedies(dossier, view)
     if dossier["identity"]["purpose"]:
         out += block("purpose", [[say(dossier["identity"]["purpose"])]], view)
     out += block("from", _provenance(dossier, view), view)
@@ -63,10 +66,9 @@ def all_of(dossier: Json, view: View) -> list[Line]:
     return out
 
 
-def _listed(
-    label: str, name: str, rows: list[Json], draw: Callable[[Json, View], list[Line]],
-    dossier: Json, view: View,
-) -> list[Line]:  # fmt: skip
+def _listed(section: "Section", dossier: Json, view: View) -> list[Line]:
+    label, name, draw, _ = section
+    rows = dossier[name]
     shown = rows if view.full else rows[: CAPS[name]]
     drawn = [line for row in shown for line in draw(row, view)]
     left = len(rows) - len(shown) + dossier["left_out"].get(name, 0)
@@ -85,22 +87,39 @@ def _finding(row: Json, view: View) -> list[Line]:
     out = [line]
     if row["detail"]:
         out.append([Span("  "), say(row["detail"])])
-    if view.full and row["why"]:
-        out.append([Span("  "), say(row["why"], "dim")])
-    if row["fix"]:
-        out.append([Span("  fix: ", "dim"), say(row["fix"], "dim")])
+    if view.full:
+        if row["why"]:
+            out.append([Span("  why: ", "dim"), say(row["why"], "dim")])
+        out += [[Span("  ", "dim"), *line] for line in _remedy(row, view)]
+    return out
+
+
+def _remedy(row: Json, view: View) -> list[Line]:
+    """What would make the finding go away, and which controls ask for it: not what decides."""
+    out: list[Line] = [[Span("fix: ", "dim"), say(row["fix"], "dim")]] if row["fix"] else []
     controls = row["controls"] if view.full else row["controls"][:CONTROLS]
     if controls:
         left = len(row["controls"]) - len(controls)
         more = f" and {left} more" if left else ""
-        out.append([Span("  for: ", "dim"), say(", ".join(controls) + more, "dim")])
+        out.append([Span("for: ", "dim"), say(", ".join(controls) + more, "dim")])
     return out
+
+
+def _remedies(dossier: Json, view: View) -> list[Line]:
+    if view.full:
+        return []  # they stand with their findings there
+    rows: list[Line] = []
+    for finding in dossier["findings"][: CAPS["findings"]]:
+        rows.append([say(finding["title"])])
+        rows += [[Span("  ", "dim"), *line] for line in _remedy(finding, view)]
+    return block("to fix", rows, view)
 
 
 def _credential(row: Json, view: View) -> list[Line]:
     live = row["status"] not in ("disabled", "deleted")
     age = words.days_since(row["last_rotated_at"] or row["created_at"], view.now)
-    facts: list[str] = [words.credential_type(row)]
+    kind = words.credential_type(row)
+    facts: list[str] = [] if kind.lower() in words.credential(row).lower() else [kind]
     if age is None:
         facts.append("age unknown")
     else:
@@ -195,10 +214,15 @@ def _before(row: Json, view: View) -> list[Line]:
 
 
 def _changed(row: Json, view: View) -> list[Line]:
-    what = " ".join(str(row[k]) for k in ("subject", "field") if row[k])
-    old, new = (("nothing" if row[k] is None else row[k]) for k in ("old", "new"))
-    return [[say(f"{what}: {old} → {new}"),
-             say(f"  {words.dated(row['observed_at'], view.now)}", "dim")]]
+    kind, _, name = row["subject"].partition(" ")
+    field = row["field"].replace("_", " ")
+    if kind == row["field"]:
+        what = f"new {kind} {name}" if row["old"] is None else f"{kind} {name} is gone"
+    else:
+        of = "" if kind == "identity" else f"{kind} {name} "
+        old = "unknown" if row["old"] is None else row["old"]
+        what = f"{of}{field}: {old} → {'nothing' if row['new'] is None else row['new']}"
+    return [[say(what), say(f"  {words.dated(row['observed_at'], view.now)}", "dim")]]
 
 
 def _provenance(dossier: Json, view: View) -> list[Line]:
@@ -241,13 +265,23 @@ def _rest(dossier: Json, view: View) -> list[Line]:
     return out + block("also", rows, view)
 
 
-_SECTIONS: tuple[tuple[str, str, Callable[[Json, View], list[Line]], str], ...] = (
-    ("found", "findings", _finding, "no rule found anything"),
-    ("keys", "credentials", _credential, "no credential is known"),
-    ("may", "grants", _grant, "no permission is known"),
-    ("trusts", "trusts", _trust, ""),
-    ("used by", "usage", _usage, ""),
-    ("seen", "sightings", _sighting, ""),
-    ("before", "before", _before, "never reviewed here"),
-    ("changed", "changed", _changed, ""),
+class Section(NamedTuple):
+    """One list of a dossier."""
+
+    label: str
+    key: str
+    draw: Callable[[Json, View], list[Line]]
+    none: str
+    """What to say of an empty list; nothing where its absence says nothing."""
+
+
+_SECTIONS = (
+    Section("found", "findings", _finding, "no rule found anything"),
+    Section("keys", "credentials", _credential, "no credential is known"),
+    Section("may", "grants", _grant, "no permission is known"),
+    Section("trusts", "trusts", _trust, ""),
+    Section("used by", "usage", _usage, ""),
+    Section("seen", "sightings", _sighting, ""),
+    Section("before", "before", _before, "never reviewed here"),
+    Section("changed", "changed", _changed, ""),
 )

@@ -26,42 +26,46 @@ MONO = "mono"
 DEFAULT = "muster-dark"
 
 
-class BadTheme(ValueError):
+class ThemeError(ValueError):
     """A theme file that cannot be used, and why."""
 
 
 def read(path: Path) -> Theme:
-    """The theme in *path*; raises BadTheme with the reason."""
+    """The theme in *path*; raises ThemeError with the reason."""
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadTheme(f"{path.name}: cannot be read: {visible(str(error))}") from None
-    known = (*ABOUT, *COLORS, *FLAGS, "variables")
-    for key in values:
-        if key not in known:
-            raise BadTheme(f"{path.name}: unknown key {visible(key)!r}{nearest(key, known)}")
-    for key in REQUIRED:
-        if key not in values:
-            raise BadTheme(f"{path.name}: {key} is missing")
+        raise ThemeError(f"{path.name}: cannot be read: {visible(str(error))}") from None
     variables = values.get("variables", {})
     if not isinstance(variables, dict):
-        raise BadTheme(f"{path.name}: variables must be a table")
-    for key in variables:
-        if key not in VARIABLES:
-            raise BadTheme(f"{path.name}: unknown variable {visible(key)!r}{nearest(key, VARIABLES)}")
+        raise ThemeError(f"{path.name}: variables must be a table")
+    _check_keys(path.name, values, (*ABOUT, *COLORS, *FLAGS, "variables"))
+    _check_keys(path.name, variables, VARIABLES)
+    for key in REQUIRED:
+        if key not in values:
+            raise ThemeError(f"{path.name}: {key} is missing")
     for key, value in [*((k, values[k]) for k in COLORS if k in values), *variables.items()]:
         _check_color(path.name, key, value)
     for key in FLAGS:
         if not isinstance(values.get(key, False), bool):
-            raise BadTheme(f"{path.name}: {key} is true or false")
-    return _theme(values.get("name", path.stem), values, variables)
+            raise ThemeError(f"{path.name}: {key} is true or false")
+    name = values.get("name", path.stem)
+    if not isinstance(name, str) or not name.isprintable():
+        raise ThemeError(f"{path.name}: name must be a word")
+    return _theme(name, values, variables)
+
+
+def _check_keys(name: str, values: Iterable[str], known: tuple[str, ...]) -> None:
+    for key in values:
+        if key not in known:
+            raise ThemeError(f"{name}: unknown key {visible(key)!r}{nearest(key, known)}")
 
 
 def _check_color(name: str, key: str, value: Any) -> None:
     try:
         Color.parse(value)
     except (ColorParseError, TypeError, AttributeError):
-        raise BadTheme(f"{name}: {key} is no colour: {visible(str(value))[:40]!r}") from None
+        raise ThemeError(f"{name}: {key} is no colour: {visible(str(value))[:40]!r}") from None
 
 
 def _theme(name: str, values: dict[str, Any], variables: dict[str, str]) -> Theme:
@@ -92,7 +96,7 @@ def load(folders: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
         for path in sorted(folder.glob("*.toml")):
             try:
                 theme = read(path)
-            except BadTheme as error:
+            except ThemeError as error:
                 wrong.append(str(error))
             else:
                 found[theme.name] = theme

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from passmuster.text import Json, plural
 
 PLATFORMS = {
-    "ad": "Active Directory", "aws": "AWS", "azure": "Azure", "gcp": "Google Cloud",
+    "ad": "AD", "aws": "AWS", "azure": "Azure", "gcp": "Google Cloud",
     "github": "GitHub", "gitlab": "GitLab", "kubernetes": "Kubernetes", "ldap": "LDAP",
     "register": "register",
 }  # fmt: skip
@@ -106,12 +106,26 @@ def kind_of(dossier: Json) -> str:
     return f"{where} {' '.join(_DETAIL.get(d, d.replace('_', ' ')) for d in detail)}"
 
 
+def source(name: str, width: int) -> str:
+    """A source for a narrow column: of a numbered tenant the end tells it from its siblings."""
+    where, _, tenant = name.partition(":")
+    if len(name) <= width or not tenant.isdigit():
+        return name
+    return f"{where} …{tenant[-(width - len(where) - 2):]}"
+
+
 def credential(row: Json) -> str:
     """How a person recognises a credential: its name, else its handle, and never the secret."""
     name = row["display_name"] or row["uid"].rsplit("/", 1)[-1]
     if row["hint"] and row["hint"] not in name:
         return f"{name} …{row['hint']}"
     return str(name)
+
+
+def credential_named(row: Json) -> str:
+    """`access key AKIA…Q7`: the type too, unless the name says it."""
+    name, kind = credential(row), credential_type(row)
+    return name if kind.lower() in name.lower() else f"{kind} {name}"
 
 
 def credential_type(row: Json) -> str:

@@ -19,7 +19,7 @@ from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.sitting import Act, OwnDraft
 from passmuster.tui.widgets.ask_bar import AskBar
 from passmuster.tui.widgets.line_table import LineTable
-from passmuster.tui.words import credential, credential_type
+from passmuster.tui.words import credential_named
 
 STOPS = ("revoke", "disable")
 LOOK_AHEAD = 500
@@ -34,7 +34,7 @@ class Deciding(MusterScreen[None]):
         Binding("a", "verb('approve')", "approve", id="approve",
                 tooltip="access stays as it is; draft, needs your signature"),
         Binding("r", "verb('revoke')", "revoke", id="revoke",
-                tooltip="access is to be taken away; draft, nothing stops before it is carried out"),
+                tooltip="access is to be taken away; draft, nothing stops before then"),
         Binding("d", "verb('disable')", "disable", id="disable",
                 tooltip="access is to be switched off; draft, nothing stops before then"),
         Binding("t", "rotate", "rotate", id="rotate",
@@ -43,7 +43,8 @@ class Deciding(MusterScreen[None]):
                 tooltip="you cannot judge it; it still reads as undecided by you"),
         Binding("o", "owner", "owner", id="owner",
                 tooltip="name who answers for it, and hand it to them if you like"),
-        Binding("u", "clear", "clear draft", id="clear", tooltip="take the draft of this item back"),
+        Binding("u", "clear", "clear draft", id="clear",
+                tooltip="take the draft of this item back"),
         Binding("z", "undo", "undo", id="undo", tooltip="take your last act back"),
         Binding("Z", "redo", "redo", id="redo", tooltip="do it again"),
         Binding("space", "mark", "mark", id="mark", tooltip="mark for a verb on many"),
@@ -145,8 +146,9 @@ class Deciding(MusterScreen[None]):
         return ", ".join(row.display_name for row in rows) + more
 
     def _ask_reason(
-        self, verdict: Verdict, ids: list[int], changes: tuple[Change, ...], until: str | None = None
-    ) -> None:
+        self, verdict: Verdict, ids: list[int], changes: tuple[Change, ...],
+        until: str | None = None,
+    ) -> None:  # fmt: skip
         question: Line = [Span(f"{verdict}{f' until {until}' if until else ''}", "strong")]
         for change in changes:
             assert self.dossier is not None
@@ -188,7 +190,7 @@ class Deciding(MusterScreen[None]):
 
     def _stage(self, ids: list[int], draft: Draft) -> None:
         bulk, was_open = self.for_marked, self._is_open(self.table.cursor_id)
-        how = f"marked one by one in the view {self.expression or 'of all items'!r}"
+        how = f"marked by hand, {f'filter {self.expression}' if self.expression else 'no filter'}"
         words = draft.verdict + (f" until {draft.until}" if draft.until else "")
         if draft.changes and self.dossier is not None:
             words += "".join(f" + {change_words(self.dossier, c)}" for c in draft.changes)
@@ -256,7 +258,7 @@ class Deciding(MusterScreen[None]):
 
     def _ask_which(self, found: list[Json]) -> None:
         options = [
-            (str(n), f"{credential_type(row)} {credential(row)}")
+            (str(n), credential_named(row))
             for n, row in enumerate(found[:MOST_DIGITS], 1)
         ]
 

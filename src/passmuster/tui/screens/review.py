@@ -17,7 +17,7 @@ from passmuster.errors import FilterError, MusterError
 from passmuster.filters import compile_filter
 from passmuster.text import Json, plural
 from passmuster.tui import queue_rows
-from passmuster.tui.dossier import Own, dossier_lines
+from passmuster.tui.dossier import Own, dossier_lines, rotatable
 from passmuster.tui.lines import Line, Role, Span, say
 from passmuster.tui.screens._deciding import Deciding
 from passmuster.tui.sections import View
@@ -28,6 +28,8 @@ from passmuster.tui.widgets.line_table import LineTable, TableRow
 from passmuster.tui.widgets.line_view import LineBar
 from passmuster.tui.writer import SLOW_S
 
+SIDE_BY_SIDE = 110
+"""Columns from which the evidence stands beside the queue."""
 POLL_S = 1.0
 """How often another program's changes to the workspace are looked for, in seconds."""
 
@@ -44,10 +46,10 @@ class ReviewScreen(Deciding):
     #body { height: 1fr; layout: vertical; }
     #queue { height: 6; }
     #rule { height: 1; width: 1fr; border: none; color: $muster-dim; }
-    .-wide #body { layout: horizontal; }
-    .-wide #queue { height: 1fr; width: 9fr; }
-    .-wide #rule { height: 1fr; width: 2; }
-    .-wide #pane { width: 11fr; }
+    ReviewScreen.-side #body { layout: horizontal; }
+    ReviewScreen.-side #queue { height: 1fr; width: 9fr; }
+    ReviewScreen.-side #rule { height: 1fr; width: 2; }
+    ReviewScreen.-side #pane { width: 11fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", id="filter", key_display="/",
@@ -114,7 +116,8 @@ class ReviewScreen(Deciding):
             self.say(f"theme: {troubles[0]}", "error")
 
     def on_resize(self) -> None:
-        """Draw what depends on the width."""
+        """Evidence beside the queue where there is room, below it where there is not."""
+        self.set_class(self.size.width >= SIDE_BY_SIDE, "-side")
         self.call_after_refresh(self.redraw_bars)
 
     # what the queue shows
@@ -123,7 +126,8 @@ class ReviewScreen(Deciding):
         app, now = self.muster, self.desk.clock()
         return {
             row.id: queue_rows.table_row(
-                row, app.sitting.staged(row.id), app.writer.slow(row.id), now
+                row, app.sitting.staged(row.id), now, self.desk.me,
+                waiting=app.writer.slow(row.id),
             )
             for row in campaigns.rows(app.db, ids)
         }
@@ -146,7 +150,7 @@ class ReviewScreen(Deciding):
         if not rank:
             total = self.desk.campaign.population
             self.table.empty = queue_rows.empty_queue(
-                self.desk.me, self.desk.campaign, bool(expression), total
+                self.desk.me, total, filtered=bool(expression)
             )
         self.table.set_rank(rank)
         if first and rank:
@@ -213,7 +217,7 @@ class ReviewScreen(Deciding):
         """Draw the evidence of the item under the cursor and what is drafted on it."""
         item_id, dossier = self.table.cursor_id, self.dossier
         if item_id is None or dossier is None:
-            self.pane.show(lambda width: [])
+            self.pane.show(lambda _: [])
         else:
             self.pane.show(self.drawn(item_id, dossier), keep_place=keep_place)
         self.redraw_bars()
@@ -235,7 +239,7 @@ class ReviewScreen(Deciding):
         )
         self.query_one("#status", LineBar).show(self._status())
         rule = self.query_one("#rule", LineBar)
-        if self.has_class("-wide"):
+        if self.has_class("-side"):
             rule.show(*[[Span("│", "dim")]] * self.size.height)
         else:
             rule.show([Span("─" * width, "dim")])
@@ -258,22 +262,29 @@ class ReviewScreen(Deciding):
         if self.progress is None or self.progress.open or not self.progress.total:
             return []
         if self.progress.drafts:
-            what = f"nothing left to decide: press $ to sign {plural(self.progress.drafts, 'draft')}"
-            return [Span(f"  {what}", "strong")]
+            drafts = plural(self.progress.drafts, "draft")
+            return [Span(f"  nothing left to decide: press $ to sign {drafts}", "strong")]
         return [Span("  all is decided and signed; thank you", "strong")]
 
     def _keys(self) -> list[Key]:
+        """The keys that make sense now."""
         if self.ask.is_open:
-            return [Key("1–9", "choose", ""), Key("enter", "as typed", ""),
-                    Key("esc", "go back", "back")]  # fmt: skip
+            return [*([Key("1–9", "choose", "")] if self.ask.has_options else []),
+                    Key("enter", "as typed", ""), Key("esc", "go back", "back")]  # fmt: skip
         if self.has_class("-filtering"):
-            return [Key("enter", "keep", ""), Key("esc", "take off", "")]
-        tail = [Key("/", "filter", "filter"), Key("$", "sign", "sign"), Key("?", "more", "help")]
+            return [Key("enter", "keep", "keep_filter"), Key("esc", "take off", "back")]
+        tail = [Key("/", "filter", "filter", True), Key("$", "sign", "sign"),
+                Key("?", "more", "help")]  # fmt: skip
         if not self.table.rank:
-            return tail + [Key("q", "quit", "leave")]
+            return [*tail, Key("q", "quit", "leave")]
+        return self._verb_keys(tail)
+
+    def _verb_keys(self, tail: list[Key]) -> list[Key]:
         verbs = [Key("a", "approve", "verb('approve')"), Key("r", "revoke", "verb('revoke')"),
                  Key("d", "disable", "verb('disable')"), Key("t", "rotate", "rotate"),
                  Key("x", "abstain", "verb('abstain')"), Key("o", "owner", "owner")]  # fmt: skip
+        if self.dossier is not None and not rotatable(self.dossier):
+            verbs = [v for v in verbs if v.key != "t"]
         if self.for_marked:
             return [*(v for v in verbs if v.key in "ardx"), Key("u", "clear", "clear"),
                     Key("esc", "not now", "back")]  # fmt: skip
@@ -282,8 +293,8 @@ class ReviewScreen(Deciding):
                     Key("space", "mark", "mark"), Key("esc", "unmark", "back"), *tail]  # fmt: skip
         state = self.muster.sitting.state(self.table.cursor_id or 0)
         if state.draft or state.own:
-            return [Key("u", "clear", "clear"), *verbs[:3], *verbs[5:], Key("z", "undo", "undo"),
-                    *tail]  # fmt: skip
+            return [Key("u", "clear", "clear"), *(v for v in verbs if v.key not in "tx"),
+                    Key("z", "undo", "undo"), *tail]  # fmt: skip
         return [*verbs, *tail]
 
     # the filter
@@ -318,6 +329,10 @@ class ReviewScreen(Deciding):
         """Keep the filter and go back to the queue."""
         if event.input.id == "filter" and not self.has_class("-bad-filter"):
             self._close_filter()
+
+    def action_keep_filter(self) -> None:
+        """Go back to the queue with the filter as it is."""
+        self._close_filter()
 
     def _close_filter(self) -> None:
         self.remove_class("-filtering", "-bad-filter")

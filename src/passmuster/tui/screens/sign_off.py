@@ -32,7 +32,7 @@ def summary(
     """Everything that *batch* would sign: what stops first, what merely stands as a count."""
     out: list[Line] = [[], [Span(" Sign off  ", "strong"), say(campaign, "strong")], []]
     if batch.changed:
-        out += _changed(batch.changed, width)
+        out += _changed(batch.changed)
     for verdict in VERDICTS:
         rows = [r for r in batch.rows if r.draft.verdict == verdict]
         if rows:
@@ -44,6 +44,7 @@ def summary(
                 Span("not decided yet: without a decision they will read no_response,"
                      " never approved", "dim")])  # fmt: skip
     named = [r for r in batch.rows if r.draft.verdict in ("revoke", "disable") or r.draft.changes]
+    named.sort(key=lambda r: ("revoke", "disable", "approve").index(r.draft.verdict))
     out += _named("What changes somebody's access", named[:MOST_NAMED], dossiers, width)
     if len(named) > MOST_NAMED:
         out.append([Span(f"   … {len(named) - MOST_NAMED:,} more", "strong")])
@@ -66,7 +67,7 @@ def _meaning(verdict: str) -> str:
     }[verdict]
 
 
-def _changed(rows: Sequence[Row], width: int) -> list[Line]:
+def _changed(rows: Sequence[Row]) -> list[Line]:
     out: list[Line] = [[
         Span(" ◀ ", "accent"),
         Span(f"The evidence of {plural(len(rows), 'item')} is not what you were shown", "strong"),

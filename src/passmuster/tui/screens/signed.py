@@ -44,8 +44,8 @@ def to_do(signed: Signed, dossiers: dict[int, Json]) -> list[_Todo]:
 def now_lines(signed: Signed, todo: list[_Todo], undecided: int, width: int) -> list[Line]:
     """The sentence, then the lines to run for each account, then what waits for others."""
     count = len(signed.rows) + len(signed.own)
-    out: list[Line] = [[], [Span(f" Signed: {plural(count, 'row')}", "strong"),
-                            say(f"  statement {signed.statements[0][:16]}…", "dim")], []]  # fmt: skip
+    statement = say(f"  statement {signed.statements[0][:16]}…", "dim")
+    out: list[Line] = [[], [Span(f" Signed: {plural(count, 'row')}", "strong"), statement], []]
     out += _folded([_sentence(todo)], width, 1)
     for row, dossier, parts in todo:
         out += _account(row, dossier, parts, width)
@@ -65,7 +65,7 @@ def _sentence(todo: list[_Todo]) -> Line:
     return [
         Span("Nothing has been stopped yet: ", "strong"),
         say(f"whoever runs {who} now carries out {plural(len(todo), 'decision')}, on {names}{more},"
-            " with the lines below (each with the line that undoes it)."),
+            " with the lines below where muster knows them, each with the one that undoes it."),
     ]  # fmt: skip
 
 
@@ -99,10 +99,11 @@ def _commands(label: str, commands: tuple[str, ...], role: Role, width: int) -> 
 
 
 def _waits(signed: Signed, undecided: int) -> list[Line]:
-    out: list[Line] = []
-    for row in signed.own:
-        if row.reassign:
-            out.append([say(f"{row.display_name}: {row.owner} is to decide it")])
+    out: list[Line] = [
+        [say(f"{row.display_name}: {row.owner} is to decide it")]
+        for row in signed.own
+        if row.reassign
+    ]
     abstained = sum(1 for r in signed.rows if r.draft.verdict == "abstain")
     if abstained:
         out.append([say(f"{plural(abstained, 'item')} you abstained from: not approved until"

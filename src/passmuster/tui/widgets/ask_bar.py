@@ -44,13 +44,18 @@ class AskBar(Vertical):
         super().__init__(id=id)
         self._question: Line = []
         self._options: Sequence[tuple[str, str]] = ()
-        self._answer: Answered = lambda typed: None
+        self._answer: Answered = lambda _: None
         self._error = ""
 
     @property
     def is_open(self) -> bool:
         """Whether a question waits."""
         return self.has_class("-open")
+
+    @property
+    def has_options(self) -> bool:
+        """Whether a digit can answer it."""
+        return bool(self._options)
 
     def compose(self) -> ComposeResult:
         """The question above, the answer below."""

@@ -23,7 +23,7 @@ class DossierView(LineView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
-        self._make: Callable[[int], list[Line]] = lambda width: []
+        self._make: Callable[[int], list[Line]] = lambda _: []
         self.lines: list[Line] = []
 
     def show(self, make: Callable[[int], list[Line]], *, keep_place: bool = False) -> None:

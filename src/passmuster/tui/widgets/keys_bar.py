@@ -18,6 +18,13 @@ class Key(NamedTuple):
     key: str
     word: str
     action: str
+    spare: bool = False
+    """Left out where there is no room for all; the palette and the help have it."""
+
+    @property
+    def width(self) -> int:
+        """Cells with the space after it."""
+        return cell_len(self.key) + cell_len(self.word) + 3
 
 
 class KeysBar(LineBar):
@@ -28,20 +35,21 @@ class KeysBar(LineBar):
         self._spots: list[tuple[int, int, str]] = []
 
     def show_keys(self, keys: Sequence[Key], width: int) -> None:
-        """Show as many of *keys* as fit; what comes first is what matters most."""
+        """Show *keys*, without spare ones where the width or nine are too few for all."""
+        shown = list(keys)
+        while len(shown) > MOST or sum(k.width for k in shown) > width:
+            spare = [k for k in shown if k.spare]
+            shown.remove(spare[0] if spare else shown[-2])
         line: Line = [Span(" ")]
         self._spots, at = [], 1
-        for key in keys[:MOST]:
-            size = cell_len(key.key) + 1 + cell_len(key.word)
-            if at + size > width - 1:
-                break
+        for key in shown:
             line += [Span(key.key, "accent"), Span(f" {key.word}  ", "dim")]
-            self._spots.append((at, at + size, key.action))
-            at += size + 2
+            self._spots.append((at, at + key.width - 2, key.action))
+            at += key.width
         self.show(line)
 
     async def on_click(self, event: Click) -> None:
         """Do what the key does."""
         for start, end, action in self._spots:
-            if start <= event.x < end:
+            if start <= event.x < end and action:
                 await self.screen.run_action(action)

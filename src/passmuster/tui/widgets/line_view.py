@@ -15,7 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from passmuster.tui.lines import Line, Role, Span
+from passmuster.tui.lines import Line, Role
 
 WHEEL = 3
 """Lines for one notch of the wheel."""
@@ -50,6 +50,8 @@ class LineView(Widget):
 
     DEFAULT_CSS = "LineView { height: 1fr; width: 1fr; }"
     ALLOW_SELECT = False
+    BAR = 1
+    """Cells for the position bar."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -90,7 +92,7 @@ class LineView(Widget):
     @property
     def inner_width(self) -> int:
         """Cells for a line, beside the position bar."""
-        return max(1, self.size.width - 1)
+        return max(1, self.size.width - self.BAR)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw the lines of *crop*."""
@@ -118,6 +120,8 @@ class LineView(Widget):
             used += cell_len(span.text)
         fill = styles["cursor" if line and line[0].role == "cursor" else "plain"]
         strip = Strip(segments, used).adjust_cell_length(width, fill)
+        if not self.BAR:
+            return strip
         return Strip.join([strip, Strip([Segment(bar or " ", styles["dim"])], 1)])
 
     def _bar(self, y: int) -> str:
@@ -157,6 +161,7 @@ class LineBar(LineView):
     """One line, or a few, that cannot be moved; parts of it may be clicked."""
 
     DEFAULT_CSS = "LineBar { height: 1; }"
+    BAR = 0
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -175,8 +180,3 @@ class LineBar(LineView):
     def line(self, number: int) -> Line:
         """One of them."""
         return self.lines[number]
-
-
-def blank(width: int) -> Span:
-    """So many spaces."""
-    return Span(" " * width)
