@@ -181,3 +181,26 @@ def test_a_policy_that_is_only_mentioned_does_not_overwrite_one_that_was_describ
     assert db.value("SELECT permission_level FROM entitlement WHERE uid = ?", (arn,)) == "admin"
     load(db, tmp_path / "b.json", form % (user, ""), LATER)
     assert db.value("SELECT permission_level FROM entitlement WHERE uid = ?", (arn,)) == "admin"
+
+
+def test_what_a_second_format_fills_in_is_knowledge_and_no_change(
+    db: Database, tmp_path: Path
+) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a"))
+    form = (
+        '{"UserDetailList": [{"UserName": "svc-a", "Arn": "arn:aws:iam::%s:user/svc-a", "UserId":'
+        ' "A", "Path": "/", "CreateDate": "2020-01-01T00:00:00Z", "Tags": [{"Key": "env", "Value":'
+        ' "prod"}], "AttachedManagedPolicies": [%s]}], "GroupDetailList": [],'
+        ' "RoleDetailList": [], "Policies": []}'
+    )
+    one = '{"PolicyName": "p1", "PolicyArn": "arn:aws:iam::aws:policy/p1"}'
+    two = '{"PolicyName": "p2", "PolicyArn": "arn:aws:iam::aws:policy/p2"}'
+    load(db, tmp_path / "b.json", form % (ACCOUNT, one))
+    assert db.value("SELECT environment FROM identity") == "prod"
+    assert db.value("SELECT count(*) FROM observation") == 0
+    load(db, tmp_path / "c.json", form % (ACCOUNT, two), LATER)
+    changes = db.execute("SELECT old, new FROM observation WHERE field = 'grant'").fetchall()
+    assert sorted(map(str, changes)) == [
+        "('arn:aws:iam::aws:policy/p1 via direct', None)",
+        "(None, 'arn:aws:iam::aws:policy/p2 via direct')",
+    ]

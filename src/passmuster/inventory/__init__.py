@@ -315,7 +315,17 @@ def mark_absent(db: Database, source_id: int, fmt: str, run_id: int, now: str) -
 
 
 def observe_parts(db: Database, source_id: int, run_id: int, now: str) -> None:
-    """Keep as observations which parts of a known identity this run added or missed."""
+    """Keep as observations which parts of a known identity this run added or missed.
+
+    The first run of a format only fills in what was not known; nothing changed by it.
+    """
+    first = db.value(
+        "SELECT NOT EXISTS (SELECT 1 FROM import_run e, import_run r WHERE r.id = ?"
+        " AND e.source_id = r.source_id AND e.format = r.format AND e.id < r.id)",
+        (run_id,),
+    )
+    if first:
+        return
     parts = {
         "credential": "x.uid",
         "grant": "x.entitlement_uid || ' via ' || x.via",

@@ -159,13 +159,19 @@ def watch(db: Database, now: str) -> None:
     """Put up the triggers that keep history for the rest of this connection's import."""
     unwatch(db)
     for table, columns in WATCHED.items():
-        changed = " OR ".join(f"old.{c} IS NOT new.{c}" for c in columns)
+        differs = {
+            # another format filling in what was unknown is knowledge, not a change
+            c: f"old.{c} IS NOT new.{c}"
+            + (f" AND old.{c} IS NOT NULL" if table == "identity" and c != "absent_since" else "")
+            for c in columns
+        }
+        changed = " OR ".join(f"({test})" for test in differs.values())
         identity = "new.id" if table == "identity" else "new.identity_id"
         inserts = "".join(
             "INSERT INTO observation (identity_id, subject, field, old, new, run_id, observed_at)"
             f" SELECT {identity}, '{table} ' || new.uid, '{c}', old.{c}, new.{c},"
-            f" new.last_seen_run, '{now}' WHERE old.{c} IS NOT new.{c};"
-            for c in columns
+            f" new.last_seen_run, '{now}' WHERE {test};"
+            for c, test in differs.items()
         )
         db.execute(
             f"CREATE TEMP TRIGGER watch_{table} AFTER UPDATE ON main.{table}"
