@@ -102,11 +102,10 @@ def sign(payload: bytes, key: "SigningKey") -> bytes:
     return canonical(envelope.to_dict())
 
 
-def pae(payload: bytes) -> bytes:
+def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """DSSE's pre-authentication encoding of *payload* (DSSE 1.0.2 protocol.md)."""
-    return b"DSSEv1 %d %b %d %b" % (
-        len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload,
-    )  # fmt: skip
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
 def verify(envelope: bytes, keys: Mapping[str, str]) -> Attestation:

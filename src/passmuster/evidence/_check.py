@@ -6,7 +6,8 @@ lies under its signatures, so no key and no statement can be slipped in without 
 that key, and each other one, is told by comparing fingerprints alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,33 +47,38 @@ class Sealed:
     gaps: int
 
 
+@contextmanager
+def _known_form() -> Iterator[None]:
+    """Turn what a signed file of another form than version 1 leads to into a refusal."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise VerificationFailed(f"the pack is not of a form known here: {error!r}") from None
+
+
 def check(files: Files, trusted: Trusted | None = None) -> Report:
     """The report on the pack in *files*; VerificationFailed names the file and the reason."""
-    try:
+    with _known_form():
         names = files.names()
         keys = _claimed_keys(files, names)
         seal = _seal(files, names, keys)
         return check_contents(files, names, seal, trusted)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        # a signed file that is not of the form of version 1: nothing in it is guessed at
-        raise VerificationFailed(f"the pack is not of a form known here: {error!r}") from None
 
 
 def check_contents(
     files: Files, names: set[str], seal: Attestation, trusted: Trusted | None = None
 ) -> Report:
     """All that holds whoever sealed the pack: the statements, and what they are about."""
-    sealed = _statements(files, names, seal)
-    report = Report(
-        "pack", [(str(s.attestation.predicate["principal"]), s.attestation.keyid)
-                 for s in principals(sealed.statements)],
-        len(sealed.statements) + 1, gaps=sealed.gaps,
-    )  # fmt: skip
-    check_trust(report, trusted or {})
-    _owner_key(sealed, trusted or {})
-    _contents.check(files, names, sealed.statements, sealed.opened, report)
-    _totals(sealed, report)
-    return report
+    with _known_form():
+        sealed = _statements(files, names, seal)
+        people = [(str(s.attestation.predicate["principal"]), s.attestation.keyid)
+                  for s in principals(sealed.statements)]  # fmt: skip
+        report = Report("pack", people, len(sealed.statements) + 1, gaps=sealed.gaps)
+        check_trust(report, trusted or {})
+        _owner_key(sealed, trusted or {})
+        _contents.check(files, names, sealed.statements, sealed.opened, report)
+        _totals(sealed, report)
+        return report
 
 
 def _claimed_keys(files: Files, names: set[str]) -> dict[str, str]:
