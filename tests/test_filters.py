@@ -157,7 +157,8 @@ SELECTS = {
     "ci": {1}, "CI": {1}, "dep ci": {1}, "-ci": SHOWN - {1}, '"two words"': {7}, "two words": {7},
     "two -words": set(), "svc_": {2}, "100%": {4}, "%": {4}, "arn:aws:iam::111:user/ann": {3},
     "muster:aws:111/identity/arn%3Aaws%3Aiam%3A%3A111%3Auser%2Fann": {3},
-    "muster:aws:111/credential/AKIA2": {2}, "muster:": set(), "CI=d": {1}, "AIDAX": {8}, "AKIA2": {2}, "AKIA": set(), "-AKIA2": SHOWN - {2}, '"-"': {1},
+    "muster:aws:111/credential/AKIA2": {2}, "muster:": set(),
+    "CI=d": {1}, "AIDAX": {8}, "AKIA2": {2}, "AKIA": set(), "-AKIA2": SHOWN - {2}, '"-"': {1},
     '"kind:service"': set(), "user/": SHOWN,
     # qualifiers
     "kind:human": {3, 4}, "kind:group": {5}, "kind:human,workload": {2, 3, 4},
