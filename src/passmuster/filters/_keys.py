@@ -212,6 +212,11 @@ def _either(yes: str) -> dict[str, str]:
 
 @functools.cache
 def keys() -> dict[str, Key]:
+    """Every qualifier by name."""
+    return {**_about_itself(), **_about_its_parts()}
+
+
+def _about_itself() -> dict[str, Key]:
     return {
         "kind": Key("what it is; groups show only when asked for", KINDS, {},
                      _one_of(KINDS, KIND)),
@@ -238,6 +243,11 @@ def keys() -> dict[str, Key]:
                         ("<2026-01-31", ">2026-01-31", *_PERIODS[1:], "unknown"),
                         {"unknown": "i.created_at IS NULL"},
                         _past(CREATED_BEFORE, CREATED_AFTER, dates=True)),
+    }  # fmt: skip
+
+
+def _about_its_parts() -> dict[str, Key]:
+    return {
         "expires": Key("has a live credential that expires within, that has expired, or with "
                         "no expiry", ("<30d", ">365d", "past", "none"), {
                             "none": _LIVE + "c.expires_state = 'none')",
