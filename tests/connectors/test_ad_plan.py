@@ -1,6 +1,7 @@
 """Stopping an account of a directory: reversible, exact, and safe to paste into a shell."""
 
 import shlex
+import subprocess
 from typing import Any
 
 import pytest
@@ -35,6 +36,18 @@ def test_plans_are_one_line_each_and_hold_no_name_that_a_shell_obeys() -> None:
         for line in (*plan.stop, *plan.undo):
             assert "\n" not in line
             assert not {"$(reboot)`id`'\",DC=corp", "delete: x"} & set(shlex.split(line))
+
+
+def test_the_shell_gives_ldapmodify_the_change_and_nothing_else() -> None:
+    evil = "CN=O'Hara\\, $(id) %s\\n,DC=corp"
+    change = connectors.plan(dossier(uid_alt=evil), "disable")[1].stop[0]
+    command, _, rest = change.rpartition(" | ")
+    assert rest.startswith("ldapmodify ")
+    out = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines() == [
+        f"dn: {evil}", "changetype: modify", "replace: userAccountControl",
+        "userAccountControl: 66050",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -145,8 +145,9 @@ def test_what_ldapsearch_writes_around_the_entries_is_no_problem() -> None:
 
 def test_names_and_options_do_not_matter_but_a_cut_range_does() -> None:
     data = b"DN: cn=g\nObjectClass: group\nMEMBER;range=0-1499: cn=a\nmember;lang-de: cn=b\n"
+    data += b"member;range=0-1499: cn=c\n"
     (first,) = entries(data)
-    assert first.values == {"objectclass": ["group"], "member": ["cn=a", "cn=b"]}
+    assert first.values == {"objectclass": ["group"], "member": ["cn=a", "cn=b", "cn=c"]}
     assert first.cut == ("member",)
     (last,) = entries(b"dn: cn=g\nmember;range=1500-*: cn=a\n")
     assert last.cut == ()

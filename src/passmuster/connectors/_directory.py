@@ -159,7 +159,11 @@ def ssh_keys(uid: str, entry: Entry) -> Iterator[Record]:
         )  # fmt: skip
 
 
-def piped(dn: str, *lines: str) -> str:
+GSSAPI = "-Y GSSAPI"
+SIMPLE = '-x -D "$LDAP_BIND_DN" -W'
+
+
+def piped(dn: str, *lines: str, bind: str = GSSAPI) -> str:
     """One shell line that gives an LDIF change of *dn* to ldapmodify.
 
     A name that LDIF does not allow as it is goes in base64, so no name can add a line.
@@ -167,7 +171,7 @@ def piped(dn: str, *lines: str) -> str:
     safe = dn.isascii() and dn.isprintable() and dn[:1] not in " :<" and not dn.endswith(" ")
     head = f"dn: {dn}" if safe else f"dn:: {base64.b64encode(dn.encode()).decode()}"
     quoted = " ".join(shlex.quote(line) for line in (head, "changetype: modify", *lines))
-    return f"printf '%s\\n' {quoted} | ldapmodify -H \"$LDAP_URI\" -Y GSSAPI"
+    return f"printf '%s\\n' {quoted} | ldapmodify -H \"$LDAP_URI\" {bind}"
 
 
 def attribute(dossier: text.Json, name: str) -> str | None:

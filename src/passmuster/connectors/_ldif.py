@@ -95,23 +95,17 @@ class Reader:
         values: dict[str, list[str]] = {}
         known = self._names
         for number, text in enumerate(lines):
-            name, colon, value = text.partition(":")
-            key = known.get(name)
-            if not key:
-                if not colon and text and text[0] != "#":
-                    self._bad(raw, line, number, None, "no colon: not an attribute; left out")
+            # nine of ten lines are `name: value` with a name seen before
+            name, colon, value = text.partition(": ")
+            key = known.get(name) if colon else None
+            if key is None:
+                found = self._line(text, raw, line, number)
+                if found is None:
                     continue
-                if key == "" or not (key := self._key(name)):
-                    continue
-            if not colon:
-                self._bad(raw, line, number, key, "no colon: the attribute was left out")
+                key, value = found
+            elif not key:
                 continue
-            if value[:1] in (":", "<"):
-                decoded = self._special(key, value, raw, line, number)
-                if decoded is None:
-                    continue
-                value = decoded
-            else:
+            elif value[:1] == " ":
                 value = value.lstrip(" ")
             if key in values:
                 values[key].append(value)
@@ -119,17 +113,36 @@ class Reader:
                 values[key] = [value]
         return self._finish(values, raw, line, lines)
 
+    def _line(self, text: str, raw: bytes, line: int, number: int) -> tuple[str, str] | None:
+        """Name and value of a line of any form; None, perhaps with a problem, for no attribute."""
+        if not text or text[0] == "#":
+            return None
+        name, colon, value = text.partition(":")
+        if not colon:
+            self._bad(raw, line, number, None, "no colon: not an attribute; left out")
+            return None
+        key = self._key(name)
+        if key == "":
+            if value[:1] == ":" and len(self._names) < _MAX_NAMES:
+                self._names[f"{name}:"] = ""
+            return None
+        if value[:1] in (":", "<"):
+            decoded = self._special(key, value, raw, line, number)
+            return None if decoded is None else (key, decoded)
+        return key, value.lstrip(" ")
+
     def _key(self, name: str) -> str:
         """The lower-case name without options, or "" for what is not to be kept."""
-        if not name or name[0] == "#":
-            return ""
+        known = self._names.get(name)
+        if known is not None:
+            return known
         key, *options = name.lower().split(";")
-        for option in options:
-            if option.startswith("range=") and not option.endswith("-*"):
-                self._cut.append(key)
         if self._wanted is not None and key not in self._wanted and key not in _ALWAYS:
             key = ""
-        if len(self._names) < _MAX_NAMES and not any(o.startswith("range=") for o in options):
+        ranges = [option for option in options if option.startswith("range=")]
+        if ranges and key and not ranges[0].endswith("-*") and key not in self._cut:
+            self._cut.append(key)
+        if not ranges and len(self._names) < _MAX_NAMES:
             self._names[name] = key
         return key
 

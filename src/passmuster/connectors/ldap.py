@@ -299,22 +299,21 @@ def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]
         return []
     if identity["status"] == "disabled" or identity["kind"] in ("group", "role"):
         return []
-    rest = "connections that are already bound stay bound until they close"
     if directory.attribute(dossier, "nsUniqueId"):
-        was = directory.attribute(dossier, "nsAccountLock")
-        back = ("replace: nsAccountLock", f"nsAccountLock: {was}") if was else (
-            "delete: nsAccountLock",)  # fmt: skip
-        stop = directory.piped(dn, "replace: nsAccountLock", "nsAccountLock: true")
-        what = f"lock {name} (389 Directory Server)"
-        return [Plan(what, (stop,), (directory.piped(dn, *back),), "R1", 60, rest)]
-    was = directory.attribute(dossier, "pwdAccountLockedTime")
-    back = ("replace: pwdAccountLockedTime", f"pwdAccountLockedTime: {was}") if was else (
-        "delete: pwdAccountLockedTime",)  # fmt: skip
-    stop = directory.piped(
-        dn, "replace: pwdAccountLockedTime", f"pwdAccountLockedTime: {LOCKED_FOR_GOOD}"
-    )
-    what = f"lock {name} (OpenLDAP with the ppolicy overlay)"
-    return [Plan(what, (stop,), (directory.piped(dn, *back),), "R1", 60, rest)]
+        lock, value, server = "nsAccountLock", "true", "389 Directory Server"
+    else:
+        lock, value = "pwdAccountLockedTime", LOCKED_FOR_GOOD
+        server = "OpenLDAP with the ppolicy overlay"
+    was = directory.attribute(dossier, lock)
+    back = (f"replace: {lock}", f"{lock}: {was}") if was else (f"delete: {lock}",)
+    return [
+        Plan(
+            f"lock {name} ({server})",
+            (directory.piped(dn, f"replace: {lock}", f"{lock}: {value}", bind=directory.SIMPLE),),
+            (directory.piped(dn, *back, bind=directory.SIMPLE),),
+            "R1", 60, "connections that are already bound stay bound until they close",
+        )
+    ]  # fmt: skip
 
 
 def sniff(head: bytes) -> bool:
