@@ -57,7 +57,7 @@ def muster(folder: Path) -> Muster:
     """Run the command as a process of its own, in a workspace of its own, without a terminal."""
 
     def run(*words: str, code: int | None = 0, **options: object) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [sys.executable, "-m", "passmuster", *words],
             env={**os.environ, "MUSTER_WORKSPACE": str(folder)},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,

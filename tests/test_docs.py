@@ -1,4 +1,4 @@
-"""What the pages say is true: commands exist, words are known, the two README lines are one line."""
+"""What the pages say is true: commands exist, and the two README commands are one line each."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ def commands_in(text: str) -> list[list[str]]:
 
 
 def blocks(text: str) -> str:
-    return "\n".join(re.findall(r"```(?:sh|console)?\n(.*?)```", text, re.S))
+    return "\n".join(re.findall(r"```(?:sh|console)?\n(.*?)```", text, re.DOTALL))
 
 
 def check(words: list[str]) -> None:
@@ -71,7 +71,7 @@ def test_every_command_is_in_the_readme() -> None:
 @pytest.mark.parametrize("heading", ["## Try it", "## Run the tests"])
 def test_the_two_readme_commands_are_single_lines(heading: str) -> None:
     section = README.split(f"\n{heading}\n")[1].split("\n## ")[0]
-    (block,) = re.findall(r"```sh\n(.*?)```", section, re.S)
+    (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     assert len(block.strip().splitlines()) == 1
 
 

@@ -56,7 +56,7 @@ def test_each_table_is_written_by_one_module() -> None:
 
 def test_only_store_imports_a_sqlite_driver() -> None:
     users = {
-        p.name for p in SOURCES if re.search(r"^\s*(?:import|from) (?:pysqlite3|sqlite3)", p.read_text(), re.M)
+        p.name for p in SOURCES if re.search(r"^\s*(?:import|from) (?:pysqlite3|sqlite3)", p.read_text(), re.MULTILINE)
     }
     assert users == {"store.py"}
 

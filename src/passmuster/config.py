@@ -94,7 +94,7 @@ _SHAPES: dict[str, tuple[type, ...]] = {
 
 
 def _fits(key: str, value: Any) -> bool:
-    if not isinstance(value, _SHAPES[key]) or isinstance(value, bool):
+    if type(value) not in _SHAPES[key]:
         return False
     if key == "reasons":
         return all(len(k) == 1 and k.isdigit() and isinstance(v, str) for k, v in value.items())

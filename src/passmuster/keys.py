@@ -9,6 +9,7 @@ builder is fixed at 2,048 PBKDF2 rounds.)
 import base64
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,9 +134,8 @@ def real_keyring(timeout_s: float) -> tuple[Any, str]:
     Configuration that points keyring elsewhere (`PYTHON_KEYRING_BACKEND`) is not followed: it
     would let a plain-text store in.
     """
-    if os.name == "posix" and os.uname().sysname == "Linux":
-        if not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
-            return None, "no desktop session (DBUS_SESSION_BUS_ADDRESS is unset)"
+    if sys.platform == "linux" and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        return None, "no desktop session (DBUS_SESSION_BUS_ADDRESS is unset)"
     try:
         found = _in_time(_viable_keyrings, timeout_s)
     except KeyUnavailable as error:

@@ -4,10 +4,10 @@ Split from `store` because it is long and changes for other reasons. Column name
 vocabulary and OCSF (DESIGN §6); a step that has been released is never edited.
 """
 
+import re
+
 from sqlite_utils import Database as UtilsDatabase
 from sqlite_utils import Migrations
-
-from passmuster.store import complete_statement
 
 migrations = Migrations("passmuster")
 
@@ -241,15 +241,10 @@ CREATE TRIGGER decision_stays BEFORE DELETE ON decision
 
 
 def _statements(script: str) -> list[str]:
-    """The single statements of *script*; `executescript` would commit the migration's own
-    transaction, and a trigger's body has semicolons of its own.
+    """The single statements of *script*: `executescript` would commit the migration's own
+    transaction. Each begins on a line of its own; what a trigger does, does not.
     """
-    out, start = [], 0
-    for end in [i + 1 for i, char in enumerate(script) if char == ";"]:
-        if complete_statement(script[start:end]):
-            out.append(script[start:end])
-            start = end
-    return out
+    return re.split(r";\n\s*(?=CREATE|--)", script.strip().rstrip(";"))
 
 
 @migrations()

@@ -33,7 +33,6 @@ DRIVER = sqlite3.__name__.split(".")[0]
 SqliteError = sqlite3.Error
 OperationalError = sqlite3.OperationalError
 IntegrityError = sqlite3.IntegrityError
-complete_statement = sqlite3.complete_statement
 
 
 class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignore]

@@ -7,17 +7,41 @@ take the database; nothing here knows a screen or a network.
 Owns the tables campaign, item, exclusion, draft, own_draft and decision.
 """
 
+from passmuster.campaigns._changed import changed_since
 from passmuster.campaigns._closing import (
-    Campaign, Progress, by_reviewer, campaign, campaigns, close, definition, handed_over,
-    outcomes_of, progress, votes,
+    Campaign,
+    Progress,
+    by_reviewer,
+    campaign,
+    campaigns,
+    close,
+    definition,
+    handed_over,
+    outcomes_of,
+    progress,
+    votes,
 )  # fmt: skip
 from passmuster.campaigns._deciding import (
-    changed_since, check_draft, check_own, clear_drafts, clear_own, draft_of, item_dossier,
-    part_uids, save_draft, save_drafts, save_own,
+    check_draft,
+    check_own,
+    clear_drafts,
+    clear_own,
+    draft_of,
+    item_dossier,
+    part_uids,
+    save_draft,
+    save_drafts,
+    save_own,
 )  # fmt: skip
 from passmuster.campaigns._dossiers import digests, dossiers, material, uri
 from passmuster.campaigns._opening import (
-    Definition, Opened, assignment_row, excluded_row, open_campaign, population_row, source_runs,
+    Definition,
+    Opened,
+    assignment_row,
+    excluded_row,
+    open_campaign,
+    population_row,
+    source_runs,
 )  # fmt: skip
 from passmuster.campaigns._population import ITEM_KINDS, OWNER
 from passmuster.campaigns._queue import ORDERS, QueueRow, find_item, rank, rows

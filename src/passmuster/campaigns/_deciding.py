@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from passmuster import blobs
-from passmuster.campaigns import _dossiers
 from passmuster.errors import NotFound, UsageError
 from passmuster.model import CHANGE_VERBS, VERDICTS, Attention, Bulk, Change, Draft
 from passmuster.outcomes import TAKES_CHANGES, TAKES_UNTIL
 from passmuster.store import Database
-from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc, visible
+from passmuster.text import Json, nearest, strict_json, utc, visible
 
 REASON_NEEDED_FROM = 60
 """Risk from which an approval needs a reason; the other verdicts always do."""
@@ -32,22 +31,36 @@ def check_draft(dossier: Json, draft: Draft, now: str) -> None:
     """Raise UsageError, saying what to do, unless *draft* can be a decision on *dossier*."""
     if draft.verdict not in VERDICTS:
         raise UsageError(f"no verdict {draft.verdict!r}{nearest(draft.verdict, VERDICTS)}")
-    if draft.until is not None:
-        if draft.verdict not in TAKES_UNTIL:
-            raise UsageError(f"--until goes with approve, not with {draft.verdict}")
-        if utc(draft.until) is None or draft.until <= now:
-            raise UsageError(f"until {draft.until!r}: write a day in the future, 2027-03-31")
+    _check_until(draft, now)
+    _check_reason(dossier, draft)
+    _check_changes(dossier, draft)
+
+
+def _check_until(draft: Draft, now: str) -> None:
+    if draft.until is None:
+        return
+    if draft.verdict not in TAKES_UNTIL:
+        raise UsageError(f"--until goes with approve, not with {draft.verdict}")
+    if utc(draft.until) is None or draft.until <= now:
+        raise UsageError(f"until {draft.until!r}: write a day in the future, 2027-03-31")
+
+
+def _check_reason(dossier: Json, draft: Draft) -> None:
+    if len(draft.reason_text) > MAX_REASON:
+        raise UsageError(f"a reason has at most {MAX_REASON:,} characters")
+    if draft.reason_text.strip():
+        return
+    if draft.verdict != "approve":
+        raise UsageError(f"{draft.verdict} needs a reason")
+    if dossier["risk"] >= REASON_NEEDED_FROM or draft.changes:
+        raise UsageError(f"approving at risk {dossier['risk']} needs a reason")
+
+
+def _check_changes(dossier: Json, draft: Draft) -> None:
     if draft.changes and draft.verdict not in TAKES_CHANGES:
         raise UsageError(
             f"{draft.verdict} leaves no part to change; approve the rest, or drop the changes"
         )
-    if not draft.reason_text.strip():
-        if draft.verdict != "approve":
-            raise UsageError(f"{draft.verdict} needs a reason")
-        if dossier["risk"] >= REASON_NEEDED_FROM or draft.changes:
-            raise UsageError(f"approving at risk {dossier['risk']} needs a reason")
-    if len(draft.reason_text) > MAX_REASON:
-        raise UsageError(f"a reason has at most {MAX_REASON:,} characters")
     parts = part_uids(dossier)
     for change in draft.changes:
         if change.verb not in CHANGE_VERBS:
@@ -57,7 +70,7 @@ def check_draft(dossier: Json, draft: Draft, now: str) -> None:
 
 
 def part_uids(dossier: Json) -> dict[str, str]:
-    """uid → what it is, for every part of *dossier* that a change may name."""
+    """What each part of *dossier* is, by its uid, for every part that a change may name."""
     parts = {c["uid"]: "credential" for c in dossier["credentials"]}
     parts.update({g["entitlement"]: "grant" for g in dossier["grants"]})
     parts.update({t["from_uid"]: "trust" for t in dossier["trusts"]})
@@ -132,7 +145,8 @@ def draft_of(db: Database, item_id: int) -> Draft | None:
 
 def as_draft(row: Sequence[Any]) -> Draft:
     """A draft from its columns (verdict, reason_code, reason_text, attention, until, changes,
-    bulk)."""
+    bulk).
+    """
     return Draft(
         row[0], row[1], row[2], Attention(**json.loads(row[3])), row[4],
         tuple(Change(**c) for c in json.loads(row[5])),
@@ -180,37 +194,3 @@ def clear_own(db: Database, item_ids: Iterable[int]) -> int:
         return sum(
             db.execute("DELETE FROM own_draft WHERE item_id = ?", (i,)).rowcount for i in item_ids
         )
-
-
-def changed_since(db: Database, item_ids: Sequence[int]) -> dict[int, list[str]]:
-    """Items whose evidence is no longer what was frozen: id → the material parts that differ.
-
-    Owners named by this campaign's own statements do not count (`_dossiers.dossiers`).
-    """
-    if not item_ids:
-        return {}
-    campaign = db.value(
-        "SELECT c.digest FROM item i JOIN campaign c ON c.id = i.campaign_id WHERE i.id = ?",
-        (item_ids[0],),
-    )
-    own = [
-        row[0]
-        for row in db.execute(
-            "SELECT statement FROM entry WHERE campaign = ? AND predicate = 'own'", (campaign,)
-        )
-    ]
-    changed: dict[int, list[str]] = {}
-    marks = ",".join(map(str, item_ids))
-    by_identity: dict[int, list[tuple[int, str, str]]] = {}
-    for item_id, identity_id, of_uri, frozen in db.execute(
-        f"SELECT id, identity_id, uri, material FROM item WHERE id IN ({marks})"
-    ):
-        by_identity.setdefault(identity_id, []).append((item_id, of_uri, frozen))
-    for identity_id, now_dossier in _dossiers.dossiers(db, list(by_identity), own):
-        live = _dossiers.material(now_dossier)
-        for item_id, item_uri, frozen in by_identity[identity_id]:
-            live["uri"] = item_uri
-            if sha256(canonical(live)) != frozen:
-                before = _dossiers.material(item_dossier(db, item_id))
-                changed[item_id] = [k for k in live if live[k] != before.get(k)]
-    return changed

@@ -120,7 +120,8 @@ def _chunk(
     marks = ",".join(map(str, ids))  # integers of our own tables, never text from outside
     parts = {name: _part(db, name, marks, assigned_by) for name in _PARTS}
     runs = _runs(db, marks)
-    risks = dict(db.execute(f"SELECT identity_id, risk FROM listing WHERE identity_id IN ({marks})"))
+    risk_of = f"SELECT identity_id, risk FROM listing WHERE identity_id IN ({marks})"
+    risks = dict(db.execute(risk_of))
     columns = ", ".join(f"i.{c}" for c in _IDENTITY)
     heads = {
         row[0]: row

@@ -11,7 +11,13 @@ from typing import Any
 from passmuster import attestations, blobs, merkle, policy, tlog
 from passmuster.campaigns import _dossiers
 from passmuster.campaigns._population import (
-    ITEM_KINDS, OWNER, Assigner, ItemKind, left_out, refuse_unassigned, select,
+    ITEM_KINDS,
+    OWNER,
+    Assigner,
+    ItemKind,
+    left_out,
+    refuse_unassigned,
+    select,
 )  # fmt: skip
 from passmuster.config import Settings
 from passmuster.errors import PreflightFailed, UsageError

@@ -98,7 +98,8 @@ def rows(db: Database, item_ids: Sequence[int]) -> list[QueueRow]:
 
 def find_item(db: Database, campaign_id: int, handle: str) -> int:
     """The item meant by *handle*: a unique prefix of its short name, its URI, or a platform
-    handle (uid, DN, e-mail, key id, fingerprint). Raises NotFound with the candidates."""
+    handle (uid, DN, e-mail, key id, fingerprint). Raises NotFound with the candidates.
+    """
     looked = (
         ("SELECT id FROM item WHERE campaign_id = ?1 AND name >= lower(?2)"
          " AND name < lower(?2) || '{' LIMIT 9", len(handle) >= 3),

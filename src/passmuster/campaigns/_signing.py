@@ -13,7 +13,8 @@ from typing import Any
 
 from passmuster import attestations, blobs, inventory, merkle, tlog
 from passmuster.attestations import Link
-from passmuster.campaigns._deciding import as_draft, changed_since
+from passmuster.campaigns._changed import changed_since
+from passmuster.campaigns._deciding import as_draft
 from passmuster.errors import Conflict, NotFound, UsageError
 from passmuster.keys import SigningKey
 from passmuster.model import Draft

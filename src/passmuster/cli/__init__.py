@@ -42,10 +42,14 @@ COMMANDS = {
 class Lazy(click.Group):
     """A group whose commands are imported when they are used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The commands in the order of work."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(
+        self, ctx: click.Context, cmd_name: str  # noqa: ARG002 - click's signature
+    ) -> click.Command | None:
+        """Import the command's module and return the command."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{COMMANDS[cmd_name]}")
@@ -55,6 +59,7 @@ class Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Fail on an unknown command with the nearest one."""
         if args and self.get_command(ctx, args[0]) is None:
             from passmuster.text import nearest
 
@@ -88,7 +93,7 @@ def main(argv: list[str] | None = None) -> None:
     sys.exit(run(argv))
 
 
-def run(argv: list[str] | None = None) -> int:
+def run(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one return for each way to end
     """Run the command and return its exit code; never raises, but for SystemExit in `main`."""
     try:
         code: Any = muster.main(args=argv, prog_name="muster", standalone_mode=False)

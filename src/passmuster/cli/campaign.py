@@ -5,7 +5,13 @@ from typing import Any
 import click
 
 from passmuster.cli.common import (
-    Bench, emit, json_option, now, pass_bench, passphrase_option, talk,
+    Bench,
+    emit,
+    json_option,
+    now,
+    pass_bench,
+    passphrase_option,
+    talk,
 )  # fmt: skip
 from passmuster.cli.inventory import bar
 from passmuster.text import plural
@@ -34,7 +40,9 @@ def campaign_command() -> None:
 @passphrase_option
 @json_option
 @pass_bench
-def open_command(bench: Bench, passphrase_fd: int | None, as_json: bool, **wanted: Any) -> None:
+def open_command(
+    bench: Bench, /, passphrase_fd: int | None, as_json: bool, **wanted: Any
+) -> None:
     """Freeze what will be judged, and sign that.
 
     \b

@@ -15,9 +15,9 @@ def lines(dossier: Json, now: str) -> Iterator[str]:
 def _lines(dossier: Json, now: str) -> Iterator[str]:
     i, source = dossier["identity"], dossier["source"]
     yield f"{i['display_name']}   risk {dossier['risk']}"
-    yield f"  what     {source['name'] or source['uid']} · {i['kind']} ({i['kind_origin']}) · " + (
-        f"{i['status']} · {i['environment'] or 'no environment known'}"
-    )
+    where, environment = source["name"] or source["uid"], i["environment"]
+    yield f"  what     {where} · {i['kind']} ({i['kind_origin']}) · {i['status']}"
+    yield f"  in       {environment or 'no environment known'}"
     yield f"  uid      {i['uid']}"
     owners = [f"{o['person_name'] or o['team'] or o['handle']} ({o['evidence'] or o['origin']})"
               for o in dossier["owners"]]  # fmt: skip

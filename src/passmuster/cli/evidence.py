@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 
 from passmuster.cli.common import (
-    Bench, emit, json_option, now, pass_bench, passphrase_option, talk,
+    Bench,
+    emit,
+    json_option,
+    now,
+    pass_bench,
+    passphrase_option,
+    talk,
 )  # fmt: skip
 from passmuster.cli.inventory import bar
 from passmuster.errors import UsageError
@@ -119,8 +125,7 @@ def evidence_command(
 @click.option("--trust", multiple=True, metavar="EMAIL=SHA256:…",
               help="A fingerprint that you got by another way.")  # fmt: skip
 @json_option
-@pass_bench
-def verify_command(bench: Bench, path: Path, trust: tuple[str, ...], as_json: bool) -> None:
+def verify_command(path: Path, trust: tuple[str, ...], as_json: bool) -> None:
     """Check an evidence pack (or a workspace); exit code 4 when it does not hold.
 
     \b

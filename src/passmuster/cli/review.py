@@ -6,7 +6,14 @@ from typing import Any
 import click
 
 from passmuster.cli.common import (
-    Bench, campaign_option, csv_option, emit, json_option, now, pass_bench, passphrase_option,
+    Bench,
+    campaign_option,
+    csv_option,
+    emit,
+    json_option,
+    now,
+    pass_bench,
+    passphrase_option,
     talk,
 )  # fmt: skip
 from passmuster.errors import Conflict, UsageError
@@ -139,6 +146,9 @@ def _print_plans(bench: Bench, ids: list[int], draft: Draft, as_json: bool) -> N
         return
     for row_ in rows:
         talk(f"drafted: {row_['verdict']} {row_['name']} ({row_['item']})")
+        stops = row_["verdict"] in ("revoke", "disable")
+        if stops and not row_["plans"]:
+            talk("  muster knows no reversible stop for it: stop it on the platform by hand")
         for plan in row_["plans"]:
             print(f"# {row_['name']}: {plan['what']} ({plan['undo_class']})")
             print("\n".join(plan["stop"]))

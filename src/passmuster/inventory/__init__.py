@@ -352,10 +352,10 @@ def observe_parts(db: Database, source_id: int, run_id: int, now: str) -> None:
 
 
 def _problems(db: Database, run_id: int, limit: int) -> list[tuple[int, str, str, str]]:
-    return db.execute(
+    return list(db.execute(
         "SELECT line, field, why, uid FROM problem WHERE run_id = ? ORDER BY id LIMIT ?",
         (run_id, limit),
-    ).fetchall()
+    ))
 
 
 
