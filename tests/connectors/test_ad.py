@@ -352,6 +352,8 @@ def test_a_forest_becomes_one_source_for_each_domain() -> None:
 def test_a_file_without_accounts_is_refused() -> None:
     with pytest.raises(ImportRefused, match="no account and no group"):
         read("dn: OU=X,DC=corp,DC=example\nobjectClass: organizationalUnit\n\n")
+    with pytest.raises(ImportRefused, match="no account and no group"):
+        read(entry("anna", 1105).replace("objectSid::", "x::"))
 
 
 def test_a_member_list_that_the_server_cut_is_a_problem() -> None:

@@ -291,6 +291,11 @@ def test_a_file_that_is_not_what_it_claims_is_refused(data: bytes, why: str) -> 
         read(data)
 
 
+def test_a_file_of_which_no_row_can_be_read_is_refused_and_says_why() -> None:
+    with pytest.raises(ImportRefused, match="no row in it that can be read; first, line 2: 1 col"):
+        read("id,n\na\nb\n")
+
+
 def test_a_byte_order_mark_and_windows_lines_do_not_matter() -> None:
     assert [i.uid for i in of(read(b"\xef\xbb\xbfid,n\r\na,1\r\n"), Identity)] == ["a"]
 
@@ -338,6 +343,10 @@ def test_what_the_csv_module_writes_is_read_back_or_told(pairs: list[tuple[str, 
         data = out.getvalue().encode()
     except UnicodeEncodeError:
         return
-    records = read(data)
+    try:
+        records = read(data)
+    except ImportRefused as refused:
+        assert "no row" in str(refused)
+        return
     told = len(of(records, Problem)) + len(of(records, Identity))
     assert told >= len({p for p in pairs if p[0].strip()})

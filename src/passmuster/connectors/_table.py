@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from passmuster.errors import ImportRefused
-from passmuster.model import Problem
+from passmuster.model import Problem, Record, Source
 
 CHUNK = 1 << 20
 MAX_LINE = 16 << 20
@@ -65,6 +65,24 @@ def csv_rows(stream: BinaryIO, delimiter: str = ",") -> tuple[list[str], Iterato
         twice = next(name for name in header if header.count(name) > 1)
         raise ImportRefused(f"line 1: two columns are called {twice!r}")
     return header, _rows(reader, header, delimiter)
+
+
+def not_empty(records: Iterator[Record]) -> Iterator[Record]:
+    """*records*; ImportRefused at their end if none says anything.
+
+    Nothing that can be read is not "nothing is there": the import would mark all as gone.
+    """
+    first: Problem | None = None
+    said = False
+    for record in records:
+        if isinstance(record, Problem):
+            first = first or record
+        elif not isinstance(record, Source):
+            said = True
+        yield record
+    if not said:
+        why = f"; first, line {first.line}: {first.why}" if first else ""
+        raise ImportRefused(f"there is no row in it that can be read{why}")
 
 
 def _rows(reader: Any, header: list[str], delimiter: str) -> Iterator[Row | Problem]:

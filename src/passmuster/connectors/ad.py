@@ -83,7 +83,10 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
             yield from parser.records(item)
     yield from parser.primary_groups()
     if parser.domain is None:
-        raise ImportRefused("no account and no group in this file; ask for objectClass=user too")
+        raise ImportRefused(
+            "no account and no group with an objectSid in this file; ask for objectClass=user, "
+            "and for objectClass, objectSid and sAMAccountName among the attributes"
+        )
 
 
 class _Parser:
@@ -105,14 +108,14 @@ class _Parser:
         if domain is None:
             yield Problem(entry.line, "dn", "no DC= parts, so no domain; the entry was left out")
             return
-        if domain != self.domain:
-            self.domain = domain
-            yield Source("ad", domain, self._label)
         sid = _sid(entry.first("objectsid"))
         if sid is None:
             why = "no objectSid that can be read, so nothing to know it by; the entry was left out"
             yield Problem(entry.line, "objectSid", why, entry.dn)
             return
+        if domain != self.domain:
+            self.domain = domain
+            yield Source("ad", domain, self._label)
         for name in entry.cut:
             yield Problem(entry.line, name, "the server sent only the first values; "
                           "export with paged ranges, or the accounts with memberOf", sid)

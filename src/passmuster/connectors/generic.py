@@ -52,7 +52,7 @@ from typing import Any, BinaryIO
 from passmuster import text
 from passmuster.connectors import Context, Format, _secrets
 from passmuster.connectors._mapping import SECTIONS, Maker, compile_section
-from passmuster.connectors._table import Row, csv_rows, json_rows
+from passmuster.connectors._table import Row, csv_rows, json_rows, not_empty
 from passmuster.errors import ImportRefused, UsageError
 from passmuster.model import Entitlement, Identity, Problem, Record, Source
 
@@ -146,14 +146,14 @@ def parse_csv(stream: BinaryIO, context: Context) -> Iterator[Record]:
     mapping = Mapping(context)
     header, rows = csv_rows(stream, mapping.delimiter)
     mapping.check(header)
-    yield from _records(mapping, rows)
+    yield from not_empty(_records(mapping, rows))
 
 
 def parse_jsonl(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """Records of a file with one JSON object on each line."""
     mapping = Mapping(context)
     seen: set[str] = set()
-    yield from _records(mapping, _watched(json_rows(stream), mapping, seen))
+    yield from not_empty(_records(mapping, _watched(json_rows(stream), mapping, seen)))
     # only now is it known which columns no row had; the import is undone as a whole
     mapping.check(sorted(seen))
 
@@ -177,12 +177,10 @@ def _records(mapping: Mapping, rows: Iterator[Row | Problem]) -> Iterator[Record
     yield mapping.source
     known: dict[str, int] = {}
     levels: dict[str, int] = {}
-    count = 0
     for row in rows:
         if isinstance(row, Problem):
             yield row
             continue
-        count += 1
         uid: str | None = None
         for record in mapping.identity.records(row, None) if mapping.identity else ():
             if isinstance(record, Identity):
@@ -199,8 +197,6 @@ def _records(mapping: Mapping, rows: Iterator[Row | Problem]) -> Iterator[Record
             continue
         for maker in mapping.parts:
             yield from _part(maker, row, uid, levels)
-    if not count:
-        raise ImportRefused("there is no row in the file: an export of nothing proves nothing")
 
 
 def _part(

@@ -293,8 +293,7 @@ def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]
     """Lock the account the way its server understands; undo takes away just that one value."""
     identity = dossier["identity"]
     uid, dn, name = str(identity["uid"]), identity["uid_alt"], identity["display_name"]
-    if target is not None and target.endswith("#member"):
-        return ad.plan(dossier, verb, target)
+    # no membership is planned: is it member, uniqueMember or memberUid? No dossier says which
     if verb not in ("revoke", "disable") or target not in (None, f"{uid}#password") or not dn:
         return []
     if identity["status"] == "disabled" or identity["kind"] in ("group", "role"):

@@ -20,7 +20,7 @@ from typing import BinaryIO
 from passmuster import model, text
 from passmuster.connectors import Context, Format
 from passmuster.connectors._mapping import ENUMS
-from passmuster.connectors._table import Row, csv_rows
+from passmuster.connectors._table import Row, csv_rows, not_empty
 from passmuster.errors import ImportRefused
 from passmuster.model import Environment, Owner, Person, Problem, Record, Source, Supplier, Team
 
@@ -123,10 +123,11 @@ def _format(name: str, title: str, header: str, make: Callable[[Row], Record]) -
         found, rows = csv_rows(stream)
         if found != columns:
             raise ImportRefused(f"line 1: the header of {name} must be exactly: {header}")
+        yield from not_empty(records(rows, context))
+
+    def records(rows: Iterator[Row | Problem], context: Context) -> Iterator[Record]:
         yield Source("register", name, context.source_label)
-        count = 0
         for row in rows:
-            count += 1
             if isinstance(row, Problem):
                 yield row
                 continue
@@ -134,8 +135,6 @@ def _format(name: str, title: str, header: str, make: Callable[[Row], Record]) -
                 yield make(row)
             except _RowError as bad:
                 yield Problem(row.line, bad.field, f"{bad}; the row was left out")
-        if not count:
-            raise ImportRefused(f"there is no row in this register of {name}")
 
     supplies = {"people": "person", "owners": "owner", "suppliers": "supplier",
                 "environments": "environment"}  # fmt: skip
