@@ -25,7 +25,7 @@ FILE = "workspace.db"
 SCHEMA_VERSION = 1
 """In `PRAGMA user_version`: one for each step of `schema.migrations`. It stands here so that
 opening a current workspace need not import sqlite_utils."""
-BUSY_S = 30.0
+BUSY_S = 300.0
 """How long a writer waits for another process, in seconds."""
 
 SQLITE_VERSION = sqlite3.sqlite_version

@@ -91,7 +91,7 @@ REVIEW = [
      "matches nothing"),
     (["campaign", "open", "B", "--reviewer", ME, "--due", "2027-01-31", "--of", "key"], 2, "of"),
     (["campaign", "status", "Atumn"], 1, "Autumn"),
-    (["evidence", "Autumn", "--out", "full"], 1, "full"),
+    (["evidence", "Autumn", "--out", "full"], 2, "full"),
     (["verify", "full"], 4, "full"),
     (["verify", "full", "--trust", "x"], 2, "EMAIL=SHA256"),
 ]  # fmt: skip

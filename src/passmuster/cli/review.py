@@ -86,7 +86,7 @@ def _change(words: str) -> Change:
     if not target:
         raise UsageError(f"--change {words}: write VERB:TARGET, for example rotate:AKIA…")
     target, _, to = target.partition(":to=")
-    return Change(verb, target, to or None)  # type: ignore[arg-type]
+    return Change(verb, target, to or None)
 
 
 @click.command("decide")

@@ -93,10 +93,8 @@ def read(fmt: Format, stream: BinaryIO, context: Context) -> Iterator[Record]:
         if "".join([f for f in record if type(f) is str]).isprintable():
             yield record
         else:
-            yield record._make(
-                text.visible(f) if isinstance(f, str) else f
-                for f in record
-            )
+            fields = (text.visible(f) if isinstance(f, str) else f for f in record)
+            yield type(record)(*fields)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

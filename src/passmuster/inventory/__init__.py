@@ -77,6 +77,9 @@ def import_file(
                 raise DryRun
     except DryRun:
         pass
+    except ImportRefused as error:  # a parser does not know the file's name
+        named = str(error).startswith(f"{path.name}: ")
+        raise ImportRefused(str(error) if named else f"{path.name}: {error}") from None
     finally:
         if not db.in_transaction:
             _write.unwatch(db)

@@ -84,7 +84,7 @@ def header(campaign: Campaign, progress: Progress | None, now: str, width: int) 
     else:
         parts.append([say(f"due {words.ago(campaign.due_at, now)}")])
     if progress is not None and progress.drafts:
-        parts.append([say(plural(progress.drafts, 'draft'), "strong")])
+        parts.append([say(plural(progress.drafts, "draft"), "strong")])
     parts.append(_OFFLINE)
     room = width - 2
     wanted = min(28, cell_len(campaign.name))

@@ -15,15 +15,16 @@ from passmuster import campaigns
 from passmuster.campaigns import Progress
 from passmuster.errors import FilterError, MusterError
 from passmuster.filters import compile_filter
-from passmuster.text import Json, plural
+from passmuster.text import Json
 from passmuster.tui import queue_rows
-from passmuster.tui.dossier import Own, dossier_lines, rotatable
+from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line, Role, Span, say
+from passmuster.tui.screens import _bars
 from passmuster.tui.screens._deciding import Deciding
 from passmuster.tui.sections import View
 from passmuster.tui.widgets.ask_bar import AskBar
 from passmuster.tui.widgets.dossier_view import DossierView
-from passmuster.tui.widgets.keys_bar import Key, KeysBar
+from passmuster.tui.widgets.keys_bar import KeysBar
 from passmuster.tui.widgets.line_table import LineTable, TableRow
 from passmuster.tui.widgets.line_view import LineBar
 from passmuster.tui.writer import SLOW_S
@@ -72,7 +73,7 @@ class ReviewScreen(Deciding):
         self.expression = ""
         self.dossier: Json | None = None
         self._loaded = False
-        self._said: Line = []
+        self.said: Line = []
         self._version = 0
 
     def compose(self) -> ComposeResult:
@@ -226,7 +227,7 @@ class ReviewScreen(Deciding):
 
     def say(self, words: str, role: Role = "plain") -> None:
         """Tell the person something on the second line, until something else is told."""
-        self._said = [say(words, role)] if words else []
+        self.said = [say(words, role)] if words else []
         self.redraw_bars()
 
     def redraw_bars(self) -> None:
@@ -237,65 +238,13 @@ class ReviewScreen(Deciding):
         self.query_one("#header", LineBar).show(
             queue_rows.header(desk.campaign, self.progress, desk.clock(), width)
         )
-        self.query_one("#status", LineBar).show(self._status())
+        self.query_one("#status", LineBar).show(_bars.status(self))
         rule = self.query_one("#rule", LineBar)
         if self.has_class("-side"):
             rule.show(*[[Span("│", "dim")]] * self.size.height)
         else:
             rule.show([Span("─" * width, "dim")])
-        self.query_one("#keys", KeysBar).show_keys(self._keys(), width)
-
-    def _status(self) -> Line:
-        line: Line = [Span(" ")]
-        if self.expression:
-            line += [Span("/ ", "accent"), say(self.expression),
-                     Span(f"  {len(self.table.rank):,} shown", "dim")]  # fmt: skip
-        elif not self._said and not self._finished():
-            line.append(Span(f"{plural(len(self.table.rank), 'item')}, riskiest first", "dim"))
-        if self.table.marks:
-            line.append(Span(f"  {len(self.table.marks):,} marked", "strong"))
-        if self._said:
-            return [*line, Span("  " if len(line) > 1 else ""), *self._said]
-        return [*line, *self._finished()]
-
-    def _finished(self) -> Line:
-        if self.progress is None or self.progress.open or not self.progress.total:
-            return []
-        if self.progress.drafts:
-            drafts = plural(self.progress.drafts, "draft")
-            return [Span(f"  nothing left to decide: press $ to sign {drafts}", "strong")]
-        return [Span("  all is decided and signed; thank you", "strong")]
-
-    def _keys(self) -> list[Key]:
-        """The keys that make sense now."""
-        if self.ask.is_open:
-            return [*([Key("1–9", "choose", "")] if self.ask.has_options else []),
-                    Key("enter", "as typed", ""), Key("esc", "go back", "back")]  # fmt: skip
-        if self.has_class("-filtering"):
-            return [Key("enter", "keep", "keep_filter"), Key("esc", "take off", "back")]
-        tail = [Key("/", "filter", "filter", True), Key("$", "sign", "sign"),
-                Key("?", "more", "help")]  # fmt: skip
-        if not self.table.rank:
-            return [*tail, Key("q", "quit", "leave")]
-        return self._verb_keys(tail)
-
-    def _verb_keys(self, tail: list[Key]) -> list[Key]:
-        verbs = [Key("a", "approve", "verb('approve')"), Key("r", "revoke", "verb('revoke')"),
-                 Key("d", "disable", "verb('disable')"), Key("t", "rotate", "rotate"),
-                 Key("x", "abstain", "verb('abstain')"), Key("o", "owner", "owner")]  # fmt: skip
-        if self.dossier is not None and not rotatable(self.dossier):
-            verbs = [v for v in verbs if v.key != "t"]
-        if self.for_marked:
-            return [*(v for v in verbs if v.key in "ardx"), Key("u", "clear", "clear"),
-                    Key("esc", "not now", "back")]  # fmt: skip
-        if self.table.marks:
-            return [Key(";", f"then a verb: all {len(self.table.marks)}", "marked"),
-                    Key("space", "mark", "mark"), Key("esc", "unmark", "back"), *tail]  # fmt: skip
-        state = self.muster.sitting.state(self.table.cursor_id or 0)
-        if state.draft or state.own:
-            return [Key("u", "clear", "clear"), *(v for v in verbs if v.key not in "tx"),
-                    Key("z", "undo", "undo"), *tail]  # fmt: skip
-        return [*verbs, *tail]
+        self.query_one("#keys", KeysBar).show_keys(_bars.keys(self), width)
 
     # the filter
 
