@@ -39,7 +39,7 @@ EMPTY = [
     (["import", "noise.bin", "--as", "aws.credential_report.csv"], 1, "noise.bin"),
     (["import", "noise.bin", "--as", "aws.credential_report"], 2, "aws.credential_report.csv"),
     (["import", "cut.json"], 1, "cut.json"),
-    (["import", "generic.csv", "--as", "generic.csv"], 1, "mapping"),
+    (["import", "generic.csv", "--as", "generic.csv"], 2, "mapping"),
     (["import", "generic.csv", "--as", "generic.csv", "--mapping", "no.toml"], 1, "no.toml"),
     (["import", "generic.csv", "--as", "generic.csv", "--mapping", "bad.toml"], 1, "TOML"),
     (["import", "rbac.json"], 1, "--source"),

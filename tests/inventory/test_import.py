@@ -204,3 +204,18 @@ def test_what_a_second_format_fills_in_is_knowledge_and_no_change(
         "('arn:aws:iam::aws:policy/p1 via direct', None)",
         "(None, 'arn:aws:iam::aws:policy/p2 via direct')",
     ]
+
+
+def test_a_guess_that_a_better_source_corrects_is_learned_not_changed(
+    db: Database, tmp_path: Path
+) -> None:
+    form = (
+        '{"UserDetailList": [{"UserName": "anna", "Arn": "arn:aws:iam::%s:user/anna", "UserId":'
+        ' "A", "Path": "/", "CreateDate": "2020-01-01T00:00:00Z"}], "GroupDetailList": [],'
+        ' "RoleDetailList": [], "Policies": []}' % ACCOUNT
+    )
+    load(db, tmp_path / "a.json", form)
+    human = report("anna").replace(",false,N/A,N/A,N/A,false,", f",true,{OLD},{OLD},N/A,true,")
+    (run,) = load(db, tmp_path / "b.csv", human)
+    assert db.value("SELECT kind FROM identity") == "human"
+    assert (run.changed, db.value("SELECT count(*) FROM observation")) == (0, 0)

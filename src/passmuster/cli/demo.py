@@ -89,7 +89,8 @@ def _import_samples(bench: Bench) -> None:
         )  # fmt: skip
         for run in runs:
             talk(
-                f"  {run.source:28} {run.format:32} {plural(run.identities, 'identity')}"
+                f"  {run.source:24} {run.format:32} {run.records:6,} records"
+                f" {run.identities:4,} identities"
                 + (f", {plural(run.problem_count, 'problem')}" if run.problem_count else "")
             )
     policy.evaluate(bench.db, bench.settings, now())

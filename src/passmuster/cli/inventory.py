@@ -123,7 +123,8 @@ def _summarise(bench: Bench, runs: list[Any], as_json: bool, dry_run: bool) -> N
     rows = [
         {
             "source": run.source, "format": run.format, "file": run.file_name,
-            "sha256": run.sha256, "identities": run.identities, "new": run.new,
+            "sha256": run.sha256, "records": run.records, "identities": run.identities,
+            "new": run.new,
             "changed": run.changed, "absent": run.absent, "problems": run.problem_count,
             "unchanged_since": run.unchanged_since,
         }
@@ -132,8 +133,8 @@ def _summarise(bench: Bench, runs: list[Any], as_json: bool, dry_run: bool) -> N
     if as_json:
         emit(rows, {}, as_json=True)
         return
-    columns = {k: k for k in ("source", "format", "identities", "new", "changed", "absent",
-                              "problems")}  # fmt: skip
+    columns = {k: k for k in ("source", "format", "records", "identities", "new",
+                              "changed", "absent", "problems")}  # fmt: skip
     emit(rows, columns)
     for run in runs:
         if run.unchanged_since:

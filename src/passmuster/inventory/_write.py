@@ -159,12 +159,7 @@ def watch(db: Database, now: str) -> None:
     """Put up the triggers that keep history for the rest of this connection's import."""
     unwatch(db)
     for table, columns in WATCHED.items():
-        differs = {
-            # another format filling in what was unknown is knowledge, not a change
-            c: f"old.{c} IS NOT new.{c}"
-            + (f" AND old.{c} IS NOT NULL" if table == "identity" and c != "absent_since" else "")
-            for c in columns
-        }
+        differs = {c: _differs(table, c) for c in columns}
         changed = " OR ".join(f"({test})" for test in differs.values())
         identity = "new.id" if table == "identity" else "new.identity_id"
         inserts = "".join(
@@ -184,6 +179,16 @@ def watch(db: Database, now: str) -> None:
         " 'uid', 'the same uid stands on line ' || old.line || ' too; the later row counts',"
         " new.uid); END"
     )
+
+
+def _differs(table: str, column: str) -> str:
+    """When a new value is a change: what was unknown or a guess is only being learned."""
+    test = f"old.{column} IS NOT new.{column}"
+    if table != "identity" or column == "absent_since":
+        return test
+    learned = f" AND old.{column} IS NOT NULL AND old.{column} <> 'unknown'"
+    guess = " AND old.kind_origin <> 'inferred'" if column == "kind" else ""
+    return test + learned + guess
 
 
 def unwatch(db: Database) -> None:
