@@ -6,6 +6,7 @@ words, and a long list says how much of it is not shown.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from passmuster.model import Change, Draft
 from passmuster.text import Json, plural
@@ -94,7 +95,9 @@ def _owner(dossier: Json, view: View) -> Line:
     found = candidates(dossier, view.now)
     if found:
         line.append(Span(f"  {plural(len(found), 'candidate')}: "))
-        line.append(say("; ".join(f"{who}, {why}" for who, why in found[:2])))
+        line.append(say(", ".join(
+            f"{one.who.rsplit('/', 1)[-1]} ({one.brief})" for one in found[:2]
+        )))  # fmt: skip
         line.append(Span("  (o)", "dim"))
     return line
 
@@ -108,21 +111,33 @@ def _evidence(owner: Json) -> str:
     return f"  {owner['evidence'] or owner['origin']}"
 
 
-def candidates(dossier: Json, now: str) -> list[tuple[str, str]]:
-    """(name to assign, why) of everybody that the evidence names, the best known first."""
-    found: dict[str, str] = {}
+class Candidate(NamedTuple):
+    """Somebody who may be the owner."""
+
+    who: str
+    brief: str
+    """The evidence."""
+    why: str
+    """The evidence, with how much it is worth."""
+
+
+def candidates(dossier: Json, now: str) -> list[Candidate]:
+    """Everybody that the evidence names, the best known first."""
+    found: dict[str, Candidate] = {}
     rows = sorted(dossier["owners"], key=lambda o: (not (o["person_uid"] or o["team"])))
     for owner in rows:
         if owner["person_active"] == 0:
             continue
         known = owner["person_uid"] or owner["team"]
         why = owner["evidence"] or owner["origin"]
-        found.setdefault(owner["handle"], why if known else f"{why}; not in the registers")
+        worth = why if known else f"{why}; not in the registers"
+        found.setdefault(owner["handle"], Candidate(owner["handle"], why, worth))
     maker = dossier["identity"]["created_by"]
     if maker and not maker.startswith("automation:"):
         made = dossier["identity"]["created_at"]
-        found.setdefault(maker, f"created it {words.dated(made, now)}" if made else "created it")
-    return list(found.items())
+        why = f"created it {words.dated(made, now)}" if made else "created it"
+        found.setdefault(maker, Candidate(maker, "created it", why))
+    return list(found.values())
 
 
 def _impact(dossier: Json, view: View) -> Line:

@@ -26,6 +26,14 @@ MONO = "mono"
 DEFAULT = "muster-dark"
 
 
+# Textual's own style sheets name these for themes of the terminal's sixteen colours
+_ANSI_VARIABLES = (
+    "ansi-background", "ansi-foreground", "border-blurred", "input-selection-background",
+    "input-selection-foreground", "screen-selection-background", "screen-selection-foreground",
+)  # fmt: skip
+_ANSI_STYLES = {"block-cursor-text-style": "reverse", "input-cursor-text-style": "reverse"}
+
+
 class ThemeError(ValueError):
     """A theme file that cannot be used, and why."""
 
@@ -80,6 +88,8 @@ def _theme(name: str, values: dict[str, Any], variables: dict[str, str]) -> Them
         "input-cursor-foreground": values["background"],
         "border": values["accent"],
     }
+    if values.get("ansi"):
+        ours = {**dict.fromkeys(_ANSI_VARIABLES, "ansi_default"), **ours, **_ANSI_STYLES}
     fields = {key: values[key] for key in (*COLORS, *FLAGS) if key in values}
     fields.setdefault("surface", values["background"])
     fields.setdefault("panel", values["background"])

@@ -69,6 +69,8 @@ class Writer:
 
     def flush(self, timeout_s: float = 60.0) -> bool:
         """Wait until everything that was put is written; whether it was, in time."""
+        if not self._thread.is_alive():
+            return self.idle
         done = threading.Event()
         self._jobs.put(done)
         return done.wait(timeout_s)

@@ -180,13 +180,14 @@ class Deciding(Acting):
             return
         assert self.dossier is not None
         found = candidates(self.dossier, self.desk.clock())[:MOST_DIGITS]
-        options = [(str(n), f"{who}  {why}") for n, (who, why) in enumerate(found, 1)]
+        options = [(str(n), f"{one.who}  {one.why}") for n, one in enumerate(found, 1)]
 
         def answer(typed: str) -> str | None:
             chosen = typed.strip()
             if not chosen:
                 return "type an e-mail address, a name from the registers, or a team"
-            who, why = found[int(chosen) - 1] if chosen in dict(options) else (chosen, None)
+            one = found[int(chosen) - 1] if chosen in dict(options) else None
+            who, why = (one.who, one.brief) if one else (chosen, None)
             try:
                 campaigns.check_own(self.muster.db, who)
             except UsageError as error:

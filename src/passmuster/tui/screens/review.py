@@ -109,6 +109,7 @@ class ReviewScreen(Deciding):
 
     def on_mount(self) -> None:
         """Show the first rows and look for changes from outside from time to time."""
+        self._version = self._data_version()
         self.table.focus()
         self.load_view("")
         self.count_again()
@@ -186,13 +187,16 @@ class ReviewScreen(Deciding):
 
     def look_for_changes(self) -> None:
         """Read everything again if somebody, perhaps another muster, has written."""
-        version = self.muster.db.value("PRAGMA data_version")
+        version = self._data_version()
         if version != self._version:
-            first, self._version = not self._version, version
-            if not first:
-                self.table.forget()
-                self.show_item(keep_place=True)
-                self.count_again()
+            self._version = version
+            self.table.forget()
+            self.show_item(keep_place=True)
+            self.count_again()
+
+    def _data_version(self) -> int:
+        """Another number after another connection, our own writer's too, has written."""
+        return int(self.muster.db.value("PRAGMA data_version"))
 
     def staged_soon(self, ids: Sequence[int]) -> None:
         """After an act: draw it now, and the `…` of rows that the disk does not have in time."""

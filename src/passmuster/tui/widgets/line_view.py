@@ -97,7 +97,7 @@ class LineView(Widget):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw the lines of *crop*."""
         head = self.head()
-        first = max(0, self.top + crop.y - len(head))
+        first = self.top + max(0, crop.y - len(head))
         self.prepare(first, min(self.count(), self.top + crop.bottom - len(head)))
         strips = [self._strip(y, head) for y in range(crop.y, crop.bottom)]
         if crop.x == 0 and crop.width == self.size.width:

@@ -1,0 +1,205 @@
+"""Which items an act is on, how it is taken back, and where the cursor goes after it."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from passmuster import campaigns
+from passmuster.errors import MusterError
+from passmuster.text import Json, plural
+from passmuster.tui.lines import Role
+from passmuster.tui.screens._base import MusterScreen
+from passmuster.tui.sitting import Act
+from passmuster.tui.widgets.ask_bar import AskBar
+from passmuster.tui.widgets.line_table import LineTable
+
+LOOK_AHEAD = 500
+"""Items asked for at a time when looking for the next undecided one."""
+
+
+class Acting(MusterScreen[None]):
+    """What all verbs share."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("u", "clear", "clear draft", id="clear",
+                tooltip="take the draft of this item back"),
+        Binding("z", "undo", "undo", id="undo", tooltip="take your last act back"),
+        Binding("Z", "redo", "redo", id="redo", tooltip="do it again"),
+        Binding("space", "mark", "mark", id="mark", tooltip="mark for a verb on many"),
+        Binding("semicolon", "marked", "verb on marked", id="marked", key_display=";",
+                tooltip="the next verb goes for all that is marked"),
+    ]  # fmt: skip
+
+    dossier: Json | None
+    expression: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.for_marked = False
+
+    # what the whole screen gives
+
+    @property
+    def table(self) -> LineTable:
+        """The queue."""
+        raise NotImplementedError
+
+    @property
+    def ask(self) -> AskBar:
+        """The question at the bottom."""
+        raise NotImplementedError
+
+    def say(self, words: str, role: Role = "plain") -> None:
+        """Tell the person something."""
+        raise NotImplementedError
+
+    def redraw_bars(self) -> None:
+        """Draw the lines around the queue."""
+        raise NotImplementedError
+
+    def staged_soon(self, ids: Sequence[int]) -> None:
+        """Draw these rows as staged."""
+        raise NotImplementedError
+
+    def drop_filter(self) -> None:
+        """Show the whole queue."""
+        raise NotImplementedError
+
+    # which items
+
+    def _targets(self) -> list[int]:
+        """The marked items after `;`, else the one under the cursor, in the order of the view."""
+        if self.for_marked:
+            marks = self.table.marks
+            here = [i for i in self.table.rank if i in marks]
+            return here + sorted(marks - set(here))
+        return [] if self.table.cursor_id is None else [self.table.cursor_id]
+
+    def _refusal(self) -> str | None:
+        """Why nothing can be decided now."""
+        closed = self.desk.campaign.closed_at
+        if closed:
+            return f"the campaign was closed on {closed[:10]}: nothing more can be decided"
+        if not self._targets():
+            return "there is no item here to decide"
+        return None
+
+    def _called(self) -> str:
+        return str(self.dossier["identity"]["display_name"]) if self.dossier else ""
+
+    def _what(self, ids: Sequence[int]) -> str:
+        return self._called() if len(ids) == 1 and not self.for_marked else plural(len(ids), "item")
+
+    def _few(self, ids: Sequence[int]) -> str:
+        rows = campaigns.rows(self.muster.db, ids[:3])
+        more = f" and {len(ids) - 3:,} more" if len(ids) > 3 else ""
+        return ", ".join(row.display_name for row in rows) + more
+
+    # onwards
+
+    def _is_open(self, item_id: int | None) -> bool:
+        return item_id is not None and bool(self._open_among([item_id]))
+
+    def _open_among(self, ids: Sequence[int]) -> list[int]:
+        """Those of *ids* without a draft and without a signed decision of mine."""
+        staged = self.muster.sitting.staged
+        marks = ",".join(map(str, ids))
+        open_ = {
+            row[0]
+            for row in self.muster.db.execute(
+                f"SELECT id FROM item WHERE id IN ({marks}) AND state = 'open'"
+            )
+        }
+        out = []
+        for item_id in ids:
+            ahead = staged(item_id)
+            if item_id in open_ if ahead is None else ahead.draft is None:
+                out.append(item_id)
+        return out
+
+    def go_on(self, place: int, words: str) -> None:
+        """Put the cursor on the next undecided item from *place* on, going round once."""
+        rank = self.table.rank
+        for start in [*range(place, len(rank), LOOK_AHEAD), *range(0, place, LOOK_AHEAD)]:
+            found = self._open_among(rank[start : start + LOOK_AHEAD])
+            if found:
+                self.table.go_to_id(found[0])
+                break
+        self.say(words)
+
+    # taking back
+
+    def action_clear(self) -> None:
+        """Take the drafts of the items back."""
+        ids = self._targets()
+        act = self.muster.sitting.clear(ids)
+        if act is None:
+            self.say("nothing is drafted here" if ids else "there is no item here")
+            return
+        self.for_marked = False
+        self._after(act, f"draft taken back: {self._what(list(act.after))}   z brings it back")
+
+    def action_undo(self) -> None:
+        """Take the last act back and show where it was."""
+        self._step(self.muster.sitting.undo, "undone", "Z does it again")
+
+    def action_redo(self) -> None:
+        """Do again what was undone last."""
+        self._step(self.muster.sitting.redo, "done again", "z takes it back")
+
+    def _step(self, step: Callable[[], Act], word: str, then: str) -> None:
+        try:
+            act = step()
+        except MusterError as error:
+            self.say(str(error))
+            return
+        ids = list(act.after)
+        self._after(act, f"{word}: {act.label}, {self._few(ids)}   {then}")
+
+    def _after(self, act: Act, words: str) -> None:
+        ids = list(act.after)
+        self.table.go_to_id(ids[0])
+        self.staged_soon(ids)
+        self.say(words)
+
+    # marks
+
+    def action_mark(self) -> None:
+        """Mark the item, or take its mark away."""
+        self.table.toggle_mark()
+        self.redraw_bars()
+
+    def action_marked(self) -> None:
+        """The next verb goes for all that is marked."""
+        if not self.table.marks:
+            self.say("nothing is marked: space marks an item")
+            return
+        self.for_marked = True
+        hidden = len(self.table.marks - set(self.table.rank))
+        beside = f", {hidden} of them not in this view" if hidden else ""
+        self.say(f"what for all {len(self.table.marks)} marked{beside}?   esc: nothing", "strong")
+
+    def action_back(self) -> None:
+        """Step back: from the question, from `;`, from the marks, from the filter."""
+        if self.ask.is_open:
+            self.ask.close(answered=False)
+        elif self.has_class("-filtering") or (self.expression and not self.table.marks):
+            self.drop_filter()
+        elif self.for_marked:
+            self.for_marked = False
+            self.say("")
+        elif self.table.marks:
+            self.table.marks.clear()
+            self.table.forget()
+            self.say("")
+        else:
+            self.say("")
+
+    def on_ask_bar_closed(self, message: AskBar.Closed) -> None:
+        """The queue has the keys again."""
+        self.table.focus()
+        if not message.answered:
+            self.for_marked = False
+            self.say("left as it was")
+        self.redraw_bars()

@@ -1,0 +1,69 @@
+"""The second line and the last of the main screen: what was said, and what to press now."""
+
+from typing import TYPE_CHECKING
+
+from passmuster.text import plural
+from passmuster.tui.dossier import rotatable
+from passmuster.tui.lines import Line, Span, say
+from passmuster.tui.widgets.keys_bar import Key
+
+if TYPE_CHECKING:
+    from passmuster.tui.screens.review import ReviewScreen
+
+
+def status(screen: "ReviewScreen") -> Line:
+    """The filter, the marks, and what was last said."""
+    line: Line = [Span(" ")]
+    shown, finished = len(screen.table.rank), _finished(screen)
+    if screen.expression:
+        line += [Span("/ ", "accent"), say(screen.expression), Span(f"  {shown:,} shown", "dim")]
+    elif not screen.said and not finished:
+        line.append(Span(f"{plural(shown, 'item')}, riskiest first", "dim"))
+    if screen.table.marks:
+        line.append(Span(f"  {len(screen.table.marks):,} marked", "strong"))
+    if screen.said:
+        return [*line, Span("  " if len(line) > 1 else ""), *screen.said]
+    return [*line, *finished]
+
+
+def _finished(screen: "ReviewScreen") -> Line:
+    progress = screen.progress
+    if progress is None or progress.open or not progress.total:
+        return []
+    if progress.drafts:
+        drafts = plural(progress.drafts, "draft")
+        return [Span(f"nothing left to decide: press $ to sign {drafts}", "strong")]
+    return [Span("all is decided and signed", "strong")]
+
+
+def keys(screen: "ReviewScreen") -> list[Key]:
+    """The keys that make sense now; the bar shows nine at most."""
+    if screen.ask.is_open:
+        return [*([Key("1–9", "choose", "")] if screen.ask.has_options else []),
+                Key("enter", "as typed", ""), Key("esc", "go back", "back")]  # fmt: skip
+    if screen.has_class("-filtering"):
+        return [Key("enter", "keep", "keep_filter"), Key("esc", "take off", "back")]
+    tail = [Key("/", "filter", "filter", True), Key("$", "sign", "sign"),
+            Key("?", "more", "help")]  # fmt: skip
+    if not screen.table.rank:
+        return [*tail, Key("q", "quit", "leave")]
+    return _verbs(screen, tail)
+
+
+def _verbs(screen: "ReviewScreen", tail: list[Key]) -> list[Key]:
+    verbs = [Key("a", "approve", "verb('approve')"), Key("r", "revoke", "verb('revoke')"),
+             Key("d", "disable", "verb('disable')"), Key("t", "rotate", "rotate"),
+             Key("x", "abstain", "verb('abstain')"), Key("o", "owner", "owner")]  # fmt: skip
+    if screen.dossier is not None and not rotatable(screen.dossier):
+        verbs = [v for v in verbs if v.key != "t"]
+    if screen.for_marked:
+        return [*(v for v in verbs if v.key in "ardx"), Key("u", "clear", "clear"),
+                Key("esc", "not now", "back")]  # fmt: skip
+    if screen.table.marks:
+        return [Key(";", f"then a verb: all {len(screen.table.marks):,}", "marked"),
+                Key("space", "mark", "mark"), Key("esc", "unmark", "back"), *tail]  # fmt: skip
+    state = screen.muster.sitting.state(screen.table.cursor_id or 0)
+    if state.draft or state.own:
+        return [Key("u", "clear", "clear"), *(v for v in verbs if v.key not in "tx"),
+                Key("z", "undo", "undo"), *tail]  # fmt: skip
+    return [*verbs, *tail]

@@ -1,0 +1,233 @@
+"""A workspace with a review to do, made through the real import and the real opening.
+
+Fourteen identities of a platform of the tests' own that calls itself AWS, so that stops have
+lines to run; among them one whose names attack the terminal.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from passmuster import campaigns, config, connectors, inventory, keys, policy, store, tlog
+from passmuster.campaigns import Campaign
+from passmuster.config import Settings
+from passmuster.connectors import Format
+from passmuster.keys import Passphrase, SigningKey
+from passmuster.model import (
+    Credential, Entitlement, Grant, Identity, Owner, Person, Record, Sighting, Source, Trust, Usage,
+)  # fmt: skip
+from passmuster.tui.app import MusterApp
+from passmuster.tui.desk import Desk
+from passmuster.tui.lines import plain
+from passmuster.tui.screens.review import ReviewScreen
+from passmuster.tui.widgets.line_view import LineBar, LineView
+
+NOW = "2026-11-23T08:00:00Z"
+ME = "rev@example.com"
+ACCOUNT = "111122223333"
+HOSTILE = "evil\x1b]52;c;aGk=\x07\x1b[2J[/]x[@click=app.quit]go[/]\u202egnp.exe"
+PLAIN = [f"batch-{n:02}" for n in range(1, 9)]
+
+
+def arn(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:user/{name}"
+
+
+def user(name: str, **values: Any) -> Identity:
+    base: dict[str, Any] = {
+        "status": "enabled", "created_at": "2021-03-02T10:00:00Z", "nhi_detail": "aws.iam_user",
+        "environment": "prod", "last_used_state": "known", "last_used_at": "2026-11-20T08:00:00Z",
+    }  # fmt: skip
+    return Identity(arn(name), None, name, "service", **{**base, **values})
+
+
+def access_key(name: str, number: int, **values: Any) -> Credential:
+    base: dict[str, Any] = {
+        "hint": f"Q7{number}X", "status": "enabled", "created_at": "2023-08-01T08:00:00Z",
+        "expires_state": "none", "last_used_state": "known", "last_used_at": "2025-10-07T08:00:00Z",
+    }  # fmt: skip
+    return Credential(
+        arn(name), f"AKIAIOSFODNN7EXAMQ7{number}X", "static_secret", "aws.access_key",
+        f"AKIA{number}", **{**base, **values},
+    )  # fmt: skip
+
+
+def records(*_: object) -> Iterator[Record]:
+    """What the tests' own platform says."""
+    yield Source("register", "people")
+    yield Person("p1", "jane@example.com", "Jane Okafor", aliases='["jane","platform"]')
+    yield Person("p2", "gone@example.com", "Gus Gone", active=0, left_at="2026-03-31T00:00:00Z")
+    yield Source("aws", ACCOUNT, "aws-prod")
+    yield user("ci-deploy", last_used_at="2025-10-07T08:00:00Z", purpose="deploys the shop",
+               created_by=arn("jane"))  # fmt: skip
+    for number in (1, 2):
+        yield access_key("ci-deploy", number)
+    yield Entitlement("admin", "AdministratorAccess", permission_level="admin",
+                      level_reason="Allow * on *", scope=ACCOUNT)  # fmt: skip
+    yield Grant(arn("ci-deploy"), "admin")
+    yield Owner(arn("ci-deploy"), "nobody-known", evidence="tag team=nobody-known")
+    yield Sighting(arn("ci-deploy"), "leak", "github.com/example-org/shop", "2026-11-01T00:00:00Z")
+    yield user("vendor-etl", last_used_state="never", last_used_at=None)
+    yield Trust(arn("vendor-etl"), "arn:aws:iam::999999999999:root", "account", "assume_role",
+                is_external=1)  # fmt: skip
+    yield access_key("vendor-etl", 3)
+    yield user("payments")
+    yield Owner(arn("payments"), "jane", evidence="tag owner=jane")
+    yield Usage(arn("payments"), "settlement", "workload", "env", "prod", "2026-11-22T08:00:00Z")
+    yield user("left-behind", last_used_state="not_tracked", last_used_at=None)
+    yield Owner(arn("left-behind"), "gone@example.com", evidence="tag owner=gone")
+    yield Identity(arn("hostile"), None, HOSTILE, "service", status="enabled",
+                   purpose="[bold]not bold[/]\x9b31m", last_used_state="unknown")  # fmt: skip
+    yield Owner(arn("hostile"), "a\u200bb\x1b]0;owned\x07", evidence="[/]tag")
+    for name in PLAIN:
+        yield user(name)
+
+
+FORMAT = Format("tests.rows", "rows", lambda _: True, records, "none", keeps_raw=True,
+                supplies=("credential", "grant", "trust", "usage", "consumer", "owner", "person",
+                          "sighting"))  # fmt: skip
+
+
+@dataclass
+class Review:
+    """A review, and the means to look at it from outside the screen."""
+
+    folder: Path
+    campaign: Campaign
+    key: SigningKey
+    settings: Settings = field(default_factory=lambda: Settings(me=ME))
+    passphrase: bytes | None = None
+    """When set, the signer asks for it."""
+
+    def signer(self, ask: Passphrase) -> SigningKey:
+        if self.passphrase is not None and ask() != self.passphrase:
+            raise keys.KeyUnavailable("the passphrase does not open the key file")
+        return self.key
+
+    def app(self) -> MusterApp:
+        return MusterApp(
+            Desk(self.folder, self.campaign, ME, self.signer, self.settings, lambda: NOW,
+                 self.key.fingerprint)
+        )  # fmt: skip
+
+    def rows(self, sql: str, *args: object) -> list[tuple[Any, ...]]:
+        db = store.open_(self.folder)
+        try:
+            found: list[tuple[Any, ...]] = db.execute(sql, args).fetchall()
+            return found
+        finally:
+            db.close()
+
+    def drafts(self) -> dict[str, str]:
+        """Verdict of each draft by the name of its identity."""
+        return dict(self.rows(
+            "SELECT y.display_name, d.verdict FROM draft d JOIN item i ON i.id = d.item_id"
+            " JOIN identity y ON y.id = i.identity_id"
+        ))  # fmt: skip
+
+    def decisions(self) -> dict[str, str]:
+        """Verdict of each signed row by the name of its identity."""
+        return dict(self.rows(
+            "SELECT y.display_name, d.verdict FROM decision d"
+            " JOIN identity y ON y.id = d.identity_id ORDER BY d.entry_id"
+        ))  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def snapshot_folder() -> str | None:
+    """Where the snapshot plug-in keeps its notes; `own_world` takes all of Textual's variables."""
+    return os.environ.get("TEXTUAL_SNAPSHOT_TEMPDIR")
+
+
+@pytest.fixture
+def review(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot_folder: str | None, own_world: None
+) -> Review:
+    """A review of fourteen items that has just been opened."""
+    monkeypatch.setattr(Input, "cursor_blink", False)
+    if snapshot_folder:
+        monkeypatch.setenv("TEXTUAL_SNAPSHOT_TEMPDIR", snapshot_folder)
+    folder = tmp_path / "workspace"
+    db = store.create(folder)
+    path = tmp_path / "rows.txt"
+    path.write_bytes(b"rows\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(connectors, "named", lambda _: FORMAT)
+        inventory.import_file(db, path, now="2026-11-22T08:00:00Z", by=ME, format_name=FORMAT.name)
+    policy.evaluate(db, config.Settings(), NOW)
+    key = keys.in_memory(ME)
+    tlog.enrol(db, key, NOW)
+    wanted = campaigns.Definition("November service accounts", "2026-12-01", ME, fallback=ME)
+    campaigns.open_campaign(db, wanted, key, config.Settings(), NOW)
+    opened = campaigns.campaign(db)
+    db.close()
+    return Review(folder, opened, key)
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Until every thread has come to rest and the screen shows it."""
+    app = pilot.app
+    assert isinstance(app, MusterApp)
+    for _ in range(2):
+        await app.workers.wait_for_complete()
+        app.writer.flush()
+        await pilot.pause()
+
+
+_STARTS_A_THREAD = ("dollar_sign", "s", "enter", "slash")
+
+
+async def press(pilot: Pilot[None], *keys_: str) -> None:
+    """Press *keys_* (`=words` are typed at once) and let everything settle."""
+    for key in keys_:
+        if key.startswith("="):
+            box = pilot.app.focused
+            assert isinstance(box, Input)
+            box.insert_text_at_cursor(key[1:])
+            await pilot.pause()
+        else:
+            await pilot.press(key)
+        if key in _STARTS_A_THREAD:
+            await settle(pilot)
+    await settle(pilot)
+
+
+def screen_of(pilot: Pilot[None]) -> ReviewScreen:
+    """The main screen."""
+    found = pilot.app.screen_stack[1]
+    assert isinstance(found, ReviewScreen)
+    return found
+
+
+def at_cursor(pilot: Pilot[None]) -> str:
+    """The name of the item under the cursor."""
+    dossier = screen_of(pilot).dossier
+    return "" if dossier is None else str(dossier["identity"]["display_name"])
+
+
+def go_to(pilot: Pilot[None], name: str) -> None:
+    """Put the cursor on the item of that name."""
+    screen = screen_of(pilot)
+    for row in campaigns.rows(screen.muster.db, screen.table.rank):
+        if row.display_name == name:
+            screen.table.go_to_id(row.id)
+
+
+def painted(pilot: Pilot[None]) -> str:
+    """Everything on the screen, as the text that goes to the terminal."""
+    lines = []
+    for widget in pilot.app.screen.walk_children(LineView):
+        if widget.display:
+            lines += ["".join(s.text for s in strip) for strip in widget.render_lines(widget.size.region)]
+    return "\n".join(lines)
+
+
+def bar(pilot: Pilot[None], name: str) -> str:
+    """One of the lines around the queue."""
+    return "\n".join(plain(line) for line in pilot.app.screen.query_one(f"#{name}", LineBar).lines)
