@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 Json = dict[str, Any]
@@ -112,7 +112,6 @@ def sha256(data: bytes) -> str:
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
-_EPOCH_1601 = datetime(1601, 1, 1, tzinfo=UTC)
 
 
 def rfc3339(value: datetime) -> str:
@@ -146,14 +145,6 @@ def _is_date(value: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def filetime(value: str) -> str | None:
-    """A Windows FILETIME (100 ns since 1601) as we store times; None for 0 and for "never"."""
-    ticks = int(value)
-    if ticks <= 0 or ticks >= 0x7FFFFFFFFFFFFFFF:
-        return None
-    return rfc3339(_EPOCH_1601 + timedelta(microseconds=ticks // 10))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -219,3 +219,28 @@ def test_a_guess_that_a_better_source_corrects_is_learned_not_changed(
     (run,) = load(db, tmp_path / "b.csv", human)
     assert db.value("SELECT kind FROM identity") == "human"
     assert (run.changed, db.value("SELECT count(*) FROM observation")) == (0, 0)
+
+
+def test_a_mapping_that_maps_no_last_use_leaves_the_rule_unevaluated_and_the_column_alone(
+    db: Database, tmp_path: Path
+) -> None:
+    from passmuster import config, policy
+
+    path = tmp_path / "keys.csv"
+    path.write_text("id,name\nk1,one\n")
+    mapping: dict[str, object] = {
+        "source": {"platform": "saas", "tenant": "t"},
+        "identity": {"uid": "id", "display_name": "name", "kind": {"constant": "service"}},
+    }
+    inventory.import_file(
+        db, path, now=NOW, by=ME, format_name="generic.csv", context=Context(None, mapping)
+    )
+    policy.evaluate(db, config.Settings(), NOW)
+    assert "last used" in policy.not_evaluated(db)["unused"]
+    db.execute("UPDATE identity SET purpose = 'kept', last_used_state = 'never'")
+    path.write_text("id,name\nk1,other\n")
+    inventory.import_file(
+        db, path, now=LATER, by=ME, format_name="generic.csv", context=Context(None, mapping)
+    )
+    row = db.one("SELECT display_name, purpose, last_used_state FROM identity")
+    assert row == ("other", "kept", "never")

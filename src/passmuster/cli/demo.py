@@ -102,7 +102,8 @@ def _summary(bench: Bench) -> None:
 
     at = bench.campaign(CAMPAIGN)
     done = campaigns.progress(bench.db, at.id, bench.me)
-    print(f"{at.name}: {done.signed} of {done.total} decided, {done.unowned} unowned,"
+    unowned = campaigns.rank(bench.db, at.id, bench.me, expression="owner:none", now=now())
+    print(f"{at.name}: {done.signed} of {done.total} decided, {len(unowned)} unowned,"
           f" due {at.due_at[:10]}")  # fmt: skip
     print("The ten to look at first:")
     for row in campaigns.rows(bench.db, campaigns.rank(bench.db, at.id, bench.me)[:10]):

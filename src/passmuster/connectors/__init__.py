@@ -51,6 +51,8 @@ class Format:
     supplies: tuple[str, ...] = ()
     """Kinds of facts that rules may need: usage, credential, grant, trust, consumer,
     person_use, auth, automation, sighting, person, supplier, environment, owner."""
+    narrowed: "Callable[[Format, Context], Format] | None" = None
+    """Where `covers` and `supplies` depend on the mapping: the format as this context makes it."""
     keeps_raw: bool = False
     """The parser knows that the file holds no secret, so its bytes may be kept as evidence."""
 

@@ -45,6 +45,7 @@ wherever they stand. An unknown status, level or state is a problem and reads "u
 unknown kind or type is a problem and its record is left out.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -227,11 +228,39 @@ def _never(_: bytes) -> bool:
     return False
 
 
-_COVERS = tuple(f for f in Identity._fields if f not in ("uid", "line", "kind_origin"))
-_SUPPLIES = (
-    "usage", "credential", "grant", "trust", "consumer", "person_use", "sighting", "owner",
-    "automation",
-)  # fmt: skip
+_STATES = {"last_used_at": "last_used_state"}
+
+
+def narrowed(fmt: Format, context: Context) -> Format:
+    """*fmt* as the mapping of *context* makes it: what no section maps is not spoken of.
+
+    A rule must read "not evaluated", never 0, when nothing could have fed it.
+    """
+    mapping = context.mapping
+    identity = _fields_of(mapping, "identity")
+    covers = {*identity, *(_STATES[f] for f in identity if f in _STATES), "attributes"}
+    sections = ("credential", "grant", "trust", "owner", "sighting")
+    supplies: set[str] = {name for name in sections if name in mapping}
+    if "last_used_at" in {*identity, *_fields_of(mapping, "credential")}:
+        supplies.add("usage")
+    if "created_by" in identity:
+        supplies.add("automation")
+    if "has_mfa" in identity:
+        supplies.add("auth")
+    if "usage" in mapping:
+        who = _fields_of(mapping, "usage").get("consumer_kind")
+        constant = who.get("constant") if isinstance(who, dict) else None
+        supplies |= {"person_use"} if constant == "person" else (
+            {"consumer"} if constant else {"consumer", "person_use"}
+        )  # fmt: skip
+    return dataclasses.replace(fmt, covers=tuple(sorted(covers - {"uid"})),
+                               supplies=tuple(sorted(supplies)))  # fmt: skip
+
+
+def _fields_of(mapping: dict[str, object], section: str) -> dict[str, Any]:
+    found = mapping.get(section)
+    return found if isinstance(found, dict) else {}
+
 
 FORMATS = (
     Format(
@@ -240,8 +269,7 @@ FORMATS = (
         sniff=_never,
         parse=parse_csv,
         howto="any export as CSV in UTF-8, with --as generic.csv --mapping FILE.toml",
-        covers=_COVERS,
-        supplies=_SUPPLIES,
+        narrowed=narrowed,
     ),
     Format(
         name="generic.jsonl",
@@ -249,7 +277,6 @@ FORMATS = (
         sniff=_never,
         parse=parse_jsonl,
         howto="jq -c '.[]' export.json > export.jsonl; --as generic.jsonl --mapping FILE.toml",
-        covers=_COVERS,
-        supplies=_SUPPLIES,
+        narrowed=narrowed,
     ),
 )

@@ -6,24 +6,19 @@ says is kept as it says it; owners found in tags are tied to people afterwards (
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from passmuster import __version__, blobs, connectors, text
 from passmuster.connectors import Context, Format
 from passmuster.errors import ImportRefused
 from passmuster.inventory import _link, _write
+from passmuster.inventory._counted import Counted, Progress
 from passmuster.model import Problem, Source
 from passmuster.store import Database
 
 MAX_RAW_BYTES = 32 * 1024 * 1024
 """The bytes of a file are kept as evidence up to this size; its digest always is."""
-
-Progress = Callable[[int, int], None]
-"""Called with bytes read and bytes in all."""
-
 
 @dataclass(slots=True)
 class Run:
@@ -67,6 +62,8 @@ def import_file(
     context = context or Context()
     size, digest, head = _look(path)
     fmt = connectors.named(format_name) if format_name else connectors.recognise(head, path.name)
+    if fmt.narrowed:
+        fmt = fmt.narrowed(fmt, context)
     options = _options(context)
     if done := _already(db, fmt, digest, options, path.name):
         return done
@@ -146,7 +143,7 @@ class _Import:
     def run(self, options: str, progress: Progress | None) -> list[Run]:
         _write.watch(self.db, self.now)
         with self.path.open("rb") as file:
-            counted = _Counted(file, self.size, progress)
+            counted = Counted(file, self.size, progress)
             for record in connectors.read(self.fmt, counted, self.context):  # type: ignore[arg-type]
                 if type(record) is Source:
                     self._switch(record, options)
@@ -238,57 +235,6 @@ class _Import:
             (run.identities, run.records, run.new, run.changed, run.absent,
              run.problem_count, run_id),
         )  # fmt: skip
-
-
-class _Counted:
-    """A binary stream that tells how far it is and what it was."""
-
-    def __init__(self, file: BinaryIO, size: int, progress: Progress | None) -> None:
-        self._file, self._size, self._progress = file, size, progress
-        self._digest = hashlib.sha256()
-        self._read = 0
-
-    def _note(self, data: bytes) -> bytes:
-        self._digest.update(data)
-        self._read += len(data)
-        if self._progress:
-            self._progress(self._read, self._size)
-        return data
-
-    def read(self, size: int = -1) -> bytes:
-        return self._note(self._file.read(size))
-
-    def readline(self, limit: int = -1) -> bytes:
-        return self._note(self._file.readline(limit))
-
-    def readinto(self, buffer: bytearray) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        line = self.readline(1 << 24)
-        if not line:
-            raise StopIteration
-        return line
-
-    readable = staticmethod(lambda: True)
-    seekable = writable = staticmethod(lambda: False)
-    closed = False
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def finish(self, digest: str, name: str) -> None:
-        """Refuse a file that is not the one whose digest was taken."""
-        while self.read(1 << 20):
-            pass
-        if self._digest.hexdigest() != digest:
-            raise ImportRefused(f"{name}: changed while it was being read; import it again")
 
 
 def mark_absent(db: Database, source_id: int, fmt: str, run_id: int, now: str) -> int:

@@ -100,6 +100,12 @@ def _aliases(db: Database) -> None:
         " WHERE name = handle) WHERE (person_uid, team_uid) IS NOT"
         " (SELECT person_uid, team_uid FROM alias WHERE name = handle)"
     )
+    # a directory names a person by its own id: say who that is, where a register knows
+    db.execute(
+        "UPDATE identity SET person_uid = a.person_uid FROM alias a"
+        " WHERE identity.person_uid IS NOT NULL AND a.name = identity.person_uid"
+        " AND a.person_uid IS NOT NULL AND a.person_uid <> identity.person_uid"
+    )
 
 
 def _environments(db: Database, source_id: int) -> None:
