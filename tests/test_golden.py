@@ -84,7 +84,8 @@ def test_the_tables_of_version_1(content: dict[str, bytes]) -> None:
 
 def test_a_decision_row_of_version_1() -> None:
     draft = Draft(
-        "approve", "9", "until June", Attention("2026-11-24T09:00:00Z", "2026-11-24T09:01:00Z", False),
+        "approve", "9", "until June",
+        Attention("2026-11-24T09:00:00Z", "2026-11-24T09:01:00Z", False),
         "2027-06-30", (Change("right_size", "g1", "reader", "2027-01-31"), Change("rotate", "k1")),
         Bulk("b1", 40, "filter kind:service"),
     )  # fmt: skip

@@ -50,7 +50,7 @@ def test_the_suite_of_rfc_8785(name: str) -> None:
 @pytest.mark.parametrize("data", [
     b'{"verdict":"revoke","verdict":"approve"}', b'{"a":{"b":1,"b":1}}', b"1.0", b"-0", b"1e3",
     b"NaN", b"Infinity", b"9007199254740992", b"-9007199254740992", b'{"b":1,"a":2}', b'{"a": 1}',
-    b' {}', b'{}\n', b'"\\u0061"', b'"\\/"', b"\xff", b"\xef\xbb\xbf{}", b"", b"{", b"01",
+    b" {}", b"{}\n", b'"\\u0061"', b'"\\/"', b"\xff", b"\xef\xbb\xbf{}", b"", b"{", b"01",
     b"99999999999999999999999999999",
 ])  # fmt: skip
 def test_what_two_readers_may_read_differently_is_refused(data: bytes) -> None:

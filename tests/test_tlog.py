@@ -67,7 +67,8 @@ def test_signing_on_an_old_head_is_a_conflict_and_writes_nothing(log: Database) 
 
 
 def test_of_two_who_append_at_once_one_gets_a_conflict(log: Database, folder: Path) -> None:
-    link, results = tlog.next_link(log), []
+    link = tlog.next_link(log)
+    results: list[object] = []
 
     def run(note: str) -> None:
         mine = store.open_(folder)

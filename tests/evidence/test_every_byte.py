@@ -20,6 +20,10 @@ SEALED_ONLY = ("VERIFY.md", "findings.jsonl", "problems.jsonl")
 """Files for which nobody vouches but who seals the folder (VERIFY.md section 3 says so)."""
 
 
+Damage = tuple[str, str, dict[str, bytes]]
+"""File, what was done to it, the pack."""
+
+
 @pytest.fixture(autouse=True)
 def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A signature over the same bytes is checked once: the sweeps change one file at a time."""
@@ -29,7 +33,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sweep(
     content: dict[str, bytes], check: Callable[[Memory], object],
-    damage: Iterator[tuple[str, str, dict[str, bytes]]],
+    damage: Iterator[Damage],
 ) -> tuple[int, list[str]]:  # fmt: skip
     """(tries, what was not caught)."""
     digests = {data: sha256(data) for data in content.values()}
@@ -44,7 +48,7 @@ def sweep(
     return tries, missed
 
 
-def flips(content: dict[str, bytes], stride: int = 1) -> Iterator[tuple[str, str, dict[str, bytes]]]:
+def flips(content: dict[str, bytes], stride: int = 1) -> Iterator[Damage]:
     """One bit of each byte, another bit from byte to byte."""
     for name, data in content.items():
         for at in range(0, len(data), stride):
@@ -53,7 +57,7 @@ def flips(content: dict[str, bytes], stride: int = 1) -> Iterator[tuple[str, str
             yield name, f"byte {at}", {**content, name: bytes(damaged)}
 
 
-def coarse(content: dict[str, bytes]) -> Iterator[tuple[str, str, dict[str, bytes]]]:
+def coarse(content: dict[str, bytes]) -> Iterator[Damage]:
     """Files taken away, cut, grown, swapped, added."""
     for name, data in content.items():
         yield name, "deleted", {n: d for n, d in content.items() if n != name}
@@ -97,7 +101,7 @@ def test_whoever_seals_the_folder_cannot_bend_what_others_signed(
     damage = ((n, w, {**content, **c}) for n, w, c in flips(strict, 5))
     tries, missed = sweep(content, check, damage)
     assert not missed
-    damage = ((n, w, {k: v for k, v in c.items()}) for n, w, c in coarse(content) if n in strict)
+    damage = ((n, w, c) for n, w, c in coarse(content) if n in strict)
     more, missed = sweep(content, check, damage)
     assert not [m for m in missed if "swapped" not in m or not m.endswith(SEALED_ONLY)]
     print(f"\n{tries + more:,} tries by the sealer: all caught")

@@ -118,7 +118,7 @@ def test_what_is_signed_meanwhile_is_not_left_out(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = _tables.outcome_line
-    once = []
+    once: list[int] = []
 
     def meanwhile(judged: object) -> bytes:
         if not once:
@@ -180,7 +180,7 @@ def test_fingerprints_from_elsewhere_are_compared(pack: Path, scene: Scene) -> N
         evidence.verify(pack, {REV: scene.boss.fingerprint})
 
 
-def test_the_outcomes_of_a_pack_come_from_the_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_outcomes_of_a_pack_come_from_the_fold() -> None:
     from passmuster.evidence import _walk
 
-    assert _walk.outcomes is outcomes
+    assert vars(_walk)["outcomes"] is outcomes

@@ -239,7 +239,7 @@ def test_a_foreign_dsse_tool_verifies_the_same_envelope(pack: Path, scene: Scene
     for line in lines:
         number, _, mark, _ = line.split("\t")
         public = load_pem_public_key((pack / "keys" / f"{number}.pem").read_bytes())
-        known = SSlibKey.from_crypto(public, keyid=mark)  # type: ignore[arg-type]
+        known = SSlibKey.from_crypto(public, keyid=mark)
         for file in pack.rglob("statement.dsse.json"):
             outer = json.loads(file.read_bytes())
             if outer["signatures"][0]["keyid"] == mark:
