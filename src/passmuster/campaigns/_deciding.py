@@ -1,7 +1,7 @@
 """Drafts: decisions not yet signed. Writing one is durable before it returns; undo is free."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from passmuster import blobs
@@ -19,12 +19,20 @@ MAX_REASON = 2_000
 
 def item_dossier(db: Database, item_id: int) -> Json:
     """The frozen dossier of an item: what its reviewer sees and signs the digest of."""
-    row = db.one("SELECT chunk, position, dossier FROM item WHERE id = ?", (item_id,))
-    if row is None:
-        raise NotFound(f"no item {item_id}")
-    line = blobs.get(db, row[0]).split(b"\n")[row[1]]
-    dossier: Json = strict_json(line)
-    return dossier
+    return next(item_dossiers(db, [item_id]))
+
+
+def item_dossiers(db: Database, item_ids: Iterable[int]) -> Iterator[Json]:
+    """The frozen dossier of each of the items; a chunk that neighbours share is read once."""
+    held, lines = "", [b""]
+    for item_id in item_ids:
+        row = db.one("SELECT chunk, position FROM item WHERE id = ?", (item_id,))
+        if row is None:
+            raise NotFound(f"no item {item_id}")
+        if row[0] != held:
+            held, lines = row[0], blobs.get(db, row[0]).split(b"\n")
+        dossier: Json = strict_json(lines[row[1]])
+        yield dossier
 
 
 def check_draft(dossier: Json, draft: Draft, now: str) -> None:
@@ -86,9 +94,9 @@ def save_drafts(db: Database, item_ids: Sequence[int], draft: Draft, now: str) -
     """Keep *draft* for each of the items, all or none; its text made visible (`text`)."""
     draft = draft._replace(reason_text="\n".join(map(visible, draft.reason_text.split("\n"))))
     with db.atomic():
-        for item_id in item_ids:
+        for item_id, dossier in zip(item_ids, item_dossiers(db, item_ids), strict=True):
             _must_be_open(db, item_id)
-            check_draft(item_dossier(db, item_id), draft, now)
+            check_draft(dossier, draft, now)
             db.execute(
                 "INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
