@@ -180,3 +180,19 @@ def attribute(dossier: text.Json, name: str) -> str | None:
         if key == name and value is not None:
             return str(value)
     return None
+
+
+def membership(group: str) -> str:
+    """The uid of the entitlement of being a member of *group*."""
+    return f"{group.lower()}#member"
+
+
+_AD_SIGNS = re.compile(
+    rb"^(objectsid|objectguid|samaccountname|objectcategory|useraccountcontrol|instancetype):",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def is_ad(head: bytes) -> bool:
+    """Whether LDIF has attributes that only Active Directory and Samba have."""
+    return _AD_SIGNS.search(head) is not None

@@ -32,7 +32,7 @@ from passmuster.model import (
     Source,
 )  # fmt: skip
 
-__all__ = ["FORMATS", "membership", "parse", "plan", "sniff"]
+__all__ = ["FORMATS", "parse", "plan", "sniff"]
 
 # Everything else is not even decoded: unicodePwd, supplementalCredentials, ms-Mcs-AdmPwd,
 # ms-LAPS-*, msDS-ManagedPassword and photographs need no list of what to drop.
@@ -127,7 +127,7 @@ class _Parser:
             yield Owner(sid, handle, "owner", "managedBy", f"managedBy: {handle}", entry.line)
         for group in entry.values.get("memberof", ()):
             yield from self._mention(group)
-            yield Grant(entry.dn, membership(group), line=entry.line)
+            yield Grant(entry.dn, directory.membership(group), line=entry.line)
 
     def _group(self, entry: Entry, sid: str) -> Iterator[Record]:
         name = entry.first("samaccountname") or directory.first_rdn(entry.dn)
@@ -145,7 +145,7 @@ class _Parser:
         yield _entitlement(entry.dn, name, _admin_reason(name, sid), self.domain, entry.line)
         for member in entry.values.get("member", ()):
             if member:
-                yield Grant(member, membership(entry.dn), line=entry.line)
+                yield Grant(member, directory.membership(entry.dn), line=entry.line)
 
     def _mention(self, group: str) -> Iterator[Record]:
         """The entitlement of a group that may have no entry of its own in the file."""
@@ -197,19 +197,14 @@ class _Parser:
                 why = f"primary group {sid} is not in the file, so this membership is not shown"
                 yield Problem(line, "primaryGroupID", why, member)
             else:
-                yield Grant(member, membership(group), "primary group", line=line)
-
-
-def membership(group: str) -> str:
-    """The uid of the entitlement of being a member of *group*."""
-    return f"{group.lower()}#member"
+                yield Grant(member, directory.membership(group), "primary group", line=line)
 
 
 def _entitlement(
     dn: str, name: str, reason: str | None, domain: str | None, line: int | None
 ) -> Entitlement:
     return Entitlement(
-        membership(dn), f"member of {name}", "assignment", dn, "group",
+        directory.membership(dn), f"member of {name}", "assignment", dn, "group",
         "admin" if reason else "unknown", reason, scope=domain, line=line,
     )  # fmt: skip
 
@@ -350,15 +345,9 @@ def _aliases(entry: Entry, name: str, shown: str) -> list[str]:
     return [a for a in dict.fromkeys(every) if a and a != shown]
 
 
-_AD_SIGNS = re.compile(
-    rb"^(objectsid|objectguid|samaccountname|objectcategory|useraccountcontrol|instancetype):",
-    re.MULTILINE | re.IGNORECASE,
-)
-
-
 def sniff(head: bytes) -> bool:
     """LDIF with attributes that only Active Directory and Samba have."""
-    return looks_like(head) and _AD_SIGNS.search(head) is not None
+    return looks_like(head) and directory.is_ad(head)
 
 
 FORMATS = (

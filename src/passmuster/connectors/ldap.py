@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from passmuster import text
-from passmuster.connectors import Context, Format, Plan, ad
+from passmuster.connectors import Context, Format, Plan
 from passmuster.connectors import _directory as directory
 from passmuster.connectors._ldif import Entry, Reader, looks_like
 from passmuster.errors import ImportRefused
@@ -122,12 +122,12 @@ class _Parser:
         if group not in self._described:
             self._described.add(group)
             yield self._entitlement(group, directory.first_rdn(group), "group", None)
-        yield Grant(dn, ad.membership(group), line=line)
+        yield Grant(dn, directory.membership(group), line=line)
 
     def _entitlement(self, dn: str, name: str, kind: str, line: int | None) -> Entitlement:
         admin = name.lower() in _ADMIN_GROUPS
         return Entitlement(
-            ad.membership(dn), f"member of {name}", "assignment", dn, kind,
+            directory.membership(dn), f"member of {name}", "assignment", dn, kind,
             "admin" if admin else "unknown",
             "its name says that it administers the directory" if admin else None,
             scope=self.suffix, line=line,
@@ -150,9 +150,9 @@ class _Parser:
                 if member:
                     # uniqueMember may end in an optional bit string: `…,dc=com#'0101'B`
                     holder = directory.normal(re.sub(r"#'[01]*'B$", "", member))
-                    yield Grant(holder, ad.membership(dn), line=entry.line)
+                    yield Grant(holder, directory.membership(dn), line=entry.line)
         for login in entry.values.get("memberuid", ()):
-            self._members.append((login, ad.membership(dn), entry.line))
+            self._members.append((login, directory.membership(dn), entry.line))
         for handle in entry.values.get("owner", ()):
             yield _owner(uid, "owner", handle, entry.line)
 
@@ -317,7 +317,7 @@ def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]
 
 def sniff(head: bytes) -> bool:
     """LDIF without the attributes that only Active Directory has."""
-    return looks_like(head) and not ad.sniff(head)
+    return looks_like(head) and not directory.is_ad(head)
 
 
 FORMATS = (
