@@ -113,7 +113,7 @@ class Scene:
 
     def sign(self, who: SigningKey, now: str = LATER) -> campaigns.Signed:
         """Sign everything that *who* drafted."""
-        batch = campaigns.prepare(self.db, self.campaign.id, who.principal)
+        batch = campaigns.prepare(self.db, self.campaign.id, who.principal.lower())
         return campaigns.sign_off(self.db, batch, who, now)
 
     def decide(self) -> None:
@@ -135,7 +135,7 @@ class Scene:
 
 def open_scene(
     db: Database, folder: Path, patch: pytest.MonkeyPatch, *, rules: int = 1, name: str = "Autumn",
-    seed: int = 1,
+    seed: int = 1, of: str = "identity", rev: str = REV,
 ) -> Scene:  # fmt: skip
     """A review opened by Boss for Rev to decide, with as many rules as are asked for."""
     if db.value("SELECT 1 FROM identity LIMIT 1") is None:
@@ -143,9 +143,9 @@ def open_scene(
     few = dict(list(policy.load_rules().items())[:rules])
     patch.setattr(policy, "load_rules", lambda: few)
     patch.setattr(policy, "not_evaluated", lambda _: {})
-    boss, rev, second = key(BOSS, seed), key(REV, seed + 1), key(SECOND, seed + 2)
-    for one in (boss, rev, second):
+    people = key(BOSS, seed), key(rev, seed + 1), key(SECOND, seed + 2)
+    for one in people:
         tlog.enrol(db, one, NOW)
-    wanted = campaigns.Definition(name, "2026-12-31", REV, rationale="a test")
-    campaigns.open_campaign(db, wanted, boss, config.Settings(), NOW)
-    return Scene(db, campaigns.campaign(db, name), boss, rev, second)
+    wanted = campaigns.Definition(name, "2026-12-31", rev, rationale="a test", of=of)  # type: ignore[arg-type]
+    campaigns.open_campaign(db, wanted, people[0], config.Settings(), NOW)
+    return Scene(db, campaigns.campaign(db, name), *people)

@@ -1,4 +1,4 @@
-"""Statements and envelopes: the bytes that are signed. They are a contract (DESIGN §7).
+"""Statements and envelopes: the bytes that are signed. They are a contract.
 
 A statement is an in-toto Statement v1 in canonical JSON; it is named by the SHA-256 of its
 bytes. It travels in a DSSE 1.0.2 envelope, itself one canonical JSON line without a newline,

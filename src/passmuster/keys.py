@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
 BCRYPT_ROUNDS = 100
-"""About 0.8 s for one guess of the passphrase on a 2026 machine (research 3 §2)."""
+"""About 0.8 s for one guess of the passphrase on a 2026 machine."""
 MIN_PASSPHRASE = 8
 """Characters."""
 SERVICE = "passmuster"

@@ -1,4 +1,4 @@
-"""The nouns, frozen, without I/O. The words are DESIGN §3's.
+"""The nouns, frozen, without I/O..
 
 Records are what a connector yields, one row each. They are named tuples because a million of
 them go straight into `executemany`: **the order of the fields is the order of the columns**

@@ -1,7 +1,7 @@
 """The tables of a workspace, and the steps from each released version to the next.
 
 Split from `store` because it is long and changes for other reasons. Column names follow baton's
-vocabulary and OCSF (DESIGN §6); a step that has been released is never edited.
+vocabulary and OCSF; a step that has been released is never edited.
 """
 
 import re

@@ -3,7 +3,7 @@
 The only module that imports a SQLite driver. Two SQLite libraries in one process silently lose
 locks, and sqlite_utils takes pysqlite3 where it is installed, so this must take the same one.
 
-Who writes what: each table is written by one module (DESIGN §5). A crash leaves either the state
+Who writes what: each table is written by one module. A crash leaves either the state
 before an `atomic()` block or the one after it; opening again is the ordinary path.
 """
 

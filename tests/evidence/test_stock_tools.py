@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from passmuster import campaigns, evidence
 from passmuster.evidence._statements import pem
+from passmuster.store import Database
 from tests.evidence.conftest import read
 from tests.evidence.test_attacks import DECISIONS, chain, payload_of, put, seal, set_chain
-from tests.scene import REV, Scene, key
+from tests.scene import END, LATER, REV, Scene, draft, key, open_scene
 
 TOOLS = ("dash", "awk", "sed", "openssl", "ssh-keygen", "jq")
 COREUTILS = (
@@ -76,15 +78,33 @@ def test_a_genuine_pack_verifies(pack: Path, stock: Stock, scene: Scene) -> None
 def test_a_pack_with_gaps_and_without_an_end_verifies(
     scene: Scene, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from passmuster import evidence
-    from tests.scene import END, open_scene
-
     winter = open_scene(scene.db, tmp_path, monkeypatch, name="Winter `x` {{people}}")
     evidence.build_pack(winter.db, winter.campaign, tmp_path / "w", winter.boss, END)
     done = stock(tmp_path / "w")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "gaps       7" in done.stdout
     assert "closed     not yet" in done.stdout
+
+
+NASTY = "\x7f \\u007f \u2028 \U0001f511 é \"quoted\" \ttab </script> 'x' $(id) `id` | \\ %s"
+
+
+@pytest.mark.parametrize("of", campaigns.ITEM_KINDS)
+def test_every_kind_of_item_with_nasty_words_verifies(
+    db: Database, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    """And the reviewer writes her address with capitals."""
+    scene = open_scene(db, tmp_path, monkeypatch, of=of, rev="Rev@Example.com")
+    items = [row[0] for row in db.execute("SELECT id FROM item ORDER BY id")]
+    campaigns.save_draft(db, items[0], draft("revoke", NASTY), LATER)
+    campaigns.save_own(db, [items[0]], "x@example.com", NASTY, LATER)
+    scene.sign(scene.rev)
+    scene.close()
+    evidence.build_pack(db, scene.campaign, tmp_path / "p", scene.boss, END)
+    report = evidence.verify(tmp_path / "p", {"rev@example.com": scene.rev.fingerprint})
+    assert report.outcomes["stops"] == 1
+    done = stock(tmp_path / "p")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
 def test_damage_to_each_file_is_caught(pack: Path, stock: Stock) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -161,7 +162,8 @@ def review(
         patch.setattr(connectors, "named", lambda _: FORMAT)
         inventory.import_file(db, path, now="2026-11-22T08:00:00Z", by=ME, format_name=FORMAT.name)
     policy.evaluate(db, config.Settings(), NOW)
-    key = keys.in_memory(ME)
+    # the same in every run: its fingerprint is in a snapshot
+    key = keys._signing(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), ME, "memory")
     tlog.enrol(db, key, NOW)
     wanted = campaigns.Definition("November service accounts", "2026-12-01", ME, fallback=ME)
     campaigns.open_campaign(db, wanted, key, config.Settings(), NOW)

@@ -11,8 +11,10 @@ from textual.color import Color
 from textual.pilot import Pilot
 
 from passmuster.tui import words
+from passmuster.tui.lines import width_of
+from passmuster.tui.screens.help import help_lines
 from passmuster.tui.themes import load
-from passmuster.tui.widgets.line_view import styles_of
+from passmuster.tui.widgets.line_view import LineView, styles_of
 from tests.conftest import REPOSITORY
 from tests.tui.conftest import Review, go_to, painted, press, screen_of, settle
 
@@ -159,3 +161,17 @@ def test_nothing_of_the_workstation_is_loaded_by_its_package() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           env=env, cwd=Path("/"))  # fmt: skip
     assert done.stdout.strip() == "False"
+
+
+async def test_every_line_is_as_wide_as_its_widget_and_the_help_fits_80_columns(
+    review: Review,
+) -> None:
+    async with review.app().run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        for keys in ((), ("a",), ("escape", "enter"), ("escape", "question_mark")):
+            await press(pilot, *keys)
+            for widget in pilot.app.screen.walk_children(LineView):
+                if widget.display:
+                    widths = {s.cell_length for s in widget.render_lines(widget.size.region)}
+                    assert widths == {widget.size.width}
+    assert all(width_of(line) <= 79 for line in help_lines(79))

@@ -89,7 +89,7 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     ),
 }  # fmt: skip
 
-# the part of a dossier whose change makes an approval stale (DESIGN §7): not last use, not risk
+# the part of a dossier whose change makes an approval stale: not last use, not risk
 _MATERIAL_CREDENTIAL = ("uid", "status", "expires_at", "expires_state")
 _MATERIAL_GRANT = ("entitlement", "permission_level", "scope", "via", "condition", "expires_at")
 _MATERIAL_TRUST = ("from_uid", "mechanism", "audience", "subject_pattern", "condition")

@@ -204,7 +204,7 @@ def _row(d: tuple[Any, ...], changed: list[str], saw: list[str]) -> Row:
 def decision_row(
     uri: str, dossier: str, material: str, draft: Draft, saw: list[str], salt: str
 ) -> Json:
-    """One line of `decisions.jsonl`, version 1: the contract of DESIGN §7, golden-filed."""
+    """One line of `decisions.jsonl`, version 1: a contract, held by a golden file."""
     return {
         "item": uri,
         "dossier": dossier,

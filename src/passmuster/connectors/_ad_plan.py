@@ -1,6 +1,6 @@
 """How to stop an account of Active Directory, and to put it back exactly as it was.
 
-Verified on Samba 4.17 (`research/7-connectors.md` §A.9): the bind is refused 0.05 s after the
+Verified on Samba 4.17: the bind is refused 0.05 s after the
 change of userAccountControl, and writing the saved value back undoes it.
 """
 

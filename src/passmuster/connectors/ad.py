@@ -1,7 +1,7 @@
 """Active Directory, from an LDIF export (`ldapsearch`, `ldifde` or Samba's `ldbsearch`).
 
 Sources: MS-ADTS 2.2.16 (userAccountControl), MS-DTYP 2.4.2.4 (well-known SIDs), MS-ADA1 to 3 for
-the attributes; Samba 4.17 for what an export really holds (`research/7-connectors.md` §A.9).
+the attributes; Samba 4.17 for what an export really holds.
 
 A group's entry and a member's `memberOf` both yield the same membership under the same uid.
 Membership through `primaryGroupID` stands in neither, so it is added at the end; that hides

@@ -3,7 +3,7 @@
 Why a child: pysqlite3 has no `setlimit`, so one `replace` can ask for gigabytes; a process has
 limits of its own. Why (table, column) pairs: "may read this view" is bypassed by a CTE that
 bears the view's name, because the authorizer is told the innermost name only. Both were tried:
-`research/6-sync-reliability.md` §0.5 and §D.24, prototype `rule_sandbox.py`.
+each tried against it in the tests.
 
 The child answers on stdout with one JSON document; `child` is its body.
 """

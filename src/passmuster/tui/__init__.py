@@ -1,4 +1,4 @@
-"""The workstation. Textual is imported only when it is run (DESIGN §13)."""
+"""The workstation. Textual is imported only when it is run."""
 
 import os
 from collections.abc import Callable

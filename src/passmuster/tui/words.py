@@ -9,7 +9,7 @@ PLATFORMS = {
     "github": "GitHub", "gitlab": "GitLab", "kubernetes": "Kubernetes", "ldap": "LDAP",
     "register": "register",
 }  # fmt: skip
-_DETAIL = {"gmsa": "group managed account", "smsa": "managed account", "dmsa": "managed account"}
+_DETAIL = {"iam_user": "IAM user", "gmsa": "group managed account", "smsa": "managed account", "dmsa": "managed account"}
 CREDENTIALS = {
     "static_secret": "secret", "asymmetric_key": "key pair", "certificate": "certificate",
     "federated": "federation", "token": "token",

@@ -1,6 +1,6 @@
 """AWS IAM: users, their credentials, groups, roles, policies and who may assume what.
 
-Formats: research 7 §A.1. The two exports complete each other: the credential report alone knows
+The two exports complete each other: the credential report alone knows
 passwords, keys and their last use; the authorization details alone know roles, rights and trusts.
 """
 

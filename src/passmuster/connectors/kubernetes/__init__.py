@@ -1,6 +1,6 @@
 """Kubernetes: service accounts, their tokens and pods, roles, bindings.
 
-Exports: research 7 §A.6; rules of access: "Role Based Access Control Good Practices" of the
+Rules of access: "Role Based Access Control Good Practices" of the
 Kubernetes documentation. No export names its cluster, so `--source` must.
 
 One parser reads all; there is a format for each content because what an export supplies depends

@@ -20,7 +20,8 @@ def status(screen: "ReviewScreen") -> Line:
     elif not screen.said and not finished:
         line.append(Span(f"{plural(shown, 'item')}, riskiest first", "dim"))
     if screen.table.marks:
-        line.append(Span(f"  {len(screen.table.marks):,} marked", "strong"))
+        gap = "  " if len(line) > 1 else ""
+        line.append(Span(f"{gap}{len(screen.table.marks):,} marked", "strong"))
     if screen.said:
         return [*line, Span("  " if len(line) > 1 else ""), *screen.said]
     return [*line, *finished]

@@ -15,7 +15,7 @@ _PAGE = """
 Deciding (drafts only: nothing is signed or stopped before $)
   a        approve: access stays
   r        revoke: access is to be taken away
-  d        disable: access is to be switched off, and can be switched on again
+  d        disable: access is to be switched off; it can come back
   t        approve, and rotate a credential
   x        abstain: you cannot judge it; the item reads as not approved
   o        name the owner; you may hand the item to them
@@ -26,15 +26,15 @@ The reason line
   1 … 9    one of the reasons in your settings, at once
   words    your own reason, then enter
   enter    no reason: only for approving at low risk
-  until    an approval may end: "needed for the audit until 2027-03-31", "until 90d"
+  until    an approval may end: "for the audit until 2027-03-31", "until 90d"
 
 Many at once
-  space    mark an item        esc   take the marks away
-  ;        then a verb: it goes for all that is marked, and is recorded as one act
+  space    mark an item; esc takes all marks away
+  ;        then a verb: for all that is marked, recorded as one act
 
 Moving
-  j k  ↓ ↑  page up and down  home end    in the queue
-  J K      scroll the evidence    tab   go into it
+  j k      one row down, up; also the arrows, page up and down, home, end
+  J K      scroll the evidence; tab goes into it
   enter →  the whole evidence on a screen of its own
   /        filter; esc takes it off
   $        see everything that you drafted, then sign it
@@ -42,9 +42,9 @@ Moving
   q        quit; drafts are kept
 
 Signs in the queue
-  >        the cursor          *     marked
-  a r d x  your draft          A R D X   your signed decision
-  …        not on the disk yet          o   a drafted owner
+  >  *     the cursor; marked
+  a r d x  your draft; in capitals: signed
+  …  o     not on the disk yet; a drafted owner
   92 C     risk, and the worst finding: Critical, High, Medium, Low
   ◀        look at this
 """
@@ -58,7 +58,11 @@ def help_lines(width: int) -> list[Line]:
         lines.append([Span(" "), Span(text, "strong" if head else "plain")])
     lines += [[], [Span(" Filter words", "strong")]]
     for key, (meaning, values) in KEYS.items():
-        lines.append([Span(f"   {key}:", "accent"), Span(" " * max(1, 12 - len(key)) + meaning)])
+        row = [Span(f"   {key}:", "accent"), Span(" " * max(1, 12 - len(key)) + meaning)]
+        lines += [
+            [Span(" " * 16 if number else ""), *folded]
+            for number, folded in enumerate(fold(row, max(20, width - 17)))
+        ]
         if values:
             offered = fold([Span(", ".join(values), "dim")], max(20, width - 17))
             lines += [[Span(" " * 16), *row] for row in offered]

@@ -1,7 +1,7 @@
 """The base of everything that is long: draws only the lines that are seen, from spans.
 
 It overrides `render_lines`, has no child and no Textual scroll bar, and so costs the same for ten
-lines and for a million (research 4, B3).
+lines and for a million.
 """
 
 from collections.abc import Sequence
