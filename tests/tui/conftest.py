@@ -19,9 +19,20 @@ from passmuster import campaigns, config, connectors, inventory, keys, policy, s
 from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.connectors import Format
+from passmuster.errors import KeyUnavailable
 from passmuster.keys import Passphrase, SigningKey
 from passmuster.model import (
-    Credential, Entitlement, Grant, Identity, Owner, Person, Record, Sighting, Source, Trust, Usage,
+    Credential,
+    Entitlement,
+    Grant,
+    Identity,
+    Owner,
+    Person,
+    Record,
+    Sighting,
+    Source,
+    Trust,
+    Usage,
 )  # fmt: skip
 from passmuster.tui.app import MusterApp
 from passmuster.tui.desk import Desk
@@ -108,7 +119,7 @@ class Review:
 
     def signer(self, ask: Passphrase) -> SigningKey:
         if self.passphrase is not None and ask() != self.passphrase:
-            raise keys.KeyUnavailable("the passphrase does not open the key file")
+            raise KeyUnavailable("the passphrase does not open the key file")
         return self.key
 
     def app(self) -> MusterApp:
@@ -226,7 +237,8 @@ def painted(pilot: Pilot[None]) -> str:
     lines = []
     for widget in pilot.app.screen.walk_children(LineView):
         if widget.display:
-            lines += ["".join(s.text for s in strip) for strip in widget.render_lines(widget.size.region)]
+            strips = widget.render_lines(widget.size.region)
+            lines += ["".join(segment.text for segment in strip) for strip in strips]
     return "\n".join(lines)
 
 

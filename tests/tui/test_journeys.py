@@ -4,7 +4,16 @@ import json
 
 from passmuster.store import Database
 from tests.tui.conftest import (
-    HOSTILE, PLAIN, Review, at_cursor, bar, go_to, painted, press, screen_of, settle,
+    HOSTILE,
+    PLAIN,
+    Review,
+    at_cursor,
+    bar,
+    go_to,
+    painted,
+    press,
+    screen_of,
+    settle,
 )  # fmt: skip
 
 
@@ -171,8 +180,8 @@ async def test_an_owner_is_named_and_the_item_handed_over(review: Review) -> Non
         await press(pilot, "Z", "dollar_sign")
         assert "jane, who is to decide it" in painted(pilot)
         await press(pilot, "s", "escape")
-    [(reviewer, state)] = review.rows("SELECT reviewer, state FROM item WHERE assigned LIKE 'handed%'")
-    assert (reviewer, state) == ("jane@example.com", "open")
+    handed = "SELECT reviewer, state FROM item WHERE assigned LIKE 'handed%'"
+    assert review.rows(handed) == [("jane@example.com", "open")]
 
 
 async def test_nothing_is_signed_with_nothing_drafted(review: Review) -> None:
@@ -292,3 +301,14 @@ async def test_the_mouse_moves_the_cursor_and_presses_keys(review: Review) -> No
         await pilot.click("#keys", offset=(2, 0))
         await settle(pilot)
         assert "approve" in bar(pilot, "ask-lines")
+
+
+async def test_evidence_that_cannot_be_read_cannot_be_decided_on(review: Review) -> None:
+    review.rows("UPDATE blob SET packed = x'00' WHERE sha256 IN (SELECT chunk FROM item)")
+    async with review.app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "its evidence cannot be read" in bar(pilot, "status")
+        for verb in "ardtxo":
+            await press(pilot, verb)
+            assert not screen_of(pilot).ask.is_open
+            assert "cannot be decided" in bar(pilot, "status")

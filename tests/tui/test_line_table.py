@@ -105,7 +105,8 @@ async def test_the_cursor_shows_without_colour_and_the_terminals_own_cursor_foll
         style = styled[3][0][1]
         assert style is not None
         assert style.reverse
-        assert all(s is None or (s.color is None and s.bgcolor is None) for row in styled for _, s in row)
+        styles = [s for row in styled for _, s in row if s is not None]
+        assert all(s.color is None and s.bgcolor is None for s in styles)
         assert app.cursor_position == (0, 3)
 
 

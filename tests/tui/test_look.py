@@ -52,7 +52,8 @@ def opened(*keys: str, at: str = "") -> Any:
     pytest.param(SMALL, ("a",), id="reason-80x24"),
     pytest.param(SMALL, ("slash", "=batch knd:x"), id="bad-filter-80x24"),
     pytest.param(MIDDLE, ("enter",), id="details-120x40"),
-    pytest.param(MIDDLE, ("r", "3", "t", "1", "d", "4", "a", "2", "dollar_sign"), id="sign-off-120x40"),
+    pytest.param(MIDDLE, ("r", "3", "t", "1", "d", "4", "a", "2", "dollar_sign"),
+                 id="sign-off-120x40"),
     pytest.param(SMALL, ("question_mark",), id="help-80x24"),
 ])  # fmt: skip
 def test_the_screen_looks_as_it_did(
@@ -171,7 +172,7 @@ async def test_every_line_is_as_wide_as_its_widget_and_the_help_fits_80_columns(
         for keys in ((), ("a",), ("escape", "enter"), ("escape", "question_mark")):
             await press(pilot, *keys)
             for widget in pilot.app.screen.walk_children(LineView):
-                if widget.display:
+                if widget.size.area:
                     widths = {s.cell_length for s in widget.render_lines(widget.size.region)}
                     assert widths == {widget.size.width}
     assert all(width_of(line) <= 79 for line in help_lines(79))

@@ -16,7 +16,7 @@ Signer = Callable[[Passphrase], SigningKey]
 the screen and raises KeyUnavailable when the person goes back."""
 
 
-def run(  # noqa: PLR0917 - the command line calls it so
+def run(
     folder: Path,
     campaign_name: str | None,
     me: str,

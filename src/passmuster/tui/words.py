@@ -9,7 +9,10 @@ PLATFORMS = {
     "github": "GitHub", "gitlab": "GitLab", "kubernetes": "Kubernetes", "ldap": "LDAP",
     "register": "register",
 }  # fmt: skip
-_DETAIL = {"iam_user": "IAM user", "gmsa": "group managed account", "smsa": "managed account", "dmsa": "managed account"}
+_DETAIL = {
+    "dmsa": "managed account", "gmsa": "group managed account", "iam_user": "IAM user",
+    "smsa": "managed account",
+}  # fmt: skip
 CREDENTIALS = {
     "static_secret": "secret", "asymmetric_key": "key pair", "certificate": "certificate",
     "federated": "federation", "token": "token",

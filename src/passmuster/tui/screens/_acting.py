@@ -83,6 +83,8 @@ class Acting(MusterScreen[None]):
             return f"the campaign was closed on {closed[:10]}: nothing more can be decided"
         if not self._targets():
             return "there is no item here to decide"
+        if self.dossier is None and not self.for_marked:
+            return "its evidence cannot be read, so it cannot be decided"
         return None
 
     def _called(self) -> str:

@@ -214,8 +214,12 @@ class ReviewScreen(Deciding):
         """Another item is under the cursor."""
         self.dossier = None
         if message.row_id is not None:
-            self.dossier = campaigns.item_dossier(self.muster.db, message.row_id)
-            self.muster.sitting.shown(message.row_id)
+            try:
+                self.dossier = campaigns.item_dossier(self.muster.db, message.row_id)
+            except MusterError as error:
+                self.say(f"its evidence cannot be read: {error}", "error")
+            else:
+                self.muster.sitting.shown(message.row_id)
         self.show_item()
 
     def show_item(self, *, keep_place: bool = False) -> None:

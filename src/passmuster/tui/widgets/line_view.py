@@ -5,6 +5,7 @@ lines and for a million.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -22,7 +23,7 @@ WHEEL = 3
 Styles = dict[Role, Style]
 
 
-def styles_of(app: App[object]) -> Styles:
+def styles_of(app: App[Any]) -> Styles:
     """What each role looks like in the theme of *app*; without colour, weight and reverse."""
     if app.native_ansi_color:
         plain = Style()
