@@ -2,6 +2,7 @@
 
 import json
 
+from passmuster import campaigns, store
 from passmuster.store import Database
 from tests.tui.conftest import (
     HOSTILE,
@@ -312,3 +313,39 @@ async def test_evidence_that_cannot_be_read_cannot_be_decided_on(review: Review)
             await press(pilot, verb)
             assert not screen_of(pilot).ask.is_open
             assert "cannot be decided" in bar(pilot, "status")
+
+
+async def test_a_key_that_outruns_the_screen_meets_the_item_under_the_cursor(
+    review: Review,
+) -> None:
+    async with review.app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        screen = screen_of(pilot)
+        screen.table.go_to(2)  # and nothing has told the screen yet
+        second = campaigns.rows(screen.muster.db, [screen.table.rank[2]])[0].display_name
+        screen.action_verb("revoke")
+        assert second in bar(pilot, "ask-lines")
+        screen.table.go_to(0)
+        await settle(pilot)
+        assert not screen.ask.is_open, "the question was about another item"
+        assert not review.drafts()
+
+
+async def test_a_row_that_waits_for_the_disk_says_so_and_the_cursor_goes_on(
+    review: Review,
+) -> None:
+    async with review.app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        other = store.open_(review.folder)
+        other.execute("BEGIN IMMEDIATE")
+        first = at_cursor(pilot)
+        await pilot.press("a", "1")
+        await pilot.pause(0.3)
+        assert at_cursor(pilot) != first
+        assert "  a… 100" in painted(pilot)
+        assert not review.drafts()
+        other.execute("COMMIT")
+        other.close()
+        await settle(pilot)
+        assert "  a  100" in painted(pilot)
+    assert list(review.drafts()) == [first]

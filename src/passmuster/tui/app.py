@@ -125,11 +125,11 @@ class MusterApp(App[None]):
         for node in (screen.focused, screen, self):
             for binding in node._bindings if node is not None else ():  # noqa: SLF001 - no other way
                 bound = binding[1]
-                if bound.description and bound.id and bound.id not in seen:
+                if bound.tooltip and bound.id and bound.id not in seen:
                     seen.add(bound.id)
                     yield SystemCommand(
                         f"{bound.description}  ({bound.key_display or bound.key})",
-                        bound.tooltip or bound.description,
+                        bound.tooltip,
                         self._runner(node, bound.action),
                     )
         if not self._mono:

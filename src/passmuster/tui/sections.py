@@ -178,11 +178,18 @@ def _trust(row: Json, view: View) -> list[Line]:
         facts.append(f"subject {row['subject_pattern']}")
     if row["audience"] and view.full:
         facts.append(f"audience {row['audience']}")
-    facts.append(f"only if {row['condition']}" if row["condition"] else "no condition")
+    facts.append(_condition(row["condition"]))
     if row["is_wildcard"]:
         facts.append("anybody there")
     line.append(say("  " + ", ".join(facts)))
     return [[*line, ALARM] if row["is_external"] or row["is_wildcard"] else line]
+
+
+def _condition(said: str | None) -> str:
+    """A platform may say which condition is missing."""
+    if not said:
+        return "no condition"
+    return said if said.startswith("no ") else f"only if {said}"
 
 
 def _usage(row: Json, view: View) -> list[Line]:

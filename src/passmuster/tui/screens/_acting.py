@@ -32,6 +32,8 @@ class Acting(MusterScreen[None]):
     ]  # fmt: skip
 
     dossier: Json | None
+    dossier_of: int | None
+    """The item that `dossier` is of: keys may come faster than the screen follows the cursor."""
     expression: str
 
     def __init__(self) -> None:
@@ -62,6 +64,10 @@ class Acting(MusterScreen[None]):
         """Draw these rows as staged."""
         raise NotImplementedError
 
+    def load_item(self) -> None:
+        """Make `dossier` that of the item under the cursor."""
+        raise NotImplementedError
+
     def drop_filter(self) -> None:
         """Show the whole queue."""
         raise NotImplementedError
@@ -83,9 +89,16 @@ class Acting(MusterScreen[None]):
             return f"the campaign was closed on {closed[:10]}: nothing more can be decided"
         if not self._targets():
             return "there is no item here to decide"
+        self.load_item()
         if self.dossier is None and not self.for_marked:
             return "its evidence cannot be read, so it cannot be decided"
         return None
+
+    def _moved_on(self, ids: Sequence[int]) -> str | None:
+        """Why an answer is not for the item that the question was about, if it is not."""
+        if self.for_marked or list(ids) == [self.dossier_of] == [self.table.cursor_id]:
+            return None
+        return "another item is under the cursor now: esc, then decide that one"
 
     def _called(self) -> str:
         return str(self.dossier["identity"]["display_name"]) if self.dossier else ""

@@ -80,6 +80,8 @@ class Deciding(Acting):
         question += [say(f"  {self._what(ids)}"), Span("   why?", "dim")]
 
         def answer(typed: str) -> str | None:
+            if elsewhere := self._moved_on(ids):
+                return elsewhere
             try:
                 said = answers.understand(typed, self.desk.settings.reasons, self.desk.clock())
                 if said.until and not said.text and until is None:
@@ -144,11 +146,11 @@ class Deciding(Acting):
         if not found:
             self.say("nothing to rotate: it has no live credential that holds a secret", "error")
         elif len(found) == 1:
-            self._rotate(found[0])
+            self._rotate(self._targets(), found[0])
         else:
-            self._ask_which(found)
+            self._ask_which(self._targets(), found)
 
-    def _ask_which(self, found: list[Json]) -> None:
+    def _ask_which(self, ids: list[int], found: list[Json]) -> None:
         options = [
             (str(n), credential_named(row))
             for n, row in enumerate(found[:MOST_DIGITS], 1)
@@ -157,7 +159,9 @@ class Deciding(Acting):
         def answer(typed: str) -> str | None:
             if typed not in dict(options):
                 return "press the digit of the credential, or esc"
-            self._rotate(found[int(typed) - 1])
+            if elsewhere := self._moved_on(ids):
+                return elsewhere
+            self._rotate(ids, found[int(typed) - 1])
             return None
 
         more = f"  ({len(found) - MOST_DIGITS} more are not shown)" if len(found) > 9 else ""
@@ -167,8 +171,8 @@ class Deciding(Acting):
         )  # fmt: skip
         self.redraw_bars()
 
-    def _rotate(self, row: Json) -> None:
-        self._ask_reason("approve", self._targets(), (Change("rotate", row["uid"]),))
+    def _rotate(self, ids: list[int], row: Json) -> None:
+        self._ask_reason("approve", ids, (Change("rotate", row["uid"]),))
 
     # owner
 
@@ -179,6 +183,7 @@ class Deciding(Acting):
             self.say(refusal or "an owner is named for one item at a time", "error")
             return
         assert self.dossier is not None
+        item_id = self._targets()[0]
         found = candidates(self.dossier, self.desk.clock())[:MOST_DIGITS]
         options = [(str(n), f"{one.who}  {one.why}") for n, one in enumerate(found, 1)]
 
@@ -192,7 +197,7 @@ class Deciding(Acting):
                 campaigns.check_own(self.muster.db, who)
             except UsageError as error:
                 return str(error)
-            self._ask_hand_over(who, why)
+            self._ask_hand_over(item_id, who, why)
             return None
 
         self.ask.ask(
@@ -201,9 +206,8 @@ class Deciding(Acting):
         )  # fmt: skip
         self.redraw_bars()
 
-    def _ask_hand_over(self, who: str, why: str | None) -> None:
+    def _ask_hand_over(self, item_id: int, who: str, why: str | None) -> None:
         email = inventory.email_of(self.muster.db, who)
-        item_id = self._targets()[0]
         if email is None or email == self.desk.me:
             self._own(item_id, OwnDraft(who, why, reassign=False), None)
             return
@@ -211,6 +215,8 @@ class Deciding(Acting):
         def answer(typed: str) -> str | None:
             if typed not in ("y", "n", ""):
                 return "y hands it over, n or enter keeps it with you"
+            if elsewhere := self._moved_on([item_id]):
+                return elsewhere
             self._own(item_id, OwnDraft(who, why, reassign=typed == "y"), email)
             return None
 

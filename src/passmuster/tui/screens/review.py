@@ -72,6 +72,7 @@ class ReviewScreen(Deciding):
         self.progress: Progress | None = None
         self.expression = ""
         self.dossier: Json | None = None
+        self.dossier_of: int | None = None
         self._loaded = False
         self.said: Line = []
         self._version = 0
@@ -210,21 +211,30 @@ class ReviewScreen(Deciding):
 
     # the evidence
 
-    def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Another item is under the cursor."""
-        self.dossier = None
-        if message.row_id is not None:
+    def on_line_table_moved(self) -> None:
+        """Another item is under the cursor; a question about the one before is put away."""
+        self.load_item()
+        self.show_item()
+
+    def load_item(self) -> None:
+        """Read the evidence of the item under the cursor, unless it is the one that is held."""
+        item_id = self.table.cursor_id
+        if item_id == self.dossier_of and self.dossier is not None:
+            return
+        if item_id != self.dossier_of and not self.for_marked:
+            self.ask.close(answered=False)
+        self.dossier, self.dossier_of = None, item_id
+        if item_id is not None:
             try:
-                self.dossier = campaigns.item_dossier(self.muster.db, message.row_id)
+                self.dossier = campaigns.item_dossier(self.muster.db, item_id)
             except MusterError as error:
                 self.say(f"its evidence cannot be read: {error}", "error")
             else:
-                self.muster.sitting.shown(message.row_id)
-        self.show_item()
+                self.muster.sitting.shown(item_id)
 
     def show_item(self, *, keep_place: bool = False) -> None:
         """Draw the evidence of the item under the cursor and what is drafted on it."""
-        item_id, dossier = self.table.cursor_id, self.dossier
+        item_id, dossier = self.dossier_of, self.dossier
         if item_id is None or dossier is None:
             self.pane.show(lambda _: [])
         else:
@@ -311,7 +321,8 @@ class ReviewScreen(Deciding):
         """The whole evidence on a screen of its own."""
         from passmuster.tui.screens.details import DetailsScreen
 
-        item_id = self.table.cursor_id
+        self.load_item()
+        item_id = self.dossier_of
         if item_id is not None and self.dossier is not None:
             self.muster.sitting.details_opened.add(item_id)
             self.app.push_screen(DetailsScreen(self.drawn(item_id, self.dossier, full=True)))
