@@ -82,6 +82,7 @@ def test_whoever_has_the_folder_changes_nothing_in_it(content: dict[str, bytes])
     print(f"\n{flipped:,} bytes flipped, {other:,} files cut, swapped, added: all caught")
 
 
+@pytest.mark.ci
 def test_whoever_seals_the_folder_cannot_bend_what_others_signed(
     content: dict[str, bytes],
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_genuine_pack_verifies(pack: Path, stock: Stock, scene: Scene) -> None
     assert read(pack) == before
 
 
+@pytest.mark.ci
 def test_a_pack_with_gaps_and_without_an_end_verifies(
     scene: Scene, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_pack_with_gaps_and_without_an_end_verifies(
 NASTY = "\x7f \\u007f \u2028 \U0001f511 é \"quoted\" \ttab </script> 'x' $(id) `id` | \\ %s"
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("of", campaigns.ITEM_KINDS)
 def test_every_kind_of_item_with_nasty_words_verifies(
     db: Database, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: str
@@ -107,6 +109,7 @@ def test_every_kind_of_item_with_nasty_words_verifies(
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
+@pytest.mark.ci
 def test_damage_to_each_file_is_caught(pack: Path, stock: Stock) -> None:
     """A flip in each; the coarser kinds, which sha256sum tells as well, in one of each folder."""
     script, content, missed, tries = blocks(pack), read(pack), [], 0
@@ -211,6 +214,7 @@ def _raw(content: dict[str, bytes], scene: Scene) -> None:
     content[name] += b"more\n"
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("forge", "why"), [
     (_outcome, "not what the signed rows come to"),
     (_assignment, "assignments.jsonl is not the file that was signed"),

@@ -23,8 +23,10 @@ def verify(path: Path, trusted: Trusted | None = None) -> Report:
         report = _workspace(path)
     elif path.is_file():
         report = _envelope(path)
+    elif path.is_dir():
+        raise VerificationFailed(f"{path}: no pack (it has no {SUMS}) and no workspace")
     else:
-        raise NotFound(f"{path}: neither a pack (no {SUMS} in it), a workspace nor an envelope")
+        raise NotFound(f"{path}: no such pack, workspace or envelope")
     check_trust(report, trusted or {})
     return report
 

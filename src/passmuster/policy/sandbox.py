@@ -2,8 +2,8 @@
 
 Why a child: pysqlite3 has no `setlimit`, so one `replace` can ask for gigabytes; a process has
 limits of its own. Why (table, column) pairs: "may read this view" is bypassed by a CTE that
-bears the view's name, because the authorizer is told the innermost name only. Both were tried:
-each tried against it in the tests.
+bears the view's name, because the authorizer is told the innermost name only. Each was
+tried against it in the tests.
 
 The child answers on stdout with one JSON document; `child` is its body.
 """
