@@ -7,7 +7,7 @@ import tempfile
 import tomllib
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,10 @@ from passmuster import resources
 from passmuster.cli.common import Bench, now, pass_bench, talk
 from passmuster.cli.inventory import bar
 from passmuster.text import plural, rfc3339
+
+if TYPE_CHECKING:
+    from passmuster.inventory import Run
+    from passmuster.store import Database
 
 CAMPAIGN = "Demo review"
 
@@ -41,14 +45,18 @@ def demo_command(bench: Bench, keep: Path | None) -> None:
 
 
 def _demo(bench: Bench, folder: Path) -> None:
-    from passmuster import campaigns, keys, store, tlog
+    from passmuster import campaigns, keys, policy, store, tlog
 
     bench.named = str(folder)
     bench.db = store.create(folder)
     me = os.environ.get("MUSTER_ME") or _me()
     # a demo must not write into, or read from, the person's own settings
     bench.settings = type(bench.settings)(me=me)
-    _import_samples(bench)
+    for run in import_samples(bench.db, me, now()):
+        problems = f", {plural(run.problem_count, 'problem')}" if run.problem_count else ""
+        talk(f"  {run.source:24} {run.format:32} {run.records:6,} records"
+             f" {run.identities:4,} identities{problems}")  # fmt: skip
+    policy.evaluate(bench.db, bench.settings, now())
     bench.held_key = keys.in_memory(me)
     tlog.enrol(bench.db, bench.held_key, now())
     due = rfc3339(datetime.fromisoformat(now()) + timedelta(days=8))
@@ -72,28 +80,23 @@ def _me() -> str:
     return f"{re.sub(r'[^a-z0-9._-]', '', user.lower()) or 'reviewer'}@example.com"
 
 
-def _import_samples(bench: Bench) -> None:
+def import_samples(db: "Database", by: str, at: str) -> "list[Run]":
     """Bring in `sample_data/` as its `demo.toml` says, in that order."""
-    from passmuster import inventory, policy
+    from passmuster import inventory
     from passmuster.connectors import Context
 
     folder = resources.folder("sample_data")
     plan = tomllib.loads((folder / "demo.toml").read_text("utf-8"))
+    runs: list[Run] = []
     for step in plan["import"]:
         mapping: dict[str, Any] = {}
         if "mapping" in step:
             mapping = tomllib.loads((folder / step["mapping"]).read_text("utf-8"))
-        runs = inventory.import_file(
-            bench.db, folder / step["file"], now=now(), by=bench.settings.me,
-            format_name=step.get("as"), context=Context(step.get("source"), mapping),
+        runs += inventory.import_file(
+            db, folder / step["file"], now=at, by=by, format_name=step.get("as"),
+            context=Context(step.get("source"), mapping),
         )  # fmt: skip
-        for run in runs:
-            talk(
-                f"  {run.source:24} {run.format:32} {run.records:6,} records"
-                f" {run.identities:4,} identities"
-                + (f", {plural(run.problem_count, 'problem')}" if run.problem_count else "")
-            )
-    policy.evaluate(bench.db, bench.settings, now())
+    return runs
 
 
 def _summary(bench: Bench) -> None:
