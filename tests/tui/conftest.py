@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from passmuster import campaigns, config, connectors, inventory, keys, policy, store, tlog
 from passmuster.campaigns import Campaign
@@ -37,6 +36,7 @@ from passmuster.model import (
 from passmuster.tui.app import MusterApp
 from passmuster.tui.desk import Desk
 from passmuster.tui.lines import plain
+from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.widgets.line_view import LineBar, LineView
 
@@ -162,7 +162,6 @@ def review(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot_folder: str | None, own_world: None
 ) -> Review:
     """A review of fourteen items that has just been opened."""
-    monkeypatch.setattr(Input, "cursor_blink", False)
     if snapshot_folder:
         monkeypatch.setenv("TEXTUAL_SNAPSHOT_TEMPDIR", snapshot_folder)
     folder = tmp_path / "workspace"
@@ -200,9 +199,10 @@ async def press(pilot: Pilot[None], *keys_: str) -> None:
     """Press *keys_* (`=words` are typed at once) and let everything settle."""
     for key in keys_:
         if key.startswith("="):
-            box = pilot.app.focused
-            assert isinstance(box, Input)
-            box.insert_text_at_cursor(key[1:])
+            screen = pilot.app.screen
+            assert isinstance(screen, MusterScreen)
+            assert screen.typing is not None
+            screen.typing.insert(key[1:])
             await pilot.pause()
         else:
             await pilot.press(key)

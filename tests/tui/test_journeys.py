@@ -2,6 +2,8 @@
 
 import json
 
+from textual.events import Key
+
 from passmuster import campaigns, store
 from passmuster.store import Database
 from tests.tui.conftest import (
@@ -349,3 +351,15 @@ async def test_a_row_that_waits_for_the_disk_says_so_and_the_cursor_goes_on(
         await settle(pilot)
         assert "  a  100" in painted(pilot)
     assert list(review.drafts()) == [first]
+
+
+async def test_keys_typed_in_a_burst_land_where_they_were_meant(review: Review) -> None:
+    async with review.app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        for key, char in [("a", "a"), ("1", "1"), ("r", "r"), ("o", "o"), ("l", "l"), ("d", "d"),
+                          ("enter", None), ("slash", "/"), ("b", "b"), ("a", "a"), ("t", "t"),
+                          ("enter", None), ("a", "a"), ("enter", None)]:  # fmt: skip
+            pilot.app.post_message(Key(key, char))
+        await settle(pilot)
+    assert sorted(review.drafts().values()) == ["approve", "approve", "revoke"]
+    assert ("old",) in review.rows("SELECT reason_text FROM draft")

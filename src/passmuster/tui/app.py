@@ -10,10 +10,11 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.screen import Screen
 
@@ -23,6 +24,7 @@ from passmuster.store import Database
 from passmuster.text import visible
 from passmuster.tui import themes
 from passmuster.tui.desk import Desk
+from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.sitting import Sitting
 from passmuster.tui.writer import Job, Writer
@@ -44,10 +46,10 @@ class MusterApp(App[None]):
     TITLE = "passmuster"
     CSS = """
     Screen { background: $background; color: $foreground; }
-    Input, Input:focus { border: none; height: 1; padding: 0; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "quit", id="quit", tooltip="leave; drafts are kept"),
+        Binding("ctrl+q", "quit", "quit", id="quit", tooltip="leave; drafts are kept",
+                priority=True),
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -95,6 +97,30 @@ class MusterApp(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, ReviewScreen):
                 screen.written(message.job.ids, message.error)
+
+    async def on_event(self, event: Event) -> None:
+        """Give a key to the line that is being typed in, else act on it, before the next one.
+
+        Textual passes keys on through queues; what is typed fast would land in the wrong place
+        (`widgets.text_line`). Screens of Textual's own, such as the palette, get theirs as ever.
+        """
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            screen = self.screen
+            if isinstance(screen, MusterScreen) and await self._take(screen, event):
+                return
+        await super().on_event(event)
+
+    async def _take(self, screen: MusterScreen[Any], event: Key | Paste) -> bool:
+        line = screen.typing
+        if isinstance(event, Paste):
+            if line is not None:
+                line.insert(event.text)
+            return True
+        if line is not None and line.take(event.key, event.character):
+            return True
+        if await self._check_bindings(event.key, priority=True):
+            return True
+        return line is not None or await self._check_bindings(event.key)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:

@@ -12,7 +12,7 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 
 from passmuster.text import visible
 
-Role = Literal["plain", "dim", "strong", "accent", "error", "cursor"]
+Role = Literal["plain", "dim", "strong", "accent", "error", "cursor", "caret"]
 
 
 class Span(NamedTuple):

@@ -211,10 +211,10 @@ class Acting(MusterScreen[None]):
         else:
             self.say("")
 
-    def on_ask_bar_closed(self, message: AskBar.Closed) -> None:
+    def question_closed(self, answered: bool) -> None:
         """The queue has the keys again."""
         self.table.focus()
-        if not message.answered:
+        if not answered:
             self.for_marked = False
             self.say("left as it was")
         self.redraw_bars()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from textual.screen import Screen
 
 from passmuster.tui.desk import Desk
+from passmuster.tui.widgets.text_line import TextLine
 
 if TYPE_CHECKING:
     from passmuster.tui.app import MusterApp
@@ -14,6 +15,11 @@ T = TypeVar("T")
 
 class MusterScreen(Screen[T]):
     """A screen of the workstation."""
+
+    @property
+    def typing(self) -> TextLine | None:
+        """The line that keys go to now, if one is being typed in."""
+        return None
 
     @property
     def muster(self) -> "MusterApp":

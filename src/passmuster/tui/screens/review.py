@@ -8,7 +8,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from passmuster import campaigns
@@ -27,6 +26,7 @@ from passmuster.tui.widgets.dossier_view import DossierView
 from passmuster.tui.widgets.keys_bar import KeysBar
 from passmuster.tui.widgets.line_table import LineTable, TableRow
 from passmuster.tui.widgets.line_view import LineBar
+from passmuster.tui.widgets.text_line import TextLine
 from passmuster.tui.writer import SLOW_S
 
 SIDE_BY_SIDE = 110
@@ -39,7 +39,7 @@ class ReviewScreen(Deciding):
     """Queue, evidence, keys."""
 
     CSS = """
-    #filter, #filter:focus { height: 1; padding: 0 1; display: none; }
+    #filter { display: none; }
     #filter-error { display: none; }
     ReviewScreen.-filtering #filter { display: block; }
     ReviewScreen.-filtering #status { display: none; }
@@ -81,8 +81,7 @@ class ReviewScreen(Deciding):
         """From top to bottom as on the screen."""
         yield LineBar(id="header")
         yield LineBar(id="status")
-        yield Input(id="filter", placeholder="words, kind:service, owner:none, unused:>90d …",
-                    select_on_focus=False)  # fmt: skip
+        yield TextLine(id="filter")
         yield LineBar(id="filter-error")
         with Container(id="body"):
             yield LineTable(self._rows, queue_rows.columns, id="queue")
@@ -108,9 +107,17 @@ class ReviewScreen(Deciding):
         """The question at the bottom."""
         return self.query_one("#ask", AskBar)
 
+    @property
+    def typing(self) -> TextLine | None:
+        """A question goes before the filter."""
+        if self.ask.is_open:
+            return self.ask.text
+        return self.query_one("#filter", TextLine) if self.has_class("-filtering") else None
+
     def on_mount(self) -> None:
         """Show the first rows and look for changes from outside from time to time."""
         self._version = self._data_version()
+        self.ask.closed = self.question_closed
         self.table.focus()
         self.load_view("")
         self.count_again()
@@ -269,19 +276,17 @@ class ReviewScreen(Deciding):
     def action_filter(self) -> None:
         """Open the filter line."""
         self.add_class("-filtering")
-        box = self.query_one("#filter", Input)
-        box.value = self.expression
-        box.cursor_position = len(box.value)
-        box.focus()
+        box = self.query_one("#filter", TextLine)
+        box.changed, box.left = self._filter_typed, self.drop_filter
+        box.entered = lambda _: self.action_keep_filter()
+        box.start(self.expression, "words, kind:service, owner:none, unused:>90d …")
         self.redraw_bars()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def _filter_typed(self, typed: str) -> None:
         """Filter while one types; a word that is not known is pointed at."""
-        if event.input.id != "filter" or not self.has_class("-filtering"):
-            return
         try:
-            if event.value.strip():
-                compile_filter(event.value, self.desk.clock())
+            if typed.strip():
+                compile_filter(typed, self.desk.clock())
         except FilterError as error:
             self.add_class("-bad-filter")
             pointed = " " * min(error.position + 1, self.size.width // 2)
@@ -290,16 +295,12 @@ class ReviewScreen(Deciding):
             )
             return
         self.remove_class("-bad-filter")
-        self.load_view(event.value.strip())
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Keep the filter and go back to the queue."""
-        if event.input.id == "filter" and not self.has_class("-bad-filter"):
-            self._close_filter()
+        self.load_view(typed.strip())
 
     def action_keep_filter(self) -> None:
-        """Go back to the queue with the filter as it is."""
-        self._close_filter()
+        """Go back to the queue with the filter as it is, unless it is a wrong one."""
+        if not self.has_class("-bad-filter"):
+            self._close_filter()
 
     def _close_filter(self) -> None:
         self.remove_class("-filtering", "-bad-filter")

@@ -20,6 +20,7 @@ from passmuster.tui.widgets.ask_bar import AskBar
 from passmuster.tui.widgets.dossier_view import DossierView
 from passmuster.tui.widgets.keys_bar import Key, KeysBar
 from passmuster.tui.widgets.line_view import LineBar
+from passmuster.tui.widgets.text_line import TextLine
 
 CALLED_OFF = "called off: nothing was signed"
 MOST_NAMED = 200
@@ -136,8 +137,15 @@ class SignOffScreen(MusterScreen[bool]):
         yield AskBar(id="ask")
         yield KeysBar(id="keys")
 
+    @property
+    def typing(self) -> TextLine | None:
+        """The passphrase, while it is asked for."""
+        bar = self.query_one(AskBar)
+        return bar.text if bar.is_open else None
+
     def on_mount(self) -> None:
         """Read the evidence of what changes access, so that it can be named."""
+        self.query_one(AskBar).closed = self.question_closed
         rows = [
             r for r in self.frozen.rows
             if r.draft.verdict in ("revoke", "disable") or r.draft.changes or r.draft.until
@@ -225,10 +233,10 @@ class SignOffScreen(MusterScreen[bool]):
             hint="enter signs, esc goes back", secret=True,
         )  # fmt: skip
 
-    def on_ask_bar_closed(self, message: AskBar.Closed) -> None:
+    def question_closed(self, answered: bool) -> None:
         """Without a passphrase nothing is signed."""
         self.query_one(DossierView).focus()
-        if message.answered:
+        if answered:
             self.say("signing …")
         else:
             self._box.put(None)

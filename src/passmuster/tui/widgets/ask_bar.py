@@ -4,17 +4,14 @@ Not a dialog: the evidence stays where it was while one answers.
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
-from textual.widgets import Input
 
 from passmuster.tui.lines import Line, Span, fit, say
 from passmuster.tui.widgets.line_view import LineBar
+from passmuster.tui.widgets.text_line import TextLine
 
 Answered = Callable[[str], str | None]
 """Takes what was typed (a digit of the options, or words); returns what is wrong with it."""
@@ -26,17 +23,8 @@ class AskBar(Vertical):
     DEFAULT_CSS = """
     AskBar { height: auto; display: none; }
     AskBar.-open { display: block; }
-    AskBar Input, AskBar Input:focus { border: none; height: 1; padding: 0 1;
-        background: $background; color: $foreground; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "go back", id="ask.cancel", tooltip="leave it as it was"),
-    ]
-
-    class Closed(Message):
-        """The question was answered, or not."""
-
-        def __init__(self, answered: bool) -> None:
+    def __init__(self, answered: bool) -> None:
             super().__init__()
             self.answered = answered
 
@@ -46,11 +34,18 @@ class AskBar(Vertical):
         self._options: Sequence[tuple[str, str]] = ()
         self._answer: Answered = lambda _: None
         self._error = ""
+        self.closed: Callable[[bool], None] = lambda _: None
+        """Called when the question is put away, with whether it was answered."""
 
     @property
     def is_open(self) -> bool:
         """Whether a question waits."""
         return self.has_class("-open")
+
+    @property
+    def text(self) -> TextLine:
+        """Where the answer is typed; it has the keys while a question waits."""
+        return self.query_one(TextLine)
 
     @property
     def has_options(self) -> bool:
@@ -60,7 +55,7 @@ class AskBar(Vertical):
     def compose(self) -> ComposeResult:
         """The question above, the answer below."""
         yield LineBar(id="ask-lines")
-        yield Input(id="ask-input", select_on_focus=False)
+        yield TextLine(id="ask-input")
 
     def ask(
         self, question: Line, options: Sequence[tuple[str, str]], answer: Answered,
@@ -69,20 +64,18 @@ class AskBar(Vertical):
         """Put *question*; *options* are (digit, words)."""
         self._question, self._options, self._answer = question, options, answer
         self._error = ""
-        box = self.query_one(Input)
-        box.value = ""
-        box.password = secret
-        box.placeholder = hint
         self.add_class("-open")
+        box = self.text
+        box.changed, box.entered, box.left = self._typed, self._take, self.cancel
+        box.start("", hint, secret=secret)
         self._draw()
-        box.focus()
 
     def close(self, *, answered: bool) -> None:
         """Put the question away."""
         if self.is_open:
             self.remove_class("-open")
-            self.query_one(Input).value = ""
-            self.post_message(self.Closed(answered))
+            self.text.start()
+            self.closed(answered)
 
     def _draw(self) -> None:
         lines: list[Line] = [[Span(" "), *self._question]]
@@ -109,28 +102,21 @@ class AskBar(Vertical):
         if self.is_open:
             self._draw()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def _typed(self, value: str) -> None:
         """A digit alone is the whole answer."""
-        event.stop()
-        if self.is_open and event.value in dict(self._options):
-            self._take(event.value)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter gives the words."""
-        event.stop()
-        if self.is_open:
-            self._take(event.value)
+        if value in dict(self._options):
+            self._take(value)
 
     def _take(self, typed: str) -> None:
         question = self._question
         wrong = self._answer(typed)
         if wrong is not None:
             self._error = wrong
-            self.query_one(Input).value = ""
+            self.text.start("", self.text.hint, secret=self.text.secret)
             self._draw()
         elif self._question is question:
             self.close(answered=True)
 
-    def action_cancel(self) -> None:
+    def cancel(self) -> None:
         """Leave everything as it was."""
         self.close(answered=False)

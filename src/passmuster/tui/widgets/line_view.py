@@ -30,6 +30,7 @@ def styles_of(app: App[Any]) -> Styles:
         return {
             "plain": plain, "dim": plain, "strong": Style(bold=True), "accent": Style(bold=True),
             "error": Style(bold=True), "cursor": Style(reverse=True),
+            "caret": Style(reverse=True),
         }  # fmt: skip
     colors = app.get_css_variables()
 
@@ -43,6 +44,7 @@ def styles_of(app: App[Any]) -> Styles:
         "accent": style("accent"),
         "error": style("error", bold=True),
         "cursor": style("muster-cursor-foreground", "muster-cursor-background"),
+        "caret": style("background", "foreground"),
     }
 
 
