@@ -64,7 +64,8 @@ def campaign(db: Database, name: str | None = None) -> Campaign:
             return found[0]
         if not found:
             raise NotFound("no open campaign: open one with `muster campaign open`")
-        raise NotFound(f"several campaigns are open; name one: {', '.join(c.name for c in found)}")
+        names = ", ".join(c.name for c in found)
+        raise NotFound(f"several campaigns are open; say which with --campaign: {names}")
     row = db.one(
         f"SELECT {_COLUMNS} FROM campaign WHERE name = ?1 OR digest = ?1"
         " OR (length(?1) >= 8 AND substr(digest, 1, length(?1)) = ?1)",

@@ -3,10 +3,12 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from passmuster import filters
 from passmuster.errors import NotFound
 from passmuster.store import Database
+from passmuster.text import visible
 
 ORDERS = {
     "risk": "n.risk DESC, n.id",
@@ -27,6 +29,7 @@ class QueueRow:
     risk: int
     severity: str | None
     display_name: str
+    """Of the identity; for an item that is a part of one, with what tells it from the others."""
     kind: str
     source: str
     owner: str | None
@@ -76,7 +79,7 @@ _ROW = """
 SELECT n.id, n.name, n.risk, l.severity, y.display_name, y.kind, s.name, s.uid, l.owner,
     y.last_used_at, y.last_used_state, y.is_privileged, n.assigned, n.state,
     coalesce(d.verdict, (SELECT verdict FROM decision x WHERE x.item_id = n.id
-        AND x.principal = n.reviewer ORDER BY x.entry_id DESC LIMIT 1)), o.owner, n.uri
+        AND x.principal = n.reviewer ORDER BY x.entry_id DESC LIMIT 1)), o.owner, n.uri, y.uid
 FROM item n JOIN identity y ON y.id = n.identity_id JOIN source s ON s.id = y.source_id
 LEFT JOIN listing l ON l.identity_id = n.identity_id
 LEFT JOIN draft d ON d.item_id = n.id LEFT JOIN own_draft o ON o.item_id = n.id
@@ -88,12 +91,20 @@ def rows(db: Database, item_ids: Sequence[int]) -> list[QueueRow]:
     marks = ",".join(map(str, item_ids))
     found = {
         r[0]: QueueRow(
-            r[0], r[1], r[2], r[3], r[4], r[5], r[6] or r[7], r[8], r[9], r[10], bool(r[11]),
-            r[12], r[13], r[14], r[15], r[16],
+            r[0], r[1], r[2], r[3], r[4] + part_label(r[16], r[17]), r[5], r[6] or r[7], r[8],
+            r[9], r[10], bool(r[11]), *r[12:17],
         )
         for r in db.execute(f"{_ROW} WHERE n.id IN ({marks})")
     }  # fmt: skip
     return [found[i] for i in item_ids if i in found]
+
+
+def part_label(item_uri: str, identity_uid: str) -> str:
+    """What tells a credential, grant or trust from its siblings; empty for a whole identity."""
+    _, kind, uid = item_uri.split("/", 2)
+    if kind == "identity":
+        return ""
+    return f" {visible(unquote(uid)).removeprefix(identity_uid).strip()}"
 
 
 def find_item(db: Database, campaign_id: int, handle: str) -> int:

@@ -71,8 +71,11 @@ class Lazy(click.Group):
 @click.version_option(__version__, prog_name="muster")
 @click.option("--workspace", metavar="DIR", help="The folder that holds the inventory.")
 @click.option("--no-input", is_flag=True, help="Never ask; fail where an answer would be needed.")
+@click.option("--campaign", metavar="NAME", help="For the workstation, when several are open.")
 @click.pass_context
-def muster(ctx: click.Context, workspace: str | None, no_input: bool) -> None:
+def muster(
+    ctx: click.Context, workspace: str | None, no_input: bool, campaign: str | None
+) -> None:
     """Review who, and above all what, may get into a company's systems.
 
     Without a command: the workstation, on the open campaign.
@@ -85,7 +88,7 @@ def muster(ctx: click.Context, workspace: str | None, no_input: bool) -> None:
 
     ctx.obj = Bench(workspace, no_input)
     if ctx.invoked_subcommand is None:
-        ctx.obj.workstation(None)
+        ctx.obj.workstation(campaign)
 
 
 def main(argv: list[str] | None = None) -> None:
