@@ -31,6 +31,7 @@ from passmuster.tui.writer import SLOW_S
 
 SIDE_BY_SIDE = 110
 """Columns from which the evidence stands beside the queue."""
+PROMPT = " / "
 POLL_S = 1.0
 """How often another program's changes to the workspace are looked for, in seconds."""
 
@@ -279,7 +280,8 @@ class ReviewScreen(Deciding):
         box = self.query_one("#filter", TextLine)
         box.changed, box.left = self._filter_typed, self.drop_filter
         box.entered = lambda _: self.action_keep_filter()
-        box.start(self.expression, "words, kind:service, owner:none, unused:>90d …")
+        box.start(self.expression, "words, kind:service, owner:none, unused:>90d …",
+                  prompt=PROMPT)  # fmt: skip
         self.redraw_bars()
 
     def _filter_typed(self, typed: str) -> None:
@@ -289,7 +291,7 @@ class ReviewScreen(Deciding):
                 compile_filter(typed, self.desk.clock())
         except FilterError as error:
             self.add_class("-bad-filter")
-            pointed = " " * min(error.position + 1, self.size.width // 2)
+            pointed = " " * min(error.position + len(PROMPT), self.size.width // 2)
             self.query_one("#filter-error", LineBar).show(
                 [Span(f"{pointed}^ "), say(error, "error")]
             )

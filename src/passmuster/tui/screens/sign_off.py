@@ -42,8 +42,7 @@ def summary(
     if batch.own:
         out.append([Span(f" {len(batch.own):>6,}  ", "strong"), Span("owners named", "strong")])
     out.append([Span(f" {batch.undecided:>6,}  "),
-                Span("not decided yet: without a decision they will read no_response,"
-                     " never approved", "dim")])  # fmt: skip
+                Span("not decided yet: they will read no_response, never approved", "dim")])
     named = [r for r in batch.rows if r.draft.verdict in ("revoke", "disable") or r.draft.changes]
     named.sort(key=lambda r: ("revoke", "disable", "approve").index(r.draft.verdict))
     out += _named("What changes somebody's access", named[:MOST_NAMED], dossiers, width)

@@ -24,9 +24,6 @@ class AskBar(Vertical):
     AskBar { height: auto; display: none; }
     AskBar.-open { display: block; }
     """
-    def __init__(self, answered: bool) -> None:
-            super().__init__()
-            self.answered = answered
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from rich.cells import cell_len
 from textual.geometry import Offset
 
-from passmuster.tui.lines import Line, Role, Span
+from passmuster.tui.lines import Line, Span
 from passmuster.tui.widgets.line_view import LineBar
 
 MOST = 2_000
@@ -25,14 +25,17 @@ class TextLine(LineBar):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self.value, self.at = "", 0
-        self.hint, self.secret = "", False
+        self.prompt, self.hint, self.secret = "", "", False
         self.changed: Callable[[str], None] = lambda _: None
         self.entered: Callable[[str], None] = lambda _: None
         self.left: Callable[[], None] = lambda: None
 
-    def start(self, value: str = "", hint: str = "", *, secret: bool = False) -> None:
+    def start(
+        self, value: str = "", hint: str = "", *, secret: bool = False, prompt: str = " "
+    ) -> None:
         """Begin with *value*, the caret at its end."""
         self.value, self.at, self.hint, self.secret = value, len(value), hint, secret
+        self.prompt = prompt
         self.draw()
 
     def take(self, key: str, character: str | None) -> bool:
@@ -83,18 +86,17 @@ class TextLine(LineBar):
     def draw(self) -> None:
         """Draw the text around the caret; the terminal's own cursor goes there too."""
         shown = "•" * len(self.value) if self.secret else self.value
-        room = max(8, self.size.width - 3)
+        room = max(8, self.size.width - len(self.prompt) - 2)
         start = max(0, self.at - room)
         before, after = shown[start : self.at], shown[self.at :]
-        line: Line = [Span(" "), Span(before)]
+        line: Line = [Span(self.prompt, "accent"), Span(before)]
         if self.value:
             line += [Span(after[:1] or " ", "caret"), Span(after[1:])]
         else:
-            dim: Role = "dim"
-            line += [Span(" ", "caret"), Span(self.hint, dim)]
+            line += [Span(" ", "caret"), Span(self.hint, "dim")]
         self.show(line)
         if self.size.area:
-            x = self.region.x + 1 + cell_len(before)
+            x = self.region.x + len(self.prompt) + cell_len(before)
             self.app.cursor_position = Offset(x, self.region.y)
 
     def on_resize(self) -> None:
