@@ -137,9 +137,10 @@ class Acting(MusterScreen[None]):
         """Put the cursor on the next undecided item from *place* on, going round once."""
         rank = self.table.rank
         for start in [*range(place, len(rank), LOOK_AHEAD), *range(0, place, LOOK_AHEAD)]:
-            found = self._open_among(rank[start : start + LOOK_AHEAD])
+            block = rank[start : start + LOOK_AHEAD]
+            found = self._open_among(block)
             if found:
-                self.table.go_to_id(found[0])
+                self.table.go_to(start + block.index(found[0]))
                 break
         self.say(words)
 

@@ -5,6 +5,7 @@ place: after a filter or a new order it is where that id is, so that a verb neve
 row than the one that was painted.
 """
 
+import contextlib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
@@ -114,7 +115,7 @@ class LineTable(LineView, can_focus=True):
 
     def go_to_id(self, row_id: int) -> None:
         """Put the cursor on the row with this id, if it is in the view."""
-        if row_id in self.rank:
+        with contextlib.suppress(ValueError):
             self.go_to(self.rank.index(row_id))
 
     def forget(self, ids: Sequence[int] | None = None) -> None:
