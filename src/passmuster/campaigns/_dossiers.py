@@ -30,11 +30,14 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "owners": (
         ("handle", "person_uid", "person_name", "person_active", "team", "role", "origin",
          "evidence"),
-        "(SELECT o.*, o.identity_id AS iid, p.display_name AS person_name,"
-        " p.active AS person_active, t.display_name AS team FROM owner o"
-        " LEFT JOIN person p ON p.uid = o.person_uid AND p.absent_since IS NULL"
-        " LEFT JOIN team t ON t.uid = o.team_uid AND t.absent_since IS NULL"
-        " WHERE o.absent_since IS NULL GROUP BY o.id)",
+        # look-ups, not joins with GROUP BY: those would read every owner for each chunk
+        "(SELECT o.*, o.identity_id AS iid,"
+        " (SELECT display_name FROM person p WHERE p.uid = o.person_uid AND p.absent_since IS NULL"
+        "  LIMIT 1) AS person_name,"
+        " (SELECT active FROM person p WHERE p.uid = o.person_uid AND p.absent_since IS NULL"
+        "  LIMIT 1) AS person_active,"
+        " (SELECT display_name FROM team t WHERE t.uid = o.team_uid AND t.absent_since IS NULL"
+        "  LIMIT 1) AS team FROM owner o WHERE o.absent_since IS NULL)",
         "role <> 'owner', origin, handle",
     ),
     "credentials": (

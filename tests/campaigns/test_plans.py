@@ -1,0 +1,33 @@
+"""What an opening and a screen run for each chunk or row reaches its rows by an index."""
+
+import pytest
+
+from passmuster.campaigns import _dossiers, _queue
+from passmuster.store import Database
+
+
+def plan(db: Database, sql: str, *values: object) -> list[str]:
+    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+@pytest.mark.parametrize("part", _dossiers._PARTS)
+def test_no_part_of_a_dossier_is_read_by_a_scan(db: Database, part: str) -> None:
+    columns, table, order = _dossiers._PARTS[part]
+    steps = plan(
+        db, f"SELECT iid, {', '.join(columns)} FROM {table} WHERE iid IN (1, 2) ORDER BY iid, {order}"
+    )
+    assert not [step for step in steps if step.startswith("SCAN")]
+
+
+def test_a_window_of_the_queue_is_read_by_its_ids(db: Database) -> None:
+    steps = plan(db, f"{_queue._ROW} WHERE n.id IN (1, 2, 3)")
+    assert not [step for step in steps if step.startswith("SCAN")]
+
+
+def test_the_first_page_of_a_queue_needs_no_sort(db: Database) -> None:
+    steps = plan(
+        db, "SELECT id FROM item WHERE campaign_id = ? AND reviewer = ? AND state = 'open'"
+        " ORDER BY risk DESC, id LIMIT 200", 1, "a@example.com",
+    )  # fmt: skip
+    assert steps == ["SEARCH item USING COVERING INDEX item_queue "
+                     "(campaign_id=? AND reviewer=? AND state=?)"]  # fmt: skip
