@@ -56,7 +56,9 @@ def passphrase_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def muster(folder: Path) -> Muster:
     """Run the command as a process of its own, in a workspace of its own, without a terminal."""
 
-    def run(*words: str, code: int | None = 0, **options: object) -> subprocess.CompletedProcess[str]:
+    def run(
+        *words: str, code: int | None = 0, **options: object
+    ) -> subprocess.CompletedProcess[str]:
         done: subprocess.CompletedProcess[str] = subprocess.run(
             [sys.executable, "-m", "passmuster", *words],
             env={**os.environ, "MUSTER_WORKSPACE": str(folder)},

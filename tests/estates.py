@@ -27,7 +27,12 @@ def bring_in(db: Database, path: Path, text: str, **options: object) -> list[inv
     """Write *text* to *path*, import it and run the rules."""
     path.write_text(text)
     runs = inventory.import_file(
-        db, path, now=str(options.pop("now", NOW)), by=ME, context=Context(), **options,  # type: ignore[arg-type]
+        db,
+        path,
+        now=str(options.pop("now", NOW)),
+        by=ME,
+        context=Context(),
+        **options,  # type: ignore[arg-type]
     )
     policy.evaluate(db, config.Settings(), NOW)
     return runs

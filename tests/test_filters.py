@@ -71,10 +71,14 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store.Database]:
         "aliases": "[]", "teams": "[]",
     }])  # fmt: skip
     owner = {**SEEN, "role": "owner", "origin": "tag"}
-    _insert(made, "owner", [
-        {**owner, "identity_uid": "a", "identity_id": 1, "handle": "aito", "person_uid": "p1"},
-        {**owner, "identity_uid": "b", "identity_id": 2, "handle": "none", "team_uid": None},
-    ])
+    _insert(
+        made,
+        "owner",
+        [
+            {**owner, "identity_uid": "a", "identity_id": 1, "handle": "aito", "person_uid": "p1"},
+            {**owner, "identity_uid": "b", "identity_id": 2, "handle": "none", "team_uid": None},
+        ],
+    )
     credential = {
         **SEEN, "identity_uid": "x", "credential_detail": "aws.access_key", "status": "enabled",
         "last_used_state": "unknown", "attributes": "{}",
@@ -98,11 +102,15 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store.Database]:
         "entitlement_id": 1,
     }])  # fmt: skip
     trust = {**SEEN, "from_uid": "x", "from_kind": "account", "mechanism": "assume_role"}
-    _insert(made, "trust", [
-        {**trust, "to_identity_uid": "a", "identity_id": 1, "is_external": 1, "is_wildcard": 0},
-        {**trust, "to_identity_uid": "b", "identity_id": 7, "is_external": 1, "is_wildcard": 1},
-        {**trust, "to_identity_uid": "c", "identity_id": 8, "is_external": 0, "is_wildcard": 0},
-    ])
+    _insert(
+        made,
+        "trust",
+        [
+            {**trust, "to_identity_uid": "a", "identity_id": 1, "is_external": 1, "is_wildcard": 0},
+            {**trust, "to_identity_uid": "b", "identity_id": 7, "is_external": 1, "is_wildcard": 1},
+            {**trust, "to_identity_uid": "c", "identity_id": 8, "is_external": 0, "is_wildcard": 0},
+        ],
+    )
     _insert(made, "usage", [{
         **SEEN, "identity_uid": "x", "identity_id": 2, "consumer": "Ann", "consumer_kind": "person",
     }])  # fmt: skip

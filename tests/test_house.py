@@ -32,7 +32,9 @@ WRITERS = {
 
 
 def test_no_file_is_over_400_lines_and_no_function_over_60() -> None:
-    long = [f"{p.name}: {n}" for p in SOURCES if (n := len(p.read_text().splitlines())) > MAX_FILE_LINES]
+    long = [
+        f"{p.name}: {n}" for p in SOURCES if (n := len(p.read_text().splitlines())) > MAX_FILE_LINES
+    ]
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -48,15 +50,19 @@ def test_each_table_is_written_by_one_module() -> None:
     wrong = []
     for path in SOURCES:
         module = path.relative_to(REPOSITORY / "src" / "passmuster").parts[0].removesuffix(".py")
-        for table in writes.findall(path.read_text()):
-            if owner.get(table, module) != module and module != "schema":
-                wrong.append(f"{module} writes {table}, which is {owner[table]}'s")
+        wrong += [
+            f"{module} writes {table}, which is {owner[table]}'s"
+            for table in writes.findall(path.read_text())
+            if owner.get(table, module) != module and module != "schema"
+        ]
     assert not wrong
 
 
 def test_only_store_imports_a_sqlite_driver() -> None:
     users = {
-        p.name for p in SOURCES if re.search(r"^\s*(?:import|from) (?:pysqlite3|sqlite3)", p.read_text(), re.MULTILINE)
+        p.name
+        for p in SOURCES
+        if re.search(r"^\s*(?:import|from) (?:pysqlite3|sqlite3)", p.read_text(), re.MULTILINE)
     }
     assert users == {"store.py"}
 
@@ -111,7 +117,9 @@ def test_every_command_has_an_example_in_its_help() -> None:
     for name in cli.COMMANDS:
         command = cli.muster.get_command(context, name)
         assert command is not None
-        for sub in [command, *getattr(command, "commands", {}).values()]:
-            if "Example" not in (sub.help or ""):
-                missing.append(f"{name} {sub.name}")
+        missing += [
+            f"{name} {sub.name}"
+            for sub in [command, *getattr(command, "commands", {}).values()]
+            if "Example" not in (sub.help or "")
+        ]
     assert not missing

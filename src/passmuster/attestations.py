@@ -85,12 +85,14 @@ def statement(
     }
     if repeated := common.keys() & body.keys():
         raise ValueError(f"the body repeats {sorted(repeated)}")
-    return canonical({
-        "_type": STATEMENT_TYPE,
-        "subject": [{"name": n, "digest": {"sha256": d}} for n, d in subject.items()],
-        "predicateType": predicate_type(kind),
-        "predicate": {**common, **body},
-    })
+    return canonical(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": n, "digest": {"sha256": d}} for n, d in subject.items()],
+            "predicateType": predicate_type(kind),
+            "predicate": {**common, **body},
+        }
+    )
 
 
 def sign(payload: bytes, key: "SigningKey") -> bytes:

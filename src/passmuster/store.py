@@ -168,7 +168,6 @@ def _bring_up_to_date(db: Database, read_only: bool) -> None:
             )
 
 
-
 def check_modes(folder: Path) -> None:
     """Refuse a workspace that other users may read: it maps every privileged account."""
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:

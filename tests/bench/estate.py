@@ -22,10 +22,14 @@ HEADER = (
 
 
 def _time(rng: random.Random) -> str:
-    return (_START + timedelta(minutes=rng.randrange(4_000_000))).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    return (_START + timedelta(minutes=rng.randrange(4_000_000))).strftime(
+        "%Y-%m-%dT%H:%M:%S+00:00"
+    )
 
 
-def credential_report(path: Path, users: int, *, changed: float = 0.0, missing: float = 0.0) -> None:
+def credential_report(
+    path: Path, users: int, *, changed: float = 0.0, missing: float = 0.0
+) -> None:
     """A report of *users*; a share may have another key state or be missing, for re-imports."""
     rng, other = random.Random(users), random.Random(7)
     with path.open("w") as out:

@@ -21,9 +21,11 @@ def main() -> int:
         parse = ours = 0.0
         for path in files:
             fmt = connectors.recognise(path.open("rb").read(connectors.SNIFF_BYTES), path.name)
-            parse += cpu(lambda p=path, f=fmt: [  # type: ignore[misc]
-                None for _ in connectors.read(f, p.open("rb"), connectors.Context())
-            ])
+            parse += cpu(
+                lambda p=path, f=fmt: [  # type: ignore[misc]
+                    None for _ in connectors.read(f, p.open("rb"), connectors.Context())
+                ]
+            )
             ours += cpu(lambda p=path: inventory.import_file(db, p, now=NOW, by=ME))  # type: ignore[misc]
         write = cpu(lambda: _copy(db, folder))
         rules = cpu(lambda: policy.evaluate(db, Settings(), NOW))

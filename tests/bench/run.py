@@ -47,9 +47,11 @@ def bench_import(folder: Path, files: list[Path], db: Database) -> None:
     parse = write = ours = 0.0
     for path in files:
         fmt = connectors.recognise(path.open("rb").read(connectors.SNIFF_BYTES), path.name)
-        parse += cpu(lambda p=path, f=fmt: [  # type: ignore[misc]
-            None for _ in connectors.read(f, p.open("rb"), connectors.Context())
-        ])
+        parse += cpu(
+            lambda p=path, f=fmt: [  # type: ignore[misc]
+                None for _ in connectors.read(f, p.open("rb"), connectors.Context())
+            ]
+        )
         ours += cpu(lambda p=path: inventory.import_file(db, p, now=NOW, by=ME))  # type: ignore[misc]
     other = store.create(folder / "floor")
     tables = ("source", "import_run", "identity", "credential", "entitlement", "grant", "trust",
@@ -167,8 +169,10 @@ def main(count: int) -> None:
         ).fetchall())  # fmt: skip
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         size = (folder / "ours" / store.FILE).stat().st_size / 2**20
-        print(f"\n{json.dumps({'unused': matched})}; file {size:,.0f} MiB; "
-              f"peak memory of the benchmark {peak:,.0f} MiB (the floor holds rows in memory)")
+        print(
+            f"\n{json.dumps({'unused': matched})}; file {size:,.0f} MiB; "
+            f"peak memory of the benchmark {peak:,.0f} MiB (the floor holds rows in memory)"
+        )
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ COUNTS = (
 )
 
 
-
-
 def wanted(**changes: Any) -> campaigns.Definition:
     return campaigns.Definition(**{"name": "C", "due": "2026-12-31", "reviewer": REV, **changes})
 

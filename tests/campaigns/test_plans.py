@@ -14,7 +14,8 @@ def plan(db: Database, sql: str, *values: object) -> list[str]:
 def test_no_part_of_a_dossier_is_read_by_a_scan(db: Database, part: str) -> None:
     columns, table, order = _dossiers._PARTS[part]
     steps = plan(
-        db, f"SELECT iid, {', '.join(columns)} FROM {table} WHERE iid IN (1, 2) ORDER BY iid, {order}"
+        db,
+        f"SELECT iid, {', '.join(columns)} FROM {table} WHERE iid IN (1, 2) ORDER BY iid, {order}",
     )
     assert not [step for step in steps if step.startswith("SCAN")]
 

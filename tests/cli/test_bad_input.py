@@ -118,8 +118,20 @@ def junk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (work / "cut.json").write_text('{"UserDetailList": [{"Path": "/", "UserName": "a"')
     (work / "generic.csv").write_text("name\nx\n")
     (work / "bad.toml").write_text("= [")
-    (work / "rbac.json").write_text(json.dumps({"kind": "List", "apiVersion": "v1", "items": [
-        {"kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "b", "uid": "c"}}]}))
+    (work / "rbac.json").write_text(
+        json.dumps(
+            {
+                "kind": "List",
+                "apiVersion": "v1",
+                "items": [
+                    {
+                        "kind": "ServiceAccount",
+                        "metadata": {"name": "a", "namespace": "b", "uid": "c"},
+                    }
+                ],
+            }
+        )
+    )
     (work / "hostile.sql").write_text(
         "-- title: x\n-- severity: low\n-- subject: identity\n-- needs: nothing\n"
         "-- why: hostile\n-- fix: x\nATTACH 'x.db' AS hostile")  # fmt: skip

@@ -175,9 +175,7 @@ def test_a_time_that_is_none_is_a_problem_and_not_a_guess() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("control", "state"), [(512, "unknown"), (66048, "none")]
-)
+@pytest.mark.parametrize(("control", "state"), [(512, "unknown"), (66048, "none")])
 def test_a_password_that_never_expires_says_so(control: int, state: str) -> None:
     records = read(entry("svc-x", 1105, userAccountControl=control, pwdLastSet=134398060582149960))
     (password,) = of(records, Credential)
@@ -333,13 +331,12 @@ def test_a_sid_that_ldbsearch_wrote_as_text_is_read() -> None:
 def test_a_hostile_name_comes_through_as_harmless_text() -> None:
     evil = "x\x1b]52;c;ZXZpbA==\x07[red]\u202egpj"
     coded = base64.b64encode(f"CN={evil},DC=corp,DC=example".encode()).decode()
-    text = entry("anna", 1105).replace(
-        "dn: CN=anna,OU=X,DC=corp,DC=example,DC=com", f"dn:: {coded}"
-    ) + "\n"
-    assert "\x1b" not in repr(read(text)).replace("\\x1b", "")
-    assert all(
-        s.isprintable() for r in read(text) for s in r if isinstance(s, str)
+    text = (
+        entry("anna", 1105).replace("dn: CN=anna,OU=X,DC=corp,DC=example,DC=com", f"dn:: {coded}")
+        + "\n"
     )
+    assert "\x1b" not in repr(read(text)).replace("\\x1b", "")
+    assert all(s.isprintable() for r in read(text) for s in r if isinstance(s, str))
 
 
 def test_a_forest_becomes_one_source_for_each_domain() -> None:

@@ -73,7 +73,9 @@ def test_the_mapping_of_the_documentation_works() -> None:
 
 
 def test_all_sections_make_records() -> None:
-    mapping = PLAIN + """
+    mapping = (
+        PLAIN
+        + """
 [credential]
 uid = "key"
 credential_type = { constant = "static_secret" }
@@ -96,6 +98,7 @@ consumer_kind = { constant = "person" }
 what = "seen"
 place = "where"
 """
+    )
     records = rows({"id": "a", "key": "k", "until": "none", "role": "r", "level": "admin",
                     "who": "jo@example.com", "party": "p", "user": "al", "seen": "leak",
                     "where": "paste"}, {"id": "b"}, mapping=mapping)  # fmt: skip
@@ -167,8 +170,10 @@ def test_a_date_that_is_none_is_a_problem_and_unknown(cell: str, form: str) -> N
     assert [p.field for p in of(records, Problem)] == ["identity.last_used_at"]
 
 
-@pytest.mark.parametrize(("cell", "state"), [("", "unknown"), ("never", "never"),
-                                             ("not_tracked", "not_tracked"), ("-", "never")])
+@pytest.mark.parametrize(
+    ("cell", "state"),
+    [("", "unknown"), ("never", "never"), ("not_tracked", "not_tracked"), ("-", "never")],
+)
 def test_a_date_column_may_hold_a_word(cell: str, state: str) -> None:
     mapping = PLAIN + 'last_used_at = { column = "t", map = { "-" = "never" } }\n'
     (found,) = of(read(f"id,t\na,{cell}\n", mapping), Identity)
@@ -245,12 +250,15 @@ def test_a_value_that_looks_like_a_secret_is_kept_nowhere(value: str) -> None:
 
 
 def test_of_a_key_only_the_last_four_characters_are_kept() -> None:
-    mapping = PLAIN + """[credential]
+    mapping = (
+        PLAIN
+        + """[credential]
 uid = "id"
 credential_type = { constant = "token" }
 credential_detail = { constant = "x" }
 hint = "token"
 """
+    )
     found = of(read("id,token\na,abcdefghijklmnop\nb,short12\nc,****wxyz\n", mapping), Credential)
     assert [c.hint for c in found] == ["mnop", None, "wxyz"]
 

@@ -14,7 +14,9 @@ from tests.estates import ME, NOW, OLD, report
 LATER = "2026-12-01T08:00:00Z"
 
 
-def load(db: Database, path: Path, content: str, now: str = NOW, **options: object) -> list[inventory.Run]:
+def load(
+    db: Database, path: Path, content: str, now: str = NOW, **options: object
+) -> list[inventory.Run]:
     path.write_text(content)
     return inventory.import_file(db, path, now=now, by=ME, context=Context(), **options)  # type: ignore[arg-type]
 

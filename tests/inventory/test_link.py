@@ -36,9 +36,7 @@ def user(name: str, groups: list[str] | None = None, **tags: str) -> dict[str, o
 
 def load(db: Database, path: Path, content: str, format_name: str | None = None) -> None:
     path.write_text(content)
-    inventory.import_file(
-        db, path, now=NOW, by=ME, format_name=format_name, context=Context()
-    )
+    inventory.import_file(db, path, now=NOW, by=ME, format_name=format_name, context=Context())
 
 
 @pytest.mark.parametrize("people_first", [True, False])
@@ -95,7 +93,8 @@ def test_power_through_groups_of_groups_and_a_ring_of_groups_ends(
 
     ldif = "\n".join([
         entry("Domain Admins", "group", [], 512), entry("tier0", "group", ["Domain Admins"], 2001),
-        entry("ring-a", "group", ["ring-b", "tier0"], 2002), entry("ring-b", "group", ["ring-a"], 2003),
+        entry("ring-a", "group", ["ring-b", "tier0"], 2002),
+        entry("ring-b", "group", ["ring-a"], 2003),
         entry("svc-deep", "user", ["ring-b"], 2004), entry("svc-none", "user", [], 2005),
     ])  # fmt: skip
     load(db, tmp_path / "a.ldif", ldif, "ad.ldif")

@@ -156,9 +156,7 @@ def test_never_expires(estate: Estate) -> None:
         {"credential_detail": "ad.managed_password"},
     ):  # fmt: skip
         estate.row("credential", identity_id=robot, **{"expires_state": "none", **values})
-    estate.row(
-        "credential", identity_id=ann, expires_state="none", credential_detail="ad.password"
-    )
+    estate.row("credential", identity_id=ann, expires_state="none", credential_detail="ad.password")
     assert estate.hits("never-expires") == {
         hit: "aws.access_key has no expiry, created 2024-02-01",
         undated: "aws.access_key has no expiry",

@@ -33,9 +33,7 @@ def drawn(dossier: Json, width: int = 100, *, full: bool = False, draft: Draft |
 
 def test_the_first_three_lines_say_what_who_and_what_stops(dossiers: dict[str, Json]) -> None:
     what, who, impact = drawn(dossiers["ci-deploy"])[:3]
-    assert what == (
-        "ci-deploy  AWS IAM user · service · aws-prod · prod · enabled · privileged ◀"
-    )
+    assert what == ("ci-deploy  AWS IAM user · service · aws-prod · prod · enabled · privileged ◀")
     assert who.startswith(
         "owner   none ◀  2 candidates: nobody-known (tag team=nobody-known), jane (created it)"
     )

@@ -45,7 +45,14 @@ async def test_ten_items_are_triaged_with_two_keys_each_undone_and_signed(review
         assert bar(pilot, "header").count("drafts") == 0
     signed = review.decisions()
     assert [signed[name] for name in seen[:8]] == [
-        "approve", "revoke", "disable", "abstain", "approve", "approve", "revoke", "approve"
+        "approve",
+        "revoke",
+        "disable",
+        "abstain",
+        "approve",
+        "approve",
+        "revoke",
+        "approve",
     ]
     assert len(signed) == 8
     assert not review.drafts()

@@ -48,8 +48,7 @@ class Progress:
 def campaigns(db: Database) -> list[Campaign]:
     """Every campaign, newest first."""
     return [
-        Campaign(*row)
-        for row in db.execute(f"SELECT {_COLUMNS} FROM campaign ORDER BY id DESC")
+        Campaign(*row) for row in db.execute(f"SELECT {_COLUMNS} FROM campaign ORDER BY id DESC")
     ]
 
 

@@ -13,7 +13,7 @@ from passmuster import policy
 from passmuster.store import Database
 from passmuster.text import Json, canonical, sha256
 
-CHUNK = 256
+CHUNK = 64
 """Identities read at a time, and dossiers stored together."""
 MAX_ITEMS_PER_LIST = 10_000
 """Rows of one list (grants, consumers) in a dossier; the rest is counted in `left_out`."""
@@ -227,14 +227,16 @@ def _findings(rows: list[Json], rules: dict[str, Any]) -> list[Json]:
     out = []
     for row, points_of_it in zip(rows, points, strict=True):
         rule = rules.get(row["rule"])
-        out.append({
-            **row,
-            "points": points_of_it,
-            "title": rule.title if rule else row["rule"],
-            "why": rule.why if rule else None,
-            "fix": rule.fix if rule else None,
-            "controls": [f"{c[0]} {c[1]}" for c in rule.controls] if rule else [],
-        })
+        out.append(
+            {
+                **row,
+                "points": points_of_it,
+                "title": rule.title if rule else row["rule"],
+                "why": rule.why if rule else None,
+                "fix": rule.fix if rule else None,
+                "controls": [f"{c[0]} {c[1]}" for c in rule.controls] if rule else [],
+            }
+        )
     out.sort(key=lambda f: (policy.SEVERITY_ORDER[f["severity"]], f["rule"]))
     return out
 

@@ -242,15 +242,11 @@ def excluded_row(item_uri: str, why: str, salt: str) -> bytes:
 class _Freezer:
     """Writes items and their dossiers, chunk by chunk, and hashes as it goes."""
 
-    def __init__(
-        self, db: Database, campaign_id: int, of: ItemKind, assigner: Assigner
-    ) -> None:
+    def __init__(self, db: Database, campaign_id: int, of: ItemKind, assigner: Assigner) -> None:
         self.db, self.campaign_id, self.of, self.assigner = db, campaign_id, of, assigner
         self.population, self.assignments = merkle.Frontier(), merkle.Frontier()
         # files that a stock tool can check by one digest, without a tree (campaign statement)
-        self.digest = {
-            name: hashlib.sha256() for name in ("population", "assignments", "dossiers")
-        }
+        self.digest = {name: hashlib.sha256() for name in ("population", "assignments", "dossiers")}
         self.count = self.unowned = self.unassigned_count = 0
         self.unassigned: list[str] = []
         self.reviewers: dict[str, int] = {}
@@ -320,9 +316,7 @@ def _items(dossier: Json, of: ItemKind) -> Iterator[Json]:
         yield item
 
 
-def _exclude(
-    db: Database, campaign_id: int, ids: list[int], scope: str
-) -> tuple[int, str, str]:
+def _exclude(db: Database, campaign_id: int, ids: list[int], scope: str) -> tuple[int, str, str]:
     frontier, digest = merkle.Frontier(), hashlib.sha256()
     batch: list[tuple[int, str, str, str]] = []
     for source, uid, why in left_out(db, ids, scope):

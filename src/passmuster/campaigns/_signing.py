@@ -211,8 +211,7 @@ def decision_row(
         "material": material,
         "verdict": draft.verdict,
         "changes": [
-            {k: v for k, v in change._asdict().items() if v is not None}
-            for change in draft.changes
+            {k: v for k, v in change._asdict().items() if v is not None} for change in draft.changes
         ],
         "until": draft.until,
         "reason": {"code": draft.reason_code, "text": draft.reason_text},

@@ -31,7 +31,7 @@ COMMANDS = {
     "decide": "review",
     "own": "review",
     "drafts": "review",
-    "sign-off": "review",
+    "sign-off": "sign_off",
     "key": "evidence",
     "evidence": "evidence",
     "verify": "evidence",
@@ -46,9 +46,7 @@ class Lazy(click.Group):
         """The commands in the order of work."""
         return list(COMMANDS)
 
-    def get_command(
-        self, ctx: click.Context, cmd_name: str  # noqa: ARG002 - click's signature
-    ) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the command's module and return the command."""
         if cmd_name not in COMMANDS:
             return None
@@ -73,9 +71,7 @@ class Lazy(click.Group):
 @click.option("--no-input", is_flag=True, help="Never ask; fail where an answer would be needed.")
 @click.option("--campaign", metavar="NAME", help="For the workstation, when several are open.")
 @click.pass_context
-def muster(
-    ctx: click.Context, workspace: str | None, no_input: bool, campaign: str | None
-) -> None:
+def muster(ctx: click.Context, workspace: str | None, no_input: bool, campaign: str | None) -> None:
     """Review who, and above all what, may get into a company's systems.
 
     Without a command: the workstation, on the open campaign.

@@ -40,9 +40,7 @@ def campaign_command() -> None:
 @passphrase_option
 @json_option
 @pass_bench
-def open_command(
-    bench: Bench, /, passphrase_fd: int | None, as_json: bool, **wanted: Any
-) -> None:
+def open_command(bench: Bench, /, passphrase_fd: int | None, as_json: bool, **wanted: Any) -> None:
     """Freeze what will be judged, and sign that.
 
     \b
@@ -143,9 +141,7 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
 @passphrase_option
 @json_option
 @pass_bench
-def close_command(
-    bench: Bench, name: str | None, passphrase_fd: int | None, as_json: bool
-) -> None:
+def close_command(bench: Bench, name: str | None, passphrase_fd: int | None, as_json: bool) -> None:
     """End a campaign and sign how it ended; nothing can be decided in it after.
 
     \b

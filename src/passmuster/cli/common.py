@@ -105,7 +105,12 @@ class Bench:
         at = self.campaign(campaign_name)
         from passmuster import tui
 
-        tui.run(self.folder, at.name, self.me, self._unlock, self.settings, now)
+        mark = self.held_key.fingerprint if self.held_key else None
+        left = tui.run(
+            self.folder, at.name, self.me, self._unlock, self.settings, now, fingerprint=mark
+        )
+        if left and self.held_key is None:
+            talk(f"{text.plural(left, 'draft')} kept, not signed: muster, or muster sign-off")
 
     def _unlock(self, ask: Callable[[], bytes]) -> "SigningKey":
         """The signing key for the workstation, which asks on its own screen."""

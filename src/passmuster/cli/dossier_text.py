@@ -31,22 +31,36 @@ def _lines(dossier: Json, now: str) -> Iterator[str]:
         age = f"made {_ago(c['last_rotated_at'] or c['created_at'], now)}"
         used = _used(c["last_used_at"], c["last_used_state"], now)
         yield f"  proof    {c['uid']} {c['credential_detail']} {c['status']}, {age}, used {used}"
-    yield from _cut("may", [
-        f"{g['display_name']} [{g['permission_level']}] via {g['via']}" for g in dossier["grants"]
-    ])
-    yield from _cut("trusts", [
-        f"{t['from_uid']} may {t['mechanism']}" + (" (external)" if t["is_external"] else "")
-        for t in dossier["trusts"]
-    ])
+    yield from _cut(
+        "may",
+        [
+            f"{g['display_name']} [{g['permission_level']}] via {g['via']}"
+            for g in dossier["grants"]
+        ],
+    )
+    yield from _cut(
+        "trusts",
+        [
+            f"{t['from_uid']} may {t['mechanism']}" + (" (external)" if t["is_external"] else "")
+            for t in dossier["trusts"]
+        ],
+    )
     yield from _cut("user", [f"{u['consumer']} ({u['consumer_kind']})" for u in dossier["usage"]])
     yield from _cut("seen", [f"{s['what']} in {s['place']}" for s in dossier["sightings"]])
-    yield from _cut("before", [
-        f"{b['verdict']} on {b['decided_at'][:10]}: {b['reason_text']}" for b in dossier["before"]
-    ])
-    yield from _cut("changed", [
-        f"{c['field']}: {c['old']} → {c['new']} ({c['observed_at'][:10]})"
-        for c in dossier["changed"]
-    ])
+    yield from _cut(
+        "before",
+        [
+            f"{b['verdict']} on {b['decided_at'][:10]}: {b['reason_text']}"
+            for b in dossier["before"]
+        ],
+    )
+    yield from _cut(
+        "changed",
+        [
+            f"{c['field']}: {c['old']} → {c['new']} ({c['observed_at'][:10]})"
+            for c in dossier["changed"]
+        ],
+    )
     for run in dossier["runs"]:
         yield f"  source   {run['file_name']} imported {run['imported_at'][:10]}"
 

@@ -176,9 +176,7 @@ def identities_command(
         "risk": "RISK", "name": "IDENTITY", "kind": "KIND", "source": "SOURCE",
         "owner": "OWNER", "last_used": "LAST USED", "findings": "FINDINGS",
     }  # fmt: skip
-    count = emit(
-        _identities(bench, " ".join(filter_words)), shown, as_json=as_json, as_csv=as_csv
-    )
+    count = emit(_identities(bench, " ".join(filter_words)), shown, as_json=as_json, as_csv=as_csv)
     if not count and not (as_json or as_csv):
         talk("nothing matches")
 

@@ -1,4 +1,4 @@
-"""`muster queue`, `decide`, `own`, `drafts`, `sign-off`: the review without a screen."""
+"""`muster queue`, `decide`, `own`, `drafts`: the review without a screen."""
 
 import secrets
 from typing import Any
@@ -13,10 +13,9 @@ from passmuster.cli.common import (
     json_option,
     now,
     pass_bench,
-    passphrase_option,
     talk,
 )  # fmt: skip
-from passmuster.errors import Conflict, UsageError
+from passmuster.errors import UsageError
 from passmuster.model import CHANGE_VERBS, Attention, Bulk, Change, Draft
 from passmuster.text import nearest, plural
 
@@ -221,63 +220,3 @@ def drafts_command(
                "reason": "REASON"}  # fmt: skip
     if not emit(rows, columns, as_json=as_json) and not as_json:
         talk("no drafts; `muster queue --open` shows what is to decide")
-
-
-@click.command("sign-off")
-@click.option("--accept-changed", is_flag=True,
-              help="Sign although evidence changed since it was frozen.")  # fmt: skip
-@click.option("--yes", is_flag=True, help="Do not ask once more.")
-@campaign_option
-@passphrase_option
-@json_option
-@pass_bench
-def sign_off_command(
-    bench: Bench, accept_changed: bool, yes: bool, campaign_name: str | None,
-    passphrase_fd: int | None, as_json: bool,
-) -> None:  # fmt: skip
-    """Sign my drafts: from then on they are evidence.
-
-    \b
-    Example:
-      muster sign-off --yes
-    """
-    from passmuster import campaigns
-
-    bench.passphrase_fd = passphrase_fd
-    at = bench.campaign(campaign_name)
-    batch = campaigns.prepare(bench.db, at.id, bench.me)
-    _show_batch(batch)
-    if batch.changed and not accept_changed:
-        first = batch.changed[0]
-        raise Conflict(
-            f"the evidence of {first.display_name} changed ({', '.join(first.changed)}) since it "
-            "was frozen: look again, then sign with --accept-changed"
-        )
-    if not (yes or bench.no_input):
-        click.confirm("Sign these?", abort=True, err=True)
-    signed = campaigns.sign_off(bench.db, batch, bench.key(), now())
-    if as_json:
-        emit([{
-            "statements": signed.statements, "decisions": len(signed.rows),
-            "owners": len(signed.own), "signed_at": signed.signed_at, "verdicts": batch.counts,
-        }], {}, as_json=True)  # fmt: skip
-        return
-    stopped = [r for r in signed.rows if r.draft.verdict in ("revoke", "disable")]
-    talk(f"Signed: {plural(len(signed.rows), 'decision')}, {plural(len(signed.own), 'owner')}.")
-    if stopped:
-        names = ", ".join(r.display_name for r in stopped[:5]) + (" …" if len(stopped) > 5 else "")
-        talk(
-            f"Nothing is stopped yet: {plural(len(stopped), 'account')} ({names}) must now be "
-            "stopped on the platform; `muster evidence` writes the lines to remediations.csv"
-        )
-
-
-def _show_batch(batch: Any) -> None:
-    counts = ", ".join(f"{n:,} {v}" for v, n in sorted(batch.counts.items())) or "no decisions"
-    talk(f"To sign as {batch.principal}: {counts}; {plural(len(batch.own), 'owner')} named")
-    for row in batch.rows:
-        if row.draft.verdict != "approve" or row.draft.changes:
-            parts = "".join(f", {c.verb} {c.target}" for c in row.draft.changes)
-            talk(f"  {row.draft.verdict}{parts}  {row.display_name}  “{row.draft.reason_text}”")
-    if batch.undecided:
-        talk(f"  {plural(batch.undecided, 'item')} of yours will still read no_response")

@@ -128,8 +128,11 @@ def certificates(uid: str, entry: Entry, detail: str) -> Iterator[Record]:
             certificate = x509.load_der_x509_certificate(data)
             begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
             subject = certificate.subject.rfc4514_string()
-            about = {"serial": f"{certificate.serial_number:x}", "subject": subject,
-                     "issuer": certificate.issuer.rfc4514_string()}
+            about = {
+                "serial": f"{certificate.serial_number:x}",
+                "subject": subject,
+                "issuer": certificate.issuer.rfc4514_string(),
+            }
         except ValueError:
             why = "userCertificate is not an X.509 certificate in DER; left out"
             yield Problem(entry.line, "userCertificate", why, uid)

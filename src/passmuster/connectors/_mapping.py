@@ -197,7 +197,6 @@ class Maker:
             built.setdefault("origin", "import")
         yield self.section.makes(**built, line=row.line)
 
-
     def _dated(self, built: dict[str, Any], name: str, value: str | None) -> None:
         """A date that may be a word instead, with the state that either means."""
         is_date = bool(value and value[0].isdigit())
@@ -315,6 +314,11 @@ def _cell(title: str, name: str, spec: Any) -> Cell:
         if allowed is not None and value not in (None, "", *allowed):
             raise UsageError(f"{where}: {value!r} is no {name}{text.nearest(str(value), allowed)}")
     return Cell(
-        name, column, constant, spec.get("default"), spec.get("map", {}), spec.get("format"),
+        name,
+        column,
+        constant,
+        spec.get("default"),
+        spec.get("map", {}),
+        spec.get("format"),
         spec.get("split"),
     )

@@ -42,9 +42,7 @@ def names_secret(column: str) -> bool:
     words = re.findall(r"[^\W_]+", spaced.lower())
     if not words or words[-1] in _ABOUT or words[0] in ("is", "has"):
         return False
-    return not _WORDS.isdisjoint(words) or any(
-        pair in pairwise(words) for pair in _PAIRS
-    )
+    return not _WORDS.isdisjoint(words) or any(pair in pairwise(words) for pair in _PAIRS)
 
 
 def is_secret(value: str) -> bool:

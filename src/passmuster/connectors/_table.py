@@ -104,8 +104,10 @@ def _rows(reader: Any, header: list[str], delimiter: str) -> Iterator[Row | Prob
             why = f"{len(cells)} columns where the header has {width}; the row was left out"
             yield Problem(line, None, why)
         elif reader.line_num > line and _swallowed(cells, width, delimiter):
-            why = (f"a quote that was never closed seems to have swallowed the rows up to line "
-                   f"{reader.line_num}; they were left out")
+            why = (
+                f"a quote that was never closed seems to have swallowed the rows up to line "
+                f"{reader.line_num}; they were left out"
+            )
             yield Problem(line, None, why)
         else:
             yield Row(line, dict(zip(header, cells, strict=True)))

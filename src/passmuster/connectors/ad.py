@@ -117,8 +117,13 @@ class _Parser:
             self.domain = domain
             yield Source("ad", domain, self._label)
         for name in entry.cut:
-            yield Problem(entry.line, name, "the server sent only the first values; "
-                          "export with paged ranges, or the accounts with memberOf", sid)
+            yield Problem(
+                entry.line,
+                name,
+                "the server sent only the first values; "
+                "export with paged ranges, or the accounts with memberOf",
+                sid,
+            )
         if is_group:
             yield from self._group(entry, sid)
         else:

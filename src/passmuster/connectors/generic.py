@@ -108,9 +108,7 @@ class Mapping:
         for maker in self.parts:
             refers = maker.section.refers
             if refers and not any(cell.name == refers for cell in maker.cells):
-                raise UsageError(
-                    f"mapping: without [identity], [{maker.title}] must name {refers}"
-                )
+                raise UsageError(f"mapping: without [identity], [{maker.title}] must name {refers}")
 
     def check(self, header: list[str]) -> None:
         """ImportRefused when the mapping names a column that the file lacks."""
@@ -200,9 +198,7 @@ def _records(mapping: Mapping, rows: Iterator[Row | Problem]) -> Iterator[Record
             yield from _part(maker, row, uid, levels)
 
 
-def _part(
-    maker: Maker, row: Row, uid: str | None, levels: dict[str, int]
-) -> Iterator[Record]:
+def _part(maker: Maker, row: Row, uid: str | None, levels: dict[str, int]) -> Iterator[Record]:
     """What one section makes of *row*; an entitlement only when it is new or stronger."""
     for record in maker.records(row, uid):
         if isinstance(record, Entitlement):

@@ -187,9 +187,7 @@ def _keys(files: Files, names: set[str], found: list[Statement]) -> None:
         raise VerificationFailed(f"{name}: is missing")
 
 
-def _one_campaign(
-    found: list[Statement], seal: Attestation
-) -> tuple[Statement, Statement | None]:
+def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement, Statement | None]:
     """The campaign that all statements must belong to, and its end."""
     opening = [s for s in found if s.attestation.kind == "campaign"]
     closing = [s for s in found if s.attestation.kind == "close"]

@@ -80,9 +80,7 @@ def _batch(files: Files, statement: Statement) -> None:
         raise VerificationFailed(f"{name}: was decided at other times than were signed")
 
 
-def _items(
-    files: Files, opened: Statement, statements: list[Statement], report: Report
-) -> None:
+def _items(files: Files, opened: Statement, statements: list[Statement], report: Report) -> None:
     """Every item: its rows in the trees, its outcome computed again, its lines in the tables."""
     population, assignments = merkle.Frontier(), merkle.Frontier()
     tables = _Tables(files)

@@ -20,6 +20,7 @@ from passmuster.store import Database
 MAX_RAW_BYTES = 32 * 1024 * 1024
 """The bytes of a file are kept as evidence up to this size; its digest always is."""
 
+
 @dataclass(slots=True)
 class Run:
     """What one import did to one source."""
@@ -98,11 +99,13 @@ def _look(path: Path) -> tuple[int, str, bytes]:
 
 
 def _options(context: Context) -> str:
-    return text.json_text({
-        "source": context.source_label,
-        "mapping": text.sha256(text.canonical(repr(sorted(context.mapping.items())))),
-        "tool": __version__,
-    })
+    return text.json_text(
+        {
+            "source": context.source_label,
+            "mapping": text.sha256(text.canonical(repr(sorted(context.mapping.items())))),
+            "tool": __version__,
+        }
+    )
 
 
 def _already(db: Database, fmt: Format, digest: str, options: str, name: str) -> list[Run]:
@@ -250,9 +253,7 @@ def mark_absent(db: Database, source_id: int, fmt: str, run_id: int, now: str) -
         " WHERE source_id = ? AND last_seen_run = ?",
         (fmt, run_id, source_id, run_id),
     )
-    earlier = (
-        "SELECT id FROM import_run WHERE source_id = ? AND format = ? AND id < ?"
-    )
+    earlier = "SELECT id FROM import_run WHERE source_id = ? AND format = ? AND id < ?"
     for table in _write.TABLES.values():
         if table != "identity":
             db.execute(
@@ -301,18 +302,15 @@ def observe_parts(db: Database, source_id: int, run_id: int, now: str) -> None:
 
 
 def _problems(db: Database, run_id: int, limit: int) -> list[tuple[int, str, str, str]]:
-    return list(db.execute(
-        "SELECT line, field, why, uid FROM problem WHERE run_id = ? ORDER BY id LIMIT ?",
-        (run_id, limit),
-    ))
+    return list(
+        db.execute(
+            "SELECT line, field, why, uid FROM problem WHERE run_id = ? ORDER BY id LIMIT ?",
+            (run_id, limit),
+        )
+    )
 
 
-
-
-
-def assign_owner(
-    db: Database, item_id: int, owner: str, statement: str, by: str, now: str
-) -> None:
+def assign_owner(db: Database, item_id: int, owner: str, statement: str, by: str, now: str) -> None:
     """Record that *owner* answers for the identity of an item, as a signed statement says."""
     db.execute(
         "INSERT INTO source (uid, platform, tenant_uid, name) VALUES"

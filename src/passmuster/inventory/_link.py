@@ -112,9 +112,7 @@ def _environments(db: Database, source_id: int) -> None:
     """Where the platform names no environment, a registered pattern may."""
     if db.value("SELECT 1 FROM environment LIMIT 1") is None:
         return
-    registered = db.value(
-        "SELECT platform = 'register' FROM source WHERE id = ?", (source_id,)
-    )
+    registered = db.value("SELECT platform = 'register' FROM source WHERE id = ?", (source_id,))
     where = "" if registered else f"AND source_id = {int(source_id)}"
     match = (
         "(SELECT e.uid FROM environment e, json_each(e.matches) m, source s"

@@ -46,7 +46,7 @@ LEFT JOIN team t ON t.id = (SELECT min(id) FROM team WHERE uid = o.team_uid)
 """
 
 _FILL = f"""
-INSERT INTO listing ({', '.join(_COLUMNS)})
+INSERT INTO listing ({", ".join(_COLUMNS)})
 SELECT i.id, coalesce(f.risk, 0), coalesce(f.findings, 0), coalesce(f.reasons, 0), f.severity,
     i.display_name, h.owner, i.kind, coalesce(s.name, s.uid), i.status,
     coalesce(i.environment, s.environment), i.supplier, i.is_privileged, i.last_used_at,
@@ -57,8 +57,8 @@ FROM identity i JOIN source s ON s.id = i.source_id
 WHERE true
 ORDER BY i.id
 ON CONFLICT (identity_id) DO UPDATE SET
-    {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS[1:])}
-WHERE ({', '.join(_COLUMNS[1:])}) IS NOT ({', '.join(f'excluded.{c}' for c in _COLUMNS[1:])})
+    {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS[1:])}
+WHERE ({", ".join(_COLUMNS[1:])}) IS NOT ({", ".join(f"excluded.{c}" for c in _COLUMNS[1:])})
 """
 
 _SCRATCH = {

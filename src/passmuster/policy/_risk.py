@@ -42,9 +42,7 @@ _SWAP = " ".join(
     f"WHEN {rank} THEN {BASE[severity] - FURTHER[severity]}"
     for rank, severity in enumerate(SEVERITIES)
 )
-RISK_SQL = (
-    f"min({HIGHEST}, sum(CASE severity {_cases(FURTHER)} END) + CASE {_WORST} {_SWAP} END)"
-)
+RISK_SQL = f"min({HIGHEST}, sum(CASE severity {_cases(FURTHER)} END) + CASE {_WORST} {_SWAP} END)"
 """The risk of a group of rows of `finding`; an aggregate."""
 SEVERITY_SQL = (
     f"CASE {_WORST} {' '.join(f'WHEN {n} THEN {s!r}' for n, s in enumerate(SEVERITIES))} END"

@@ -48,8 +48,9 @@ class MusterApp(App[None]):
     Screen { background: $background; color: $foreground; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "quit", id="quit", tooltip="leave; drafts are kept",
-                priority=True),
+        Binding(
+            "ctrl+q", "quit", "quit", id="quit", tooltip="leave; drafts are kept", priority=True
+        ),
     ]
 
     def __init__(self, desk: Desk) -> None:

@@ -88,8 +88,10 @@ def _owner(dossier: Json, view: View) -> Line:
     if gone is not None:
         what = "has left" if gone["person_active"] == 0 else "is not in the register any more"
         return [
-            Span("none: "), say(f"{owner_name(gone)} {what}", "strong"),
-            say(_evidence(gone), "dim"), ALARM,
+            Span("none: "),
+            say(f"{owner_name(gone)} {what}", "strong"),
+            say(_evidence(gone), "dim"),
+            ALARM,
         ]
     line = [Span("none", "strong"), ALARM]
     found = candidates(dossier, view.now)
@@ -124,7 +126,7 @@ class Candidate(NamedTuple):
 def candidates(dossier: Json, now: str) -> list[Candidate]:
     """Everybody that the evidence names, the best known first."""
     found: dict[str, Candidate] = {}
-    rows = sorted(dossier["owners"], key=lambda o: (not (o["person_uid"] or o["team"])))
+    rows = sorted(dossier["owners"], key=lambda o: not (o["person_uid"] or o["team"]))
     for owner in rows:
         if owner["person_active"] == 0:
             continue
@@ -171,10 +173,14 @@ def _use(dossier: Json, view: View) -> Line:
         return [say(f"{counted}{more} {verb}", "strong"), say(seen)]
     if state == "known" and at:
         if (words.days_since(at, view.now) or 0) >= STALE_DAYS:
-            return [Span("nothing has used it since ", "strong"),
-                    say(words.dated(at, view.now), "strong")]
-        return [say(f"in use: {words.last_use(at, state, view.now)}", "strong"),
-                Span(", by what is unknown")]
+            return [
+                Span("nothing has used it since ", "strong"),
+                say(words.dated(at, view.now), "strong"),
+            ]
+        return [
+            say(f"in use: {words.last_use(at, state, view.now)}", "strong"),
+            Span(", by what is unknown"),
+        ]
     if state == "never":
         made = identity["created_at"]
         since = f" since it was created {words.dated(made, view.now)}" if made else ""

@@ -41,9 +41,7 @@ def columns(width: int) -> list[Column]:
     return [c for c in _COLUMNS if c.key in chosen]
 
 
-def table_row(
-    row: QueueRow, staged: State | None, now: str, me: str, *, waiting: bool
-) -> TableRow:
+def table_row(row: QueueRow, staged: State | None, now: str, me: str, *, waiting: bool) -> TableRow:
     """What the table shows of *row*; *staged* is what is not in the database yet."""
     verdict, drafted = row.verdict, row.state == "draft"
     own = bool(row.own)

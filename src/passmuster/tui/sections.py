@@ -80,8 +80,10 @@ def _listed(section: "Section", dossier: Json, view: View) -> list[Line]:
 
 def _finding(row: Json, view: View) -> list[Line]:
     grave = row["severity"] in ("critical", "high")
-    line: Line = [say(row["title"], "strong" if grave else "plain"),
-                  say(f"  {row['severity']} +{row['points']}", "dim")]
+    line: Line = [
+        say(row["title"], "strong" if grave else "plain"),
+        say(f"  {row['severity']} +{row['points']}", "dim"),
+    ]
     if grave:
         line.append(ALARM)
     out = [line]
@@ -131,8 +133,10 @@ def _credential(row: Json, view: View) -> list[Line]:
     if live:
         facts.append(_expiry(row, view))
     role: Role = "plain" if live else "dim"
-    line: Line = [say(words.credential(row), "strong" if live else "dim"),
-                  say("  " + ", ".join(f for f in facts if f), role)]
+    line: Line = [
+        say(words.credential(row), "strong" if live else "dim"),
+        say("  " + ", ".join(f for f in facts if f), role),
+    ]
     # a certificate and a federation end by themselves; age says nothing about them
     ages = row["credential_type"] not in ("certificate", "federated")
     overdue = live and ages and age is not None and age >= view.old_days
@@ -210,8 +214,10 @@ def _sighting(row: Json, view: View) -> list[Line]:
 
 
 def _before(row: Json, view: View) -> list[Line]:
-    line: Line = [say(PAST.get(row["verdict"], row["verdict"]), "strong"),
-                  say(f" {words.dated(row['decided_at'], view.now)} by {row['principal']}")]
+    line: Line = [
+        say(PAST.get(row["verdict"], row["verdict"]), "strong"),
+        say(f" {words.dated(row['decided_at'], view.now)} by {row['principal']}"),
+    ]
     if row["until"]:
         line.append(say(f" until {row['until'][:10]}"))
     if row["reason_text"]:

@@ -114,7 +114,7 @@ def source(name: str, width: int) -> str:
     where, _, tenant = name.partition(":")
     if len(name) <= width or not tenant.isdigit():
         return name
-    return f"{where} …{tenant[-(width - len(where) - 2):]}"
+    return f"{where} …{tenant[-(width - len(where) - 2) :]}"
 
 
 def credential(row: Json) -> str:

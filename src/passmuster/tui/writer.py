@@ -32,9 +32,7 @@ class Job:
 class Writer:
     """The writer thread; *report* is called in it with each job and its error, if any."""
 
-    def __init__(
-        self, folder: Path, report: Callable[[Job, MusterError | None], None]
-    ) -> None:
+    def __init__(self, folder: Path, report: Callable[[Job, MusterError | None], None]) -> None:
         self._folder, self._report = folder, report
         self._jobs: SimpleQueue[Job | threading.Event | None] = SimpleQueue()
         self._pending: dict[int, list[Job]] = {}

@@ -133,7 +133,8 @@ class _Details:
         uid = required(user, "Arn")
         tagged = _tags.tags(user.get("Tags"))
         yield self._identity(user, "service", required(user, "UserName"), line, tagged,
-                             external_id=optional(user, "UserId"))  # fmt: skip
+                             external_id=optional(user, "UserId"),
+                             nhi_detail="aws.iam_user")  # fmt: skip
         yield from _tags.owners(uid, tagged, line)
         for name in listed(user.get("GroupList")):
             if not isinstance(name, str):
@@ -146,7 +147,8 @@ class _Details:
     def _group(self, group: text.Json, line: int) -> Iterator[Record]:
         uid, name = required(group, "Arn"), required(group, "GroupName")
         yield self._identity(group, "group", name, line, {},
-                             external_id=optional(group, "GroupId"))  # fmt: skip
+                             external_id=optional(group, "GroupId"),
+                             nhi_detail="aws.iam_group")  # fmt: skip
         member = f"{self._group_arn(uid, name)}#member"
         self._describe(member)
         yield self._membership(member, name, uid, line)

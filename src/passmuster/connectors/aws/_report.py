@@ -194,7 +194,7 @@ class _Report:
         state, date = _newest(uses, certificate_only=bool(parts) and not uses)
         identity = Identity(
             uid, None, row[self._user], kind, "stated" if root else "inferred", None, None,
-            "aws.root" if root else None, "enabled", None,
+            "aws.root" if root else "aws.iam_user", "enabled", None,
             self._time(row, line, self._made, parts), None,
             date, state, LAST_USED_SOURCE, _FLAG.get(row[self._mfa]), line=line,
         )  # fmt: skip

@@ -151,10 +151,7 @@ class Deciding(Acting):
             self._ask_which(self._targets(), found)
 
     def _ask_which(self, ids: list[int], found: list[Json]) -> None:
-        options = [
-            (str(n), credential_named(row))
-            for n, row in enumerate(found[:MOST_DIGITS], 1)
-        ]
+        options = [(str(n), credential_named(row)) for n, row in enumerate(found[:MOST_DIGITS], 1)]
 
         def answer(typed: str) -> str | None:
             if typed not in dict(options):
@@ -241,4 +238,3 @@ class Deciding(Acting):
             self.go_on(place + 1, done)
         else:
             self.say(done)
-

@@ -41,8 +41,12 @@ def summary(
                         Span(_meaning(verdict), "dim")])  # fmt: skip
     if batch.own:
         out.append([Span(f" {len(batch.own):>6,}  ", "strong"), Span("owners named", "strong")])
-    out.append([Span(f" {batch.undecided:>6,}  "),
-                Span("not decided yet: they will read no_response, never approved", "dim")])
+    out.append(
+        [
+            Span(f" {batch.undecided:>6,}  "),
+            Span("not decided yet: they will read no_response, never approved", "dim"),
+        ]
+    )
     named = [r for r in batch.rows if r.draft.verdict in ("revoke", "disable") or r.draft.changes]
     named.sort(key=lambda r: ("revoke", "disable", "approve").index(r.draft.verdict))
     out += _named("What changes somebody's access", named[:MOST_NAMED], dossiers, width)
@@ -239,4 +243,3 @@ class SignOffScreen(MusterScreen[bool]):
             self.say("signing …")
         else:
             self._box.put(None)
-

@@ -78,8 +78,11 @@ def _account(
     out = [[], *_folded([title], width, 1)]
     for what, plans in parts:
         if not plans:
-            why = "no connector plan for this platform yet" if not what.startswith(
-                ("rotate", "right-size")) else "by hand: no connector plans this yet"
+            why = (
+                "no connector plan for this platform yet"
+                if not what.startswith(("rotate", "right-size"))
+                else "by hand: no connector plans this yet"
+            )
             out += _folded([[say(f"{what}: "), Span(why, "dim")]], width, 3)
         for plan in plans:
             out += _folded([[say(plan.what)]], width, 3)
@@ -114,9 +117,7 @@ def _waits(signed: Signed, undecided: int) -> list[Line]:
 
 
 def _folded(rows: list[Line], width: int, indent: int) -> list[Line]:
-    return [
-        [Span(" " * indent), *line] for row in rows for line in fold(row, width - indent - 1)
-    ]
+    return [[Span(" " * indent), *line] for row in rows for line in fold(row, width - indent - 1)]
 
 
 def script(todo: list[_Todo]) -> str:
