@@ -54,42 +54,19 @@ class ReviewScreen(Deciding):
     ReviewScreen.-side #pane { width: 11fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "slash",
-            "filter",
-            "filter",
-            id="filter",
-            key_display="/",
-            tooltip="show only what matches: words, kind:service, unused:>90d",
-        ),
-        Binding(
-            "enter,right",
-            "details",
-            "details",
-            id="details",
-            tooltip="the whole evidence of this item",
-        ),
+        Binding("slash", "filter", "filter", id="filter", key_display="/",
+                tooltip="show only what matches: words, kind:service, unused:>90d"),
+        Binding("enter,right", "details", "details", id="details",
+                tooltip="the whole evidence of this item"),
         Binding("J", "pane(1)", "evidence down", id="pane.on", tooltip="scroll the evidence"),
         Binding("K", "pane(-1)", "evidence up", id="pane.back", tooltip="scroll the evidence"),
-        Binding(
-            "dollar_sign",
-            "sign",
-            "review and sign",
-            id="sign",
-            key_display="$",
-            tooltip="see all that is drafted, then sign it",
-        ),
-        Binding(
-            "question_mark",
-            "help",
-            "help",
-            id="help",
-            key_display="?",
-            tooltip="every key and what it does",
-        ),
+        Binding("dollar_sign", "sign", "review and sign", id="sign", key_display="$",
+                tooltip="see all that is drafted, then sign it"),
+        Binding("question_mark", "help", "help", id="help", key_display="?",
+                tooltip="every key and what it does"),
         Binding("escape", "back", "back", id="back", show=False),
         Binding("q", "leave", "quit", id="leave", tooltip="leave; drafts are kept"),
-    ]
+    ]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
