@@ -69,3 +69,24 @@ def muster(folder: Path) -> Muster:
         return done
 
     return run
+
+
+@pytest.fixture
+def inside(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Muster:
+    """The same command without a new process: for tables of many."""
+    from passmuster import cli
+
+    monkeypatch.setenv("MUSTER_WORKSPACE", str(folder))
+
+    def run(*words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        with Path(os.devnull).open() as nothing:
+            monkeypatch.setattr(sys, "stdin", nothing)
+            done = cli.run(list(words))
+        told = capfd.readouterr()
+        assert code is None or done == code, (words, told)
+        return subprocess.CompletedProcess(list(words), done, told.out, told.err)
+
+    return run

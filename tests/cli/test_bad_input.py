@@ -159,37 +159,37 @@ def test_without_a_workspace_it_says_how_to_make_one(
 
 
 def test_an_empty_workspace_refuses_with_one_line_and_changes_nothing(
-    muster: Muster, junk: None, folder: Path
+    inside: Muster, junk: None, folder: Path
 ) -> None:
-    muster("init")
+    inside("init")
     before = state(folder)
     for words, code, tells in EMPTY:
-        done = muster(*words, code=None)
+        done = inside(*words, code=None)
         assert done.returncode == code if code else done.returncode in (1, 4), (words, done)
         complain(done, tells)
         assert state(folder) == before, words
 
 
 def test_a_review_refuses_bad_words_with_one_line_and_changes_nothing(
-    muster: Muster, junk: None, folder: Path, passphrase_file: Path
+    inside: Muster, junk: None, folder: Path, passphrase_file: Path
 ) -> None:
-    muster("init")
-    muster("key", "new", "--key-store", "file")
-    muster("import", "report.csv")
-    muster("campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31")
-    item = json.loads(muster("queue", "--json").stdout)[0]["item"]
+    inside("init")
+    inside("key", "new", "--key-store", "file")
+    inside("import", "report.csv")
+    inside("campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31")
+    item = json.loads(inside("queue", "--json").stdout)[0]["item"]
     before = state(folder)
     for words, code, tells in REVIEW:
-        done = muster(*[item if w == "ITEM" else w for w in words], code=None)
+        done = inside(*[item if w == "ITEM" else w for w in words], code=None)
         assert done.returncode == code if code else done.returncode != 0, (words, done)
         complain(done, tells)
         assert state(folder) == before, words
 
 
 def test_settings_that_cannot_be_used_are_named_with_the_nearest_right_key(
-    muster: Muster, folder: Path
+    inside: Muster, folder: Path
 ) -> None:
-    muster("init")
+    inside("init")
     settings = folder / "config.toml"
     settings.touch(mode=0o600)
     for text, tells in [
@@ -198,7 +198,7 @@ def test_settings_that_cannot_be_used_are_named_with_the_nearest_right_key(
         ("[rules.unused]\nmax_days = true", "wrong type"), ("key_store = 'cloud'", "key_store"),
     ]:  # fmt: skip
         settings.write_text(text)
-        done = muster("import", __file__, "--as", "people", code=None)
+        done = inside("import", __file__, "--as", "people", code=None)
         assert done.returncode in (1, 2)
         if "rules" not in text or "true" in text:
             complain(done, tells)

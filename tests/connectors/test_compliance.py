@@ -259,4 +259,4 @@ def test_memory_does_not_grow_with_the_file(name: str, tmp_path: Path) -> None:
         return found
 
     peak(10)
-    assert peak(16_000) < peak(4_000) * 1.2 + 500_000
+    assert peak(6_000) < peak(2_000) * 1.2 + 300_000

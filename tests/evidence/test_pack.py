@@ -165,7 +165,7 @@ def test_one_envelope_verifies_with_the_key_beside_it(pack: Path, tmp_path: Path
     (enrolment / "key.pub").unlink()
     with pytest.raises(VerificationFailed, match="no public key"):
         evidence.verify(enrolment / "statement.dsse.json")
-    with pytest.raises(NotFound, match="neither"):
+    with pytest.raises(NotFound, match="no such pack"):
         evidence.verify(tmp_path / "nothing")
 
 
