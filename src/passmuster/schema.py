@@ -202,10 +202,11 @@ CREATE TABLE exclusion (
 CREATE TABLE draft (
     item_id INTEGER PRIMARY KEY REFERENCES item, verdict TEXT NOT NULL, until TEXT,
     changes TEXT NOT NULL, reason_code TEXT, reason_text TEXT NOT NULL, attention TEXT NOT NULL,
-    bulk TEXT, saved_at TEXT NOT NULL);
+    bulk TEXT, saved_at TEXT NOT NULL, author TEXT NOT NULL);
 CREATE TABLE own_draft (
     item_id INTEGER PRIMARY KEY REFERENCES item, owner TEXT NOT NULL, role TEXT NOT NULL,
-    evidence TEXT, reassign INTEGER NOT NULL, saved_at TEXT NOT NULL);
+    evidence TEXT, reassign INTEGER NOT NULL, saved_at TEXT NOT NULL,
+    author TEXT NOT NULL);
 CREATE TABLE decision (
     leaf TEXT PRIMARY KEY, item_id INTEGER NOT NULL REFERENCES item,
     entry_id INTEGER NOT NULL REFERENCES entry, identity_id INTEGER NOT NULL,

@@ -15,8 +15,8 @@ def changed_since(db: Database, item_ids: Sequence[int]) -> dict[int, list[str]]
     """
     if not item_ids:
         return {}
-    campaign = db.value(
-        "SELECT c.digest FROM item i JOIN campaign c ON c.id = i.campaign_id WHERE i.id = ?",
+    campaign, of = db.one(
+        "SELECT c.digest, c.item_kind FROM item i JOIN campaign c ON c.id = i.campaign_id WHERE i.id = ?",
         (item_ids[0],),
     )
     own = [
@@ -33,10 +33,13 @@ def changed_since(db: Database, item_ids: Sequence[int]) -> dict[int, list[str]]
     ):
         by_identity.setdefault(identity_id, []).append((item_id, of_uri, frozen))
     for identity_id, now_dossier in _dossiers.dossiers(db, list(by_identity), own):
-        live = _dossiers.material(now_dossier)
+        live = {item["uri"]: item for item in _dossiers.items(now_dossier, of)}
         for item_id, item_uri, frozen in by_identity[identity_id]:
-            live["uri"] = item_uri
-            if sha256(canonical(live)) != frozen:
+            if item_uri not in live:
+                changed[item_id] = ["it is gone"]
+                continue
+            material = _dossiers.material(live[item_uri])
+            if sha256(canonical(material)) != frozen:
                 before = _dossiers.material(item_dossier(db, item_id))
-                changed[item_id] = [k for k in live if live[k] != before.get(k)]
+                changed[item_id] = [k for k in material if material[k] != before.get(k)]
     return changed

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from passmuster import blobs
+from passmuster import blobs, inventory
 from passmuster.errors import NotFound, UsageError
 from passmuster.model import CHANGE_VERBS, VERDICTS, Attention, Bulk, Change, Draft
 from passmuster.outcomes import TAKES_CHANGES, TAKES_UNTIL
@@ -85,25 +85,34 @@ def part_uids(dossier: Json) -> dict[str, str]:
     return parts
 
 
-def save_draft(db: Database, item_id: int, draft: Draft, now: str) -> None:
+def save_draft(
+    db: Database, item_id: int, draft: Draft, now: str, by: str | None = None
+) -> None:
     """Keep *draft* for the item, replacing the one that is there; durable on return."""
-    save_drafts(db, [item_id], draft, now)
+    save_drafts(db, [item_id], draft, now, by)
 
 
-def save_drafts(db: Database, item_ids: Sequence[int], draft: Draft, now: str) -> None:
-    """Keep *draft* for each of the items, all or none; its text made visible (`text`)."""
+def save_drafts(
+    db: Database, item_ids: Sequence[int], draft: Draft, now: str, by: str | None = None
+) -> None:
+    """Keep *draft* for each of the items, all or none; its text made visible (`text`).
+
+    *by* is the person deciding (by default the item's reviewer). Raises UsageError when an item
+    is somebody else's to decide: a draft is signed by its author and by nobody else.
+    """
     draft = draft._replace(reason_text="\n".join(map(visible, draft.reason_text.split("\n"))))
     with db.atomic():
         for item_id, dossier in zip(item_ids, item_dossiers(db, item_ids), strict=True):
-            _must_be_open(db, item_id)
+            author = _author(db, item_id, by)
             check_draft(dossier, draft, now)
             db.execute(
-                "INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     item_id, draft.verdict, draft.until,
                     json.dumps([c._asdict() for c in draft.changes]), draft.reason_code,
                     draft.reason_text, json.dumps(draft.attention._asdict()),
                     json.dumps(draft.bulk._asdict()) if draft.bulk else None, now,
+                    author,
                 ),
             )  # fmt: skip
             db.execute("UPDATE item SET state = 'draft' WHERE id = ?", (item_id,))
@@ -129,9 +138,11 @@ def _settle_state(db: Database, item_id: int) -> None:
     )
 
 
-def _must_be_open(db: Database, item_id: int) -> None:
+def _author(db: Database, item_id: int, by: str | None) -> str:
+    """Who drafts on this item: its reviewer, in a campaign that is open."""
     row = db.one(
-        "SELECT c.name, c.closed_at FROM item i JOIN campaign c ON c.id = i.campaign_id"
+        "SELECT c.name, c.closed_at, i.reviewer, y.display_name FROM item i"
+        " JOIN campaign c ON c.id = i.campaign_id JOIN identity y ON y.id = i.identity_id"
         " WHERE i.id = ?",
         (item_id,),
     )
@@ -139,6 +150,9 @@ def _must_be_open(db: Database, item_id: int) -> None:
         raise NotFound(f"no item {item_id}")
     if row[1] is not None:
         raise UsageError(f"the campaign {row[0]!r} was closed on {row[1]}: nothing can be decided")
+    if by is not None and by.lower() != row[2]:
+        raise UsageError(f"{row[3]} is {row[2]}'s to decide, not yours")
+    return str(row[2])
 
 
 def draft_of(db: Database, item_id: int) -> Draft | None:
@@ -162,12 +176,18 @@ def as_draft(row: Sequence[Any]) -> Draft:
     )  # fmt: skip
 
 
-def check_own(db: Database, owner: str) -> None:
-    """Raise UsageError, saying what to do, unless *owner* can be named as an owner."""
+def check_own(db: Database, owner: str, *, reassign: bool = False) -> None:
+    """Raise UsageError, saying what to do, unless *owner* can be named as an owner.
+
+    With *reassign* the owner must also have an address at which to be asked.
+    """
     found = db.one("SELECT person_uid, team_uid FROM alias WHERE name = ?", (owner,))
     if found is None and "@" not in owner:
         names = [row[0] for row in db.execute("SELECT name FROM alias LIMIT 5000")]
-        raise UsageError(f"no person or team {owner!r}{nearest(owner, names) if names else ''}")
+        close = nearest(owner, names) if names else ""
+        raise UsageError(f"no person or team {owner!r} in the registers{close}; or give an e-mail")
+    if reassign and inventory.email_of(db, owner) is None:
+        raise UsageError(f"{owner} has no e-mail address in the registers: it cannot be asked")
     if found is not None and found[0] is not None:
         gone = db.value(
             "SELECT display_name FROM person WHERE uid = ? AND absent_since IS NULL AND NOT active",
@@ -179,20 +199,21 @@ def check_own(db: Database, owner: str) -> None:
 
 def save_own(
     db: Database, item_ids: Sequence[int], owner: str, evidence: str | None, now: str,
-    *, role: str = "owner", reassign: bool = False,
+    *, role: str = "owner", reassign: bool = False, by: str | None = None,
 ) -> None:  # fmt: skip
     """Draft that *owner* (a person's e-mail or alias, or a team) answers for these items.
 
     With *reassign* the item also goes to that person to be decided. Raises UsageError when the
     name is nobody in the registers: owners are never guessed.
     """
-    check_own(db, owner)
+    check_own(db, owner, reassign=reassign)
     with db.atomic():
         for item_id in item_ids:
-            _must_be_open(db, item_id)
+            author = _author(db, item_id, by)
+            kept = evidence and visible(evidence)
             db.execute(
-                "INSERT OR REPLACE INTO own_draft VALUES (?, ?, ?, ?, ?, ?)",
-                (item_id, owner, role, evidence and visible(evidence), int(reassign), now),
+                "INSERT OR REPLACE INTO own_draft VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (item_id, owner, role, kept, int(reassign), now, author),
             )
 
 

@@ -18,6 +18,8 @@ CHUNK = 64
 MAX_ITEMS_PER_LIST = 10_000
 """Rows of one list (grants, consumers) in a dossier; the rest is counted in `left_out`."""
 
+MAX_GRANTS_BESIDE = 20
+"""Grants shown in the dossier of a credential or trust; privileged ones come first."""
 _IDENTITY = (
     "uid", "uid_alt", "display_name", "kind", "kind_origin", "nhi_type", "nhi_detail",
     "external_id", "status", "is_locked", "created_at", "created_by", "last_used_at",
@@ -255,7 +257,8 @@ def material(dossier: Json) -> Json:
         "credentials": only(dossier["credentials"], _MATERIAL_CREDENTIAL),
         "grants": only(dossier["grants"], _MATERIAL_GRANT),
         "trusts": only(dossier["trusts"], _MATERIAL_TRUST),
-        "left_out": dossier["left_out"],
+        # of one grant, the others are not the matter
+        "left_out": {} if dossier["of"] == "grant" else dossier["left_out"],
     }
 
 
@@ -279,3 +282,19 @@ def parts_of(dossier: Json, kind: str) -> list[tuple[str, str]]:
             for t in dossier["trusts"]
         ]
     return [(uid, uri(source, kind, uid)) for uid in uids]
+
+
+def items(dossier: Json, of: str) -> Iterator[Json]:
+    """The dossiers of the items that an identity makes in a campaign of kind *of*."""
+    if of == "identity":
+        yield dossier
+        return
+    for position, (uid, item_uri) in enumerate(parts_of(dossier, of)):
+        item = {**dossier, "of": of, "subject": uid, "uri": item_uri}
+        grants = dossier["grants"]
+        # a role with 5,000 grants is 5,000 items: each carries its own grant, not all of them
+        shown = [grants[position]] if of == "grant" else grants[:MAX_GRANTS_BESIDE]
+        if len(shown) < len(grants):
+            left = dossier["left_out"].get("grants", 0) + len(grants) - len(shown)
+            item |= {"grants": shown, "left_out": {**dossier["left_out"], "grants": left}}
+        yield item

@@ -26,8 +26,6 @@ from passmuster.store import Database
 from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc, visible
 
 STRATEGY = "one_deny_denies"
-MAX_GRANTS_BESIDE = 20
-"""Grants shown in the dossier of a credential or trust; privileged ones come first."""
 NAME_LENGTH = 12
 """Base32 characters of an item's short name; longer where two would be the same."""
 
@@ -274,7 +272,7 @@ class _Freezer:
                 if len(self.unassigned) < 3:
                     self.unassigned.append(dossier["identity"]["display_name"])
                 continue
-            for item in _items(dossier, self.of):
+            for item in _dossiers.items(dossier, self.of):
                 line, digest, material = _dossiers.digests(item)
                 salt = secrets.token_hex(16)
                 lines.append(line)
@@ -299,21 +297,6 @@ class _Freezer:
         self.count += 1
         self.unowned += how.startswith("unowned")
         self.reviewers[reviewer] = self.reviewers.get(reviewer, 0) + 1
-
-
-def _items(dossier: Json, of: ItemKind) -> Iterator[Json]:
-    if of == "identity":
-        yield dossier
-        return
-    for position, (uid, item_uri) in enumerate(_dossiers.parts_of(dossier, of)):
-        item = {**dossier, "of": of, "subject": uid, "uri": item_uri}
-        grants = dossier["grants"]
-        # a role with 5,000 grants is 5,000 items: each carries its own grant, not all of them
-        shown = [grants[position]] if of == "grant" else grants[:MAX_GRANTS_BESIDE]
-        if len(shown) < len(grants):
-            left = dossier["left_out"].get("grants", 0) + len(grants) - len(shown)
-            item |= {"grants": shown, "left_out": {**dossier["left_out"], "grants": left}}
-        yield item
 
 
 def _exclude(db: Database, campaign_id: int, ids: list[int], scope: str) -> tuple[int, str, str]:

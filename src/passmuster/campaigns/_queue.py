@@ -91,7 +91,7 @@ def rows(db: Database, item_ids: Sequence[int]) -> list[QueueRow]:
     marks = ",".join(map(str, item_ids))
     found = {
         r[0]: QueueRow(
-            r[0], r[1], r[2], r[3], r[4] + part_label(r[16], r[17]), r[5], r[6] or r[7], r[8],
+            r[0], r[1], r[2], r[3], part_name(r[4], r[16], r[17]), r[5], r[6] or r[7], r[8],
             r[9], r[10], bool(r[11]), *r[12:17],
         )
         for r in db.execute(f"{_ROW} WHERE n.id IN ({marks})")
@@ -99,12 +99,12 @@ def rows(db: Database, item_ids: Sequence[int]) -> list[QueueRow]:
     return [found[i] for i in item_ids if i in found]
 
 
-def part_label(item_uri: str, identity_uid: str) -> str:
-    """What tells a credential, grant or trust from its siblings; empty for a whole identity."""
+def part_name(name: str, item_uri: str, identity_uid: str) -> str:
+    """How people are told of an item: the identity's *name*, or which part of it first."""
     _, kind, uid = item_uri.split("/", 2)
     if kind == "identity":
-        return ""
-    return f" {visible(unquote(uid)).removeprefix(identity_uid).strip()}"
+        return name
+    return f"{visible(unquote(uid)).removeprefix(identity_uid).strip()} of {name}"
 
 
 def find_item(db: Database, campaign_id: int, handle: str) -> int:

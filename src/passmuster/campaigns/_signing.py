@@ -15,6 +15,7 @@ from passmuster import attestations, blobs, inventory, merkle, tlog
 from passmuster.attestations import Link
 from passmuster.campaigns._changed import changed_since
 from passmuster.campaigns._deciding import as_draft
+from passmuster.campaigns._queue import part_name
 from passmuster.errors import Conflict, NotFound, UsageError
 from passmuster.keys import SigningKey
 from passmuster.model import Draft
@@ -36,6 +37,7 @@ class Row:
     """The canonical line that will be signed."""
     changed: list[str]
     """Parts of the evidence that changed since it was frozen."""
+    risk: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,11 @@ def _campaign(db: Database, campaign_id: int) -> tuple[str, str | None]:
 def _drafts(db: Database, campaign_id: int, principal: str) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = db.execute(
         "SELECT i.id, i.name, y.display_name, i.uri, i.identity_id, i.dossier, i.material,"
-        " d.verdict, d.reason_code, d.reason_text, d.attention, d.until, d.changes, d.bulk"
+        " d.verdict, d.reason_code, d.reason_text, d.attention, d.until, d.changes, d.bulk,"
+        " y.uid, i.risk"
         " FROM draft d JOIN item i ON i.id = d.item_id JOIN identity y ON y.id = i.identity_id"
-        " WHERE i.campaign_id = ? AND i.reviewer = ? AND i.state = 'draft' ORDER BY i.id",
+        " WHERE i.campaign_id = ? AND i.reviewer = ? AND d.author = i.reviewer"
+        " AND i.state = 'draft' ORDER BY i.id",
         (campaign_id, principal),
     ).fetchall()
     return rows
@@ -176,7 +180,7 @@ def _own_drafts(db: Database, campaign_id: int, principal: str) -> list[tuple[An
         "SELECT i.id, y.display_name, i.uri, i.dossier, o.owner, o.role, o.evidence, o.reassign"
         " FROM own_draft o JOIN item i ON i.id = o.item_id"
         " JOIN identity y ON y.id = i.identity_id"
-        " WHERE i.campaign_id = ? AND i.reviewer = ? ORDER BY i.id",
+        " WHERE i.campaign_id = ? AND i.reviewer = ? AND o.author = i.reviewer ORDER BY i.id",
         (campaign_id, principal),
     ).fetchall()
     return rows
@@ -196,9 +200,10 @@ def _seen_rows(db: Database, campaign_id: int, principal: str) -> dict[int, list
 
 
 def _row(d: tuple[Any, ...], changed: list[str], saw: list[str]) -> Row:
-    draft = as_draft(d[7:])
+    draft = as_draft(d[7:14])
     line = canonical(decision_row(d[3], d[5], d[6], draft, saw, secrets.token_hex(16)))
-    return Row(d[0], d[1], d[2], d[3], d[4], draft, line, changed)
+    name = part_name(d[2], d[3], d[14])
+    return Row(d[0], d[1], name, d[3], d[4], draft, line, changed, d[15])
 
 
 def decision_row(
@@ -312,6 +317,7 @@ def _keep_own(db: Database, batch: Batch, statement: str, now: str) -> None:
         inventory.assign_owner(db, row.item_id, row.owner, statement, batch.principal, now)
         db.execute("DELETE FROM own_draft WHERE item_id = ?", (row.item_id,))
         if row.reviewer is not None:
+            db.execute("DELETE FROM draft WHERE item_id = ?", (row.item_id,))
             db.execute(
                 "UPDATE item SET first_reviewer = coalesce(first_reviewer, reviewer),"
                 " first_assigned = coalesce(first_assigned, assigned), reviewer = ?,"

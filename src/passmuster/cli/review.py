@@ -120,7 +120,7 @@ def decide_command(
         tuple(_change(words) for words in changes),
         Bulk(secrets.token_hex(8), size, "named on the command line") if size > 1 else None,
     )  # fmt: skip
-    campaigns.save_drafts(bench.db, ids, draft, now())
+    campaigns.save_drafts(bench.db, ids, draft, now(), bench.me)
     _print_plans(bench, ids, draft, as_json)
 
 
@@ -177,10 +177,10 @@ def own_command(
 
     at = bench.campaign(campaign_name)
     ids = _items(bench, at.id, items)
-    campaigns.save_own(bench.db, ids, owner, evidence, now(), reassign=hand_over)
+    campaigns.save_own(bench.db, ids, owner, evidence, now(), reassign=hand_over, by=bench.me)
     if hand_over:
         draft = Draft("abstain", None, f"handed over to {owner}", Attention(None, now(), False))
-        campaigns.save_drafts(bench.db, ids, draft, now())
+        campaigns.save_drafts(bench.db, ids, draft, now(), bench.me)
     talk(f"drafted: {owner} owns {plural(len(ids), 'item')}; signed at the next muster sign-off")
 
 

@@ -59,7 +59,7 @@ class MusterApp(App[None]):
         self.desk = desk
         self.db = store.open_(desk.folder, read_only=True)
         self.writer = Writer(desk.folder, self._report)
-        self.sitting = Sitting(self.db, self.writer, desk.clock)
+        self.sitting = Sitting(self.db, self.writer, desk.clock, desk.me)
         self.theme_troubles = self._load_themes()
         self.crash: str | None = None
 

@@ -49,8 +49,8 @@ class Act:
 class Sitting:
     """Stages decisions through the writer, and remembers how to take them back."""
 
-    def __init__(self, db: Database, writer: Writer, clock: Clock) -> None:
-        self.db, self.writer, self.clock = db, writer, clock
+    def __init__(self, db: Database, writer: Writer, clock: Clock, me: str) -> None:
+        self.db, self.writer, self.clock, self.me = db, writer, clock, me
         self.first_shown: dict[int, str] = {}
         self.details_opened: set[int] = set()
         self._done: list[Act] = []
@@ -163,11 +163,11 @@ class Sitting:
 
     def _put(self, act: Act) -> None:
         self._ahead.update(act.after)
-        now = self.clock()
-        self.writer.put(Job(list(act.after), lambda db: _write(db, act, now)))
+        now, me = self.clock(), self.me
+        self.writer.put(Job(list(act.after), lambda db: _write(db, act, now, me)))
 
 
-def _write(db: Database, act: Act, now: str) -> None:
+def _write(db: Database, act: Act, now: str, me: str) -> None:
     """Bring the drafts of an act's items to what they are after it."""
     pairs = [(i, act.before[i], act.after[i]) for i in act.after]
     gone = [i for i, was, to_be in pairs if was.draft and not to_be.draft]
@@ -176,9 +176,9 @@ def _write(db: Database, act: Act, now: str) -> None:
     changed = [(i, s.draft) for i, was, s in pairs if s.draft and s.draft != was.draft]
     for draft, same in itertools.groupby(changed, key=lambda pair: pair[1]):
         assert draft is not None
-        campaigns.save_drafts(db, [i for i, _ in same], draft, now)
+        campaigns.save_drafts(db, [i for i, _ in same], draft, now, me)
     campaigns.clear_own(db, [i for i, was, to_be in pairs if was.own and not to_be.own])
     for item_id, was, to_be in pairs:
         own = to_be.own
         if own and own != was.own:
-            campaigns.save_own(db, [item_id], own.owner, own.evidence, now, reassign=own.reassign)
+            campaigns.save_own(db, [item_id], own.owner, own.evidence, now, reassign=own.reassign, by=me)
