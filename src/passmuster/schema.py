@@ -19,7 +19,7 @@ CREATE TABLE import_run (
     id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES source, format TEXT NOT NULL,
     file_name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, exported_at TEXT,
     imported_at TEXT NOT NULL, imported_by TEXT, tool_version TEXT NOT NULL,
-    supplies TEXT NOT NULL, options TEXT NOT NULL, raw TEXT,
+    supplies TEXT NOT NULL, options TEXT NOT NULL, raw TEXT, batch INTEGER NOT NULL DEFAULT 0,
     identities INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0,
     new INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL DEFAULT 0,
     absent INTEGER NOT NULL DEFAULT 0, problems INTEGER NOT NULL DEFAULT 0);

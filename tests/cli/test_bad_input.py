@@ -43,7 +43,7 @@ EMPTY = [
     (["import", "generic.csv", "--as", "generic.csv", "--mapping", "no.toml"], 1, "no.toml"),
     (["import", "generic.csv", "--as", "generic.csv", "--mapping", "bad.toml"], 1, "TOML"),
     (["import", "rbac.json"], 1, "--source"),
-    (["import", "."], 1, "no such file"),
+    (["import", "."], 1, "not a regular file"),
     (["queue"], 1, "campaign open"),
     (["decide", "approve", "abc"], 1, "campaign open"),
     (["decide", "approve"], 2, "ITEMS"),

@@ -246,3 +246,45 @@ def test_a_mapping_that_maps_no_last_use_leaves_the_rule_unevaluated_and_the_col
     )
     row = db.one("SELECT display_name, purpose, last_used_state FROM identity")
     assert row == ("other", "kept", "never")
+
+
+def test_files_of_one_command_are_one_snapshot(db: Database, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(report(f"svc-{name}"))
+    both = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    inventory.import_files(db, both, now=NOW, by=ME)
+    assert db.value("SELECT count(*) FROM identity WHERE absent_since IS NULL") == 2
+    again = inventory.import_files(db, both, now=LATER, by=ME)
+    assert {run.unchanged_since for run in again} == {NOW}
+    (tmp_path / "b.csv").write_text(report("svc-c"))
+    runs = inventory.import_files(db, both, now=LATER, by=ME)
+    assert sum(run.absent for run in runs) == 1
+    absent = dict(db.execute("SELECT display_name, absent_since FROM identity"))
+    assert absent == {"svc-a": None, "svc-b": LATER, "svc-c": None}
+
+
+def test_one_refused_file_of_a_command_refuses_them_all(db: Database, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(report("svc-a"))
+    (tmp_path / "b.csv").write_bytes(bytes(range(256)))
+    before = everything(db)
+    with pytest.raises(ImportRefused, match="b.csv"):
+        inventory.import_files(db, [tmp_path / "a.csv", tmp_path / "b.csv"], now=NOW, by=ME)
+    assert everything(db) == before
+
+
+def test_a_row_that_cannot_be_read_proves_nobody_gone(db: Database, tmp_path: Path) -> None:
+    load(db, tmp_path / "a.csv", report("svc-a", "svc-b"))
+    rows = report("svc-a").splitlines()
+    (run,) = load(db, tmp_path / "b.csv", "\n".join([*rows, "svc-b,arn:aws"]) + "\n", LATER)
+    assert run.absent == 0
+    assert "nothing was marked as gone" in run.problems[-1].why
+    assert db.value("SELECT count(*) FROM identity WHERE absent_since IS NOT NULL") == 0
+
+
+def test_a_compressed_file_or_a_folder_is_named_for_what_it_is(
+    db: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(b"\x1f\x8b\x08\x00" + bytes(50))
+    for path, tells in ((tmp_path / "a.csv.gz", "compressed"), (tmp_path, "not a regular file")):
+        with pytest.raises(ImportRefused, match=tells):
+            inventory.import_file(db, path, now=NOW, by=ME)

@@ -122,3 +122,18 @@ def test_a_register_names_an_identity_by_any_handle_but_not_by_one_that_two_shar
         (f"arn:aws:iam::{ACCOUNT}:user/backup", f"arn:aws:iam::{ACCOUNT}:user/backup"),
         ("deploy", None),
     ]
+
+
+def test_a_register_row_that_ties_to_nobody_is_a_listed_problem(
+    db: Database, tmp_path: Path
+) -> None:
+    load(db, tmp_path / "people.csv", PEOPLE, "people")
+    load(db, tmp_path / "a.json", details(user("deploy")))
+    path = tmp_path / "owners.csv"
+    path.write_text(
+        "identity,owner,role,evidence\ndeploy,jokafor,owner,asked\n"
+        "nosuch,jokafor,owner,asked\ndeploy,nobody,owner,asked\n"
+    )
+    (run,) = inventory.import_file(db, path, now=NOW, by=ME, format_name="owners")
+    assert run.new == 3
+    assert sorted((p.line, p.field) for p in run.problems) == [(3, "identity"), (4, "owner")]

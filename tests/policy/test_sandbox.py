@@ -100,6 +100,7 @@ def test_a_hostile_statement_is_refused_and_changes_nothing(
         "SELECT count(*) FROM json_each('[" + "1," * 9000 + "1]') a,"
         " json_each('[" + "1," * 9000 + "1]') b, identity",
     ],
+    ids=["recursion", "a product of tables"],
 )
 def test_an_endless_statement_is_stopped(busy: Estate, sql: str) -> None:
     with pytest.raises(MusterError, match=r"stopped: it took more than 0\.5 s"):

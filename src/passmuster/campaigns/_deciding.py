@@ -85,9 +85,7 @@ def part_uids(dossier: Json) -> dict[str, str]:
     return parts
 
 
-def save_draft(
-    db: Database, item_id: int, draft: Draft, now: str, by: str | None = None
-) -> None:
+def save_draft(db: Database, item_id: int, draft: Draft, now: str, by: str | None = None) -> None:
     """Keep *draft* for the item, replacing the one that is there; durable on return."""
     save_drafts(db, [item_id], draft, now, by)
 

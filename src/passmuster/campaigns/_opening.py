@@ -215,8 +215,8 @@ def source_runs(db: Database) -> list[Json]:
     rows = db.execute(
         "SELECT s.uid, r.format, r.file_name, r.sha256, r.size, r.imported_at, r.identities,"
         " r.records, r.problems FROM import_run r JOIN source s ON s.id = r.source_id"
-        " WHERE r.id IN (SELECT max(id) FROM import_run GROUP BY source_id, format)"
-        " ORDER BY s.uid, r.format"
+        " WHERE r.batch IN (SELECT max(batch) FROM import_run GROUP BY source_id, format)"
+        " ORDER BY s.uid, r.format, r.id"
     )
     return [dict(zip(names, row, strict=True)) for row in rows]
 

@@ -113,8 +113,8 @@ _PERSON_USE = (
     " WHERE u.consumer_kind = 'person' AND u.absent_since IS NULL)"
 )
 _NEW = (
-    "i.first_seen_run IN (SELECT max(r.id) FROM import_run r"
-    " WHERE r.identities > 0 GROUP BY r.source_id)"
+    "i.first_seen_run >= (SELECT max(r.batch) FROM import_run r"
+    " WHERE r.identities > 0 AND r.source_id = i.source_id)"
 )
 _HAS_CRED = (
     "l.identity_id IN (SELECT c.identity_id FROM credential c WHERE c.absent_since IS NULL"

@@ -1,101 +1,132 @@
 """Bring exports in: who and what is there, since when, and what changed since the last time.
 
-One import is one transaction: a refused file leaves the inventory as it was. What a platform
-says is kept as it says it; owners found in tags are tied to people afterwards (`_link`).
+One import is one transaction, and the files of one import are one snapshot: a refused file leaves
+the inventory as it was. What a platform says is kept as it says it; owners found in tags are tied
+to people afterwards (`_link`).
 """
 
 import hashlib
-import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from passmuster import __version__, blobs, connectors, text
+from passmuster import __version__, connectors, text
 from passmuster.connectors import Context, Format
 from passmuster.errors import ImportRefused
-from passmuster.inventory import _link, _write
-from passmuster.inventory._counted import Counted, Progress
-from passmuster.model import Problem, Source
+from passmuster.inventory import _write
+from passmuster.inventory._counted import Progress
+from passmuster.inventory._importing import Batches, Importing, Run
+from passmuster.inventory._settle import settle
 from passmuster.store import Database
 
-MAX_RAW_BYTES = 32 * 1024 * 1024
-"""The bytes of a file are kept as evidence up to this size; its digest always is."""
+__all__ = ["Run", "assign_owner", "email_of", "import_file", "import_files"]
 
-
-@dataclass(slots=True)
-class Run:
-    """What one import did to one source."""
-
-    source: str
-    format: str
-    file_name: str
-    sha256: str
-    identities: int = 0
-    records: int = 0
-    new: int = 0
-    changed: int = 0
-    absent: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    """The first of them; `problem_count` is how many there are."""
-    problem_count: int = 0
-    unchanged_since: str | None = None
-    """When this very file was imported already: then nothing was done."""
+PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+"""What zip, gzip, bzip2, xz and zstd files begin with."""
 
 
 class DryRun(Exception):
     """Ends the transaction of a dry run without keeping anything."""
 
 
-def import_file(
-    db: Database,
-    path: Path,
-    *,
-    now: str,
-    by: str | None,
-    format_name: str | None = None,
-    context: Context | None = None,
-    dry_run: bool = False,
-    progress: Progress | None = None,
-) -> list[Run]:
-    """Import the export at *path*; one `Run` for each source that it names.
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file of an import, looked at."""
 
-    Raises ImportRefused, with nothing changed, when the file is not what it claims to be.
+    path: Path
+    format: Format
+    size: int
+    sha256: str
+
+
+def import_file(
+    db: Database, path: Path, *, now: str, by: str | None, format_name: str | None = None,
+    context: Context | None = None, dry_run: bool = False, progress: Progress | None = None,
+) -> list[Run]:  # fmt: skip
+    """`import_files` of one file."""
+    return import_files(
+        db, [path], now=now, by=by, format_name=format_name, context=context, dry_run=dry_run,
+        progress=progress,
+    )  # fmt: skip
+
+
+def import_files(
+    db: Database, paths: Sequence[Path], *, now: str, by: str | None,
+    format_name: str | None = None, context: Context | None = None, dry_run: bool = False,
+    progress: Progress | None = None,
+) -> list[Run]:  # fmt: skip
+    """Import the exports at *paths* as one snapshot; a `Run` for each file and source in it.
+
+    All or nothing: raises ImportRefused, with nothing changed, when a file is not what it claims
+    to be. Files that are the newest of their sources already change nothing.
     """
     context = context or Context()
-    size, digest, head = _look(path)
-    fmt = connectors.named(format_name) if format_name else connectors.recognise(head, path.name)
-    if fmt.narrowed:
-        fmt = fmt.narrowed(fmt, context)
+    files = [_look(path, format_name, context) for path in paths]
     options = _options(context)
-    if done := _already(db, fmt, digest, options, path.name):
+    if done := _already(db, files, options):
         return done
     try:
         with db.atomic(durable=False):
-            runs = _Import(db, path, fmt, context, digest, size, now, by).run(options, progress)
+            runs = _import(db, files, context, options, now, by, progress)
             if dry_run:
                 raise DryRun
     except DryRun:
         pass
-    except ImportRefused as error:  # a parser does not know the file's name
-        named = str(error).startswith(f"{path.name}: ")
-        raise ImportRefused(str(error) if named else f"{path.name}: {error}") from None
     finally:
         if not db.in_transaction:
             _write.unwatch(db)
     return runs
 
 
-def _look(path: Path) -> tuple[int, str, bytes]:
-    if not path.is_file():
+def _import(
+    db: Database, files: list[_File], context: Context, options: str, now: str, by: str | None,
+    progress: Progress | None,
+) -> list[Run]:  # fmt: skip
+    batches: Batches = {}
+    started: dict[tuple[int, str], dict[int, Run]] = {}
+    _write.watch(db, now)
+    for f in files:
+        importing = Importing(db, f.path, f.format, context, f.sha256, f.size, now, by, batches)
+        try:
+            importing.run(options, progress)
+        except ImportRefused as error:  # a parser does not know the file's name
+            named = str(error).startswith(f"{f.path.name}: ")
+            also = "; none of the files was imported" if len(files) > 1 else ""
+            why = str(error) if named else f"{f.path.name}: {error}"
+            raise ImportRefused(why + also) from None
+        for source_id, run_id in importing.sources.items():
+            group = started.setdefault((source_id, f.format.name), {})
+            group[run_id] = importing.runs[run_id]
+    for (source_id, fmt), runs in started.items():
+        settle(db, source_id, fmt, runs, batches[source_id, fmt], now)
+    return [run for runs in started.values() for run in runs.values()]
+
+
+def _look(path: Path, format_name: str | None, context: Context) -> _File:
+    size, digest, head = _read(path)
+    fmt = connectors.named(format_name) if format_name else connectors.recognise(head, path.name)
+    if fmt.narrowed:
+        fmt = fmt.narrowed(fmt, context)
+    return _File(path, fmt, size, digest)
+
+
+def _read(path: Path) -> tuple[int, str, bytes]:
+    if not path.exists():
         raise ImportRefused(f"{path}: no such file")
+    if not path.is_file():
+        raise ImportRefused(f"{path}: not a regular file; name the export itself")
     if path.stat().st_size == 0:
         raise ImportRefused(f"{path}: the file is empty")
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
-            return path.stat().st_size, digest, stream.read(connectors.SNIFF_BYTES)
+            head = stream.read(connectors.SNIFF_BYTES)
     except OSError as error:
         raise ImportRefused(f"{path}: cannot be read: {error.strerror}") from None
+    if head.startswith(PACKED):
+        raise ImportRefused(f"{path.name}: is compressed: unpack it first")
+    return path.stat().st_size, digest, head
 
 
 def _options(context: Context) -> str:
@@ -108,206 +139,29 @@ def _options(context: Context) -> str:
     )
 
 
-def _already(db: Database, fmt: Format, digest: str, options: str, name: str) -> list[Run]:
-    """Runs of this very file, if it is still the newest of its sources; else an empty list."""
-    rows = db.execute(
-        "SELECT s.uid, r.imported_at, r.identities, r.id = (SELECT max(id) FROM import_run n"
-        "  WHERE n.source_id = r.source_id AND n.format = r.format)"
-        " FROM import_run r JOIN source s ON s.id = r.source_id"
-        " WHERE r.sha256 = ? AND r.format = ? AND r.options = ?"
-        " AND r.id IN (SELECT max(id) FROM import_run WHERE sha256 = ? GROUP BY source_id)",
-        (digest, fmt.name, options, digest),
-    ).fetchall()
-    if rows and not all(row[3] for row in rows):
-        raise ImportRefused(
-            f"{name}: imported on {rows[0][1]} already, and a newer export of {rows[0][0]} "
-            "since; importing it again would go back in time"
-        )
-    return [
-        Run(uid, fmt.name, name, digest, identities=count, unchanged_since=at)
-        for uid, at, count, _ in rows
-    ]
-
-
-class _Import:
-    """The state of one import, from the first record to the last."""
-
-    def __init__(
-        self, db: Database, path: Path, fmt: Format, context: Context,
-        digest: str, size: int, now: str, by: str | None,
-    ) -> None:  # fmt: skip
-        self.db, self.path, self.fmt, self.context = db, path, fmt, context
-        self.digest, self.size, self.now, self.by = digest, size, now, by
-        self.writer = _write.Writer(db, fmt)
-        self.runs: dict[int, Run] = {}
-        self.sources: dict[int, int] = {}
-        self.problems: list[Problem] = []
-
-    def run(self, options: str, progress: Progress | None) -> list[Run]:
-        _write.watch(self.db, self.now)
-        with self.path.open("rb") as file:
-            counted = Counted(file, self.size, progress)
-            for record in connectors.read(self.fmt, counted, self.context):  # type: ignore[arg-type]
-                if type(record) is Source:
-                    self._switch(record, options)
-                elif type(record) is Problem:
-                    self.problems.append(record)
-                    if self.writer.run_id and len(self.problems) >= _write.FLUSH_ROWS:
-                        self._list_problems()
-                elif not self.writer.run_id:
-                    raise ImportRefused(f"{self.path.name}: names no source; give --source")
-                else:
-                    self.writer.add(record)
-            counted.finish(self.digest, self.path.name)
-        if not self.runs:
-            why = f": {self.problems[0].why}" if self.problems else ""
-            raise ImportRefused(f"{self.path.name}: nothing in it can be imported{why}")
-        self.writer.flush()
-        self._list_problems()
-        for run_id, run in self.runs.items():
-            self._settle(run_id, run)
-        return list(self.runs.values())
-
-    def _switch(self, source: Source, options: str) -> None:
-        """Go on with *source*: its row and its run are made when first met."""
-        self.writer.flush()
-        self._list_problems()
-        uid = f"{source.platform}:{source.tenant_uid}"
-        label = self.context.source_label
-        self.db.execute(
-            "INSERT INTO source (uid, platform, tenant_uid, name) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (uid) DO UPDATE SET name = coalesce(excluded.name, name)",
-            (uid, source.platform, source.tenant_uid, label or source.name),
-        )
-        source_id = int(self.db.value("SELECT id FROM source WHERE uid = ?", (uid,)))
-        if source_id not in self.sources:
-            self.sources[source_id] = self._start(source_id, options)
-            self.runs[self.sources[source_id]] = Run(
-                uid, self.fmt.name, self.path.name, self.digest
-            )
-        self.writer.source_id = source_id
-        self.writer.run_id = self.sources[source_id]
-
-    def _start(self, source_id: int, options: str) -> int:
-        raw = None
-        if self.fmt.keeps_raw and self.size <= MAX_RAW_BYTES:
-            raw = blobs.put(self.db, self.path.read_bytes())
-        cursor = self.db.execute(
-            "INSERT INTO import_run (source_id, format, file_name, sha256, size, imported_at,"
-            " imported_by, tool_version, supplies, options, raw)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                source_id, self.fmt.name, text.visible(self.path.name), self.digest, self.size,
-                self.now, self.by, __version__, json.dumps(self.fmt.supplies), options, raw,
-            ),
-        )  # fmt: skip
-        return int(cursor.lastrowid or 0)
-
-    def _list_problems(self) -> None:
-        if self.writer.run_id:
-            _write.add_problems(self.db, self.writer.run_id, self.problems)
-            self.problems.clear()
-
-    def _settle(self, run_id: int, run: Run) -> None:
-        """Mark what is gone, tie references, count."""
-        source_id = next(s for s, r in self.sources.items() if r == run_id)
-        run.absent = mark_absent(self.db, source_id, self.fmt.name, run_id, self.now)
-        _link.link(self.db, source_id)
-        observe_parts(self.db, source_id, run_id, self.now)
-        db = self.db
-        run.identities = db.value(
-            "SELECT count(*) FROM identity WHERE source_id = ? AND last_seen_run = ?",
-            (source_id, run_id),
-        )
-        run.new = db.value(
-            "SELECT count(*) FROM identity WHERE source_id = ? AND first_seen_run = ?",
-            (source_id, run_id),
-        )
-        run.changed = db.value(
-            "SELECT count(DISTINCT o.identity_id) FROM observation o JOIN identity i"
-            " ON i.id = o.identity_id WHERE o.run_id = ? AND o.field <> 'absent_since'"
-            " AND i.first_seen_run < ?",
-            (run_id, run_id),
-        )
-        run.records = self.writer.records
-        run.problem_count = db.value("SELECT count(*) FROM problem WHERE run_id = ?", (run_id,))
-        run.problems = [Problem(*row) for row in _problems(db, run_id, 20)]
-        db.execute(
-            "UPDATE import_run SET identities = ?, records = ?, new = ?, changed = ?, absent = ?,"
-            " problems = ? WHERE id = ?",
-            (run.identities, run.records, run.new, run.changed, run.absent,
-             run.problem_count, run_id),
-        )  # fmt: skip
-
-
-def mark_absent(db: Database, source_id: int, fmt: str, run_id: int, now: str) -> int:
-    """Set `absent_since` on what earlier runs of this source and format had and this has not."""
-    db.execute(
-        "UPDATE identity SET absent_since = ? WHERE source_id = ? AND absent_since IS NULL"
-        " AND last_seen_run < ? AND id IN (SELECT identity_id FROM seen WHERE format = ?)",
-        (now, source_id, run_id, fmt),
-    )
-    gone = int(db.value("SELECT changes()"))
-    db.execute(
-        "INSERT OR REPLACE INTO seen SELECT id, ?, ? FROM identity"
-        " WHERE source_id = ? AND last_seen_run = ?",
-        (fmt, run_id, source_id, run_id),
-    )
-    earlier = "SELECT id FROM import_run WHERE source_id = ? AND format = ? AND id < ?"
-    for table in _write.TABLES.values():
-        if table != "identity":
-            db.execute(
-                f"UPDATE {table} SET absent_since = ? WHERE source_id = ? AND absent_since IS NULL"
-                f" AND last_seen_run IN ({earlier})",
-                (now, source_id, source_id, fmt, run_id),
-            )
-    return gone
-
-
-def observe_parts(db: Database, source_id: int, run_id: int, now: str) -> None:
-    """Keep as observations which parts of a known identity this run added or missed.
-
-    The first run of a format only fills in what was not known; nothing changed by it.
-    """
-    first = db.value(
-        "SELECT NOT EXISTS (SELECT 1 FROM import_run e, import_run r WHERE r.id = ?"
-        " AND e.source_id = r.source_id AND e.format = r.format AND e.id < r.id)",
-        (run_id,),
-    )
-    if first:
-        return
-    parts = {
-        "credential": "x.uid",
-        "grant": "x.entitlement_uid || ' via ' || x.via",
-        "trust": "x.from_uid || ' ' || x.mechanism",
-    }
-    for table, name in parts.items():
-        known = (
-            f" FROM {table} x JOIN identity i ON i.id = x.identity_id"
-            f" WHERE x.source_id = ? AND i.first_seen_run < {int(run_id)} AND "
-        )
-        insert = (
-            "INSERT INTO observation (identity_id, subject, field, old, new, run_id, observed_at)"
-            f" SELECT i.id, '{table} ' || {name}, '{table}', "
-        )
-        db.execute(
-            f"{insert} NULL, {name}, ?, ? {known} x.first_seen_run = ?",
-            (run_id, now, source_id, run_id),
-        )
-        if table != "credential":  # a credential's absence is observed by its trigger
-            db.execute(
-                f"{insert} {name}, NULL, ?, ? {known} x.absent_since = ?",
-                (run_id, now, source_id, now),
-            )
-
-
-def _problems(db: Database, run_id: int, limit: int) -> list[tuple[int, str, str, str]]:
-    return list(
-        db.execute(
-            "SELECT line, field, why, uid FROM problem WHERE run_id = ? ORDER BY id LIMIT ?",
-            (run_id, limit),
-        )
-    )
+def _already(db: Database, files: list[_File], options: str) -> list[Run]:
+    """Runs of these very files, if all are still the newest of their sources; else none."""
+    done: list[Run] = []
+    old: list[str] = []
+    for f in files:
+        rows = db.execute(
+            "SELECT s.uid, max(r.imported_at), r.identities, max(r.batch) = (SELECT max(batch)"
+            "  FROM import_run n WHERE n.source_id = r.source_id AND n.format = r.format)"
+            " FROM import_run r JOIN source s ON s.id = r.source_id"
+            " WHERE r.sha256 = ? AND r.format = ? AND r.options = ? GROUP BY s.id",
+            (f.sha256, f.format.name, options),
+        ).fetchall()
+        if not rows:
+            return []
+        old += [f"{f.path.name}: imported on {at} already, and a newer export of {uid} since"
+                for uid, at, _, newest in rows if not newest]  # fmt: skip
+        done += [
+            Run(uid, f.format.name, f.path.name, f.sha256, identities=count, unchanged_since=at)
+            for uid, at, count, _ in rows
+        ]
+    if old:
+        raise ImportRefused(f"{old[0]}; importing it again would go back in time")
+    return done
 
 
 def assign_owner(db: Database, item_id: int, owner: str, statement: str, by: str, now: str) -> None:

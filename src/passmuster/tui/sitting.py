@@ -181,4 +181,6 @@ def _write(db: Database, act: Act, now: str, me: str) -> None:
     for item_id, was, to_be in pairs:
         own = to_be.own
         if own and own != was.own:
-            campaigns.save_own(db, [item_id], own.owner, own.evidence, now, reassign=own.reassign, by=me)
+            campaigns.save_own(
+                db, [item_id], own.owner, own.evidence, now, reassign=own.reassign, by=me
+            )
