@@ -81,3 +81,10 @@ def test_what_is_made_visible_cannot_command_a_terminal(value: str) -> None:
 def test_what_is_visible_stays_as_it_is(value: str) -> None:
     if value.isprintable():
         assert text.visible(value) == value
+
+
+@given(st.dictionaries(st.text(max_size=5), st.lists(st.text(max_size=5)), max_size=3))
+def test_what_is_kept_as_json_has_only_visible_text(value: dict[str, list[str]]) -> None:
+    kept = json.loads(text.json_text(value))
+    for key, words in kept.items():
+        assert all(word.isprintable() for word in [key, *words])

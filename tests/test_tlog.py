@@ -124,6 +124,23 @@ def test_whoever_edits_the_file_past_the_triggers_is_found_out(log: Database, sq
         tlog.check(log)
 
 
+@pytest.mark.parametrize("prev", [None, "0" * 64])
+def test_a_statement_that_names_another_before_it_is_found_out(
+    log: Database, prev: str | None
+) -> None:
+    """Signed with the genuine key and rightly numbered, but its `prev` is not the head."""
+    at = tlog.next_link(log)
+    forged = signed(log, Link(at.device, at.seq, prev))
+    with log.atomic():
+        log.execute(
+            "INSERT INTO entry (leaf, statement, predicate, principal, device, seq, envelope,"
+            " logged_at) VALUES ('x', 'y', 'close', ?, ?, ?, ?, ?)",
+            (BOSS, at.device, at.seq, forged, NOW),
+        )
+    with pytest.raises(VerificationFailed, match="log entry 5: the device chain is broken"):
+        tlog.check(log)
+
+
 def test_a_second_device_has_a_chain_of_its_own(log: Database, tmp_path: Path) -> None:
     other = store.create(tmp_path / "other")
     assert tlog.next_link(other) == Link(store.device(other), 1, None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import attestations, evidence
+from passmuster import attestations, evidence, tlog
 from passmuster.attestations import Link
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _check
@@ -149,6 +149,30 @@ def test_a_key_cannot_be_slipped_in_before_what_it_signs(content: Content, scene
     enrol_at_the_end(content, stranger)
     put(content, DECISIONS, canonical(payload_of(content, DECISIONS)), stranger)
     refused(seal(content, scene.boss, seq=10, statements=9), "not among the known keys")
+
+
+def test_a_person_cannot_sign_under_the_name_of_another_who_is_enrolled(
+    content: Content, scene: Scene
+) -> None:
+    """The statement stays the same, and so does the chain: only the signature is Second's."""
+    put(content, DECISIONS, canonical(payload_of(content, DECISIONS)), scene.second)
+    refused(seal(content, scene.boss), f"was not enrolled for {REV}")
+
+
+def test_a_key_that_is_enrolled_for_two_people_is_caught(scene: Scene, tmp_path: Path) -> None:
+    """Whoever signs for two would be two of the persons that a rule asks for."""
+    payload = attestations.statement(
+        "enrolment", {"key.pub": sha256(f"{scene.rev.public}\n".encode())},
+        {"publicKey": scene.rev.public, "fingerprint": scene.rev.fingerprint,
+         "keyKind": "software", "store": "memory"},
+        tlog.next_link(scene.db), END, "alias@example.com",
+    )  # fmt: skip
+    with scene.db.atomic():
+        tlog.append(scene.db, attestations.sign(payload, scene.rev), tlog.known_keys(scene.db),
+                    None, END)  # fmt: skip
+    evidence.build_pack(scene.db, scene.campaign, tmp_path / "two", scene.boss, END)
+    with pytest.raises(VerificationFailed, match="was enrolled already"):
+        evidence.verify(tmp_path / "two")
 
 
 def test_a_stop_that_is_left_out_shows(content: Content, scene: Scene) -> None:

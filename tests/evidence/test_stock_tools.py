@@ -1,5 +1,6 @@
 """VERIFY.md as an auditor runs it: dash, coreutils, awk, sed, openssl, ssh-keygen, jq."""
 
+import base64
 import os
 import shutil
 import subprocess
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from passmuster import campaigns, evidence
+from passmuster.errors import VerificationFailed
 from passmuster.evidence._statements import pem
+from passmuster.model import Change
 from passmuster.store import Database
 from tests.evidence.conftest import read
 from tests.evidence.test_attacks import DECISIONS, chain, payload_of, put, seal, set_chain
-from tests.scene import END, LATER, REV, Scene, draft, key, open_scene
+from tests.scene import BOSS, END, LATER, REV, Scene, draft, key, open_scene
 
 TOOLS = ("dash", "awk", "sed", "openssl", "ssh-keygen", "jq")
 COREUTILS = (
@@ -214,8 +217,27 @@ def _raw(content: dict[str, bytes], scene: Scene) -> None:
     content[name] += b"more\n"
 
 
+def _signature(content: dict[str, bytes], scene: Scene) -> None:
+    """The statement is the genuine one; its signature is nobody's."""
+    name = f"{DECISIONS}/statement"
+    old = content[f"{name}.sig"]
+    new = old[:-1] + bytes([old[-1] ^ 1])
+    content[f"{name}.sig"] = new
+    content[f"{name}.dsse.json"] = content[f"{name}.dsse.json"].replace(
+        base64.b64encode(old), base64.b64encode(new)
+    )
+
+
+def _another_persons_key(content: dict[str, bytes], scene: Scene) -> None:
+    from passmuster.text import canonical
+
+    put(content, DECISIONS, canonical(payload_of(content, DECISIONS)), scene.second)
+
+
 @pytest.mark.ci
 @pytest.mark.parametrize(("forge", "why"), [
+    (_signature, "statements/000005-decisions: the signature does not match"),
+    (_another_persons_key, "is not enrolled for rev@example.com"),
     (_outcome, "not what the signed rows come to"),
     (_assignment, "assignments.jsonl is not the file that was signed"),
     (_dossier, "dossiers.jsonl is not the file that was signed"),
@@ -238,6 +260,67 @@ def test_whoever_holds_the_sealing_key_is_caught(
     done = stock(pack)
     assert done.returncode == 1
     assert why in done.stderr, done.stderr
+
+
+def test_a_folder_that_another_than_the_opener_sealed_is_caught(
+    pack: Path, stock: Stock, scene: Scene
+) -> None:
+    write(pack, seal(read(pack), scene.rev, principal=REV))
+    done = stock(pack)
+    assert done.returncode == 1
+    assert "another key than the review was opened with" in done.stderr
+
+
+def test_a_stop_in_whose_place_another_statement_is_named_is_caught(
+    pack: Path, stock: Stock, scene: Scene
+) -> None:
+    """All numbers are made to fit; but the next statement names the one that was there."""
+    content = read(pack)
+    _left_out(content, scene)
+    rows = chain(content)
+    rows[7][4] = "0" * 64
+    set_chain(content, rows)
+    write(pack, seal(content, scene.boss, statements=7, namedByDigestOnly=1))
+    done = stock(pack)
+    assert done.returncode == 1
+    assert "chain.tsv: a statement is missing or out of order" in done.stderr
+
+
+def test_what_was_signed_after_the_end_is_caught(
+    scene: Scene, stock: Stock, tmp_path: Path
+) -> None:
+    """A workspace that was bent to take it; the outcomes stay the same, so no number tells."""
+    again = draft("approve", "said again", changes=(Change("revoke", "u1-key"),),
+                  until="2027-03-31")  # fmt: skip
+    with scene.db.atomic():
+        scene.db.execute("UPDATE campaign SET closed_at = NULL")
+    campaigns.save_draft(scene.db, scene.item("ci-deploy"), again, LATER)
+    scene.sign(scene.rev)
+    with scene.db.atomic():
+        scene.db.execute("UPDATE campaign SET closed_at = ?", (END,))
+    evidence.build_pack(scene.db, scene.campaign, tmp_path / "late", scene.boss, END)
+    with pytest.raises(VerificationFailed, match="was signed after the end"):
+        evidence.verify(tmp_path / "late")
+    done = stock(tmp_path / "late")
+    assert done.returncode == 1
+    assert "was signed after the review was closed" in done.stderr
+
+
+def test_a_row_by_somebody_who_was_not_asked_counts_for_nothing_here_either(
+    scene: Scene, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winter = open_scene(scene.db, tmp_path, monkeypatch, name="Winter")
+    item = winter.item("vendor-etl")
+    for asked, who in ((BOSS, winter.boss), (REV, None)):
+        with winter.db.atomic():
+            winter.db.execute("UPDATE item SET reviewer = ? WHERE id = ?", (asked, item))
+        if who is not None:
+            campaigns.save_draft(winter.db, item, draft("approve", "fine"), LATER)
+            winter.sign(who)
+    evidence.build_pack(winter.db, winter.campaign, tmp_path / "w", winter.boss, END)
+    done = stock(tmp_path / "w")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "outcome    no_response 3" in done.stdout
 
 
 def test_the_commands_are_the_same_in_every_pack(pack: Path) -> None:
