@@ -129,7 +129,7 @@ class Scene:
 
     def close(self) -> None:
         """Sign the end."""
-        campaigns.close(self.db, self.campaign, self.boss, END)
+        campaigns.close(self.db, self.campaign, self.boss, END, leave_drafts=True)
         self.campaign = campaigns.campaign(self.db, self.campaign.name)
 
 

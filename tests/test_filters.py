@@ -46,10 +46,11 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store.Database]:
             "id": n, "uid": f"{platform}:{n}11", "platform": platform, "tenant_uid": f"{n}11",
             "name": ("prod account", None)[n - 1],
         }])  # fmt: skip
-    for source in (1, 1, 2):
+    for batch, source in enumerate((1, 1, 2), 1):
         _insert(made, "import_run", [{
-            "source_id": source, "format": "f", "file_name": "n", "sha256": "0", "size": 1,
-            "imported_at": NOW, "tool_version": "0", "options": "{}", "identities": 1,
+            "batch": batch, "source_id": source, "format": "f", "file_name": "n",
+            "sha256": "0", "size": 1, "imported_at": NOW,
+            "tool_version": "0", "options": "{}", "identities": 1,
             "supplies": '["usage", "owner", "credential", "grant"]',
         }])  # fmt: skip
     _insert(made, "identity", [

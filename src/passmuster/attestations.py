@@ -66,11 +66,13 @@ class Attestation:
 
 
 def statement(
-    kind: str, subject: Mapping[str, str], body: Json, link: Link, signed_at: str, principal: str
-) -> bytes:
+    kind: str, subject: Mapping[str, str], body: Json, link: Link, signed_at: str,
+    principal: str, ext: Json | None = None,
+) -> bytes:  # fmt: skip
     """The payload of a statement of *kind* about *subject* (name → sha256).
 
-    The fields that every predicate has are added here; *body* may not repeat them.
+    The fields that every predicate has are added here; *body* may not repeat them. *ext* holds
+    what later releases add to a version.
     """
     common = {
         "device": link.device,
@@ -81,7 +83,7 @@ def statement(
         "principal": principal,
         "signedAt": signed_at,
         "tool": {"name": "passmuster", "version": __version__},
-        "ext": {},
+        "ext": ext or {},
     }
     if repeated := common.keys() & body.keys():
         raise ValueError(f"the body repeats {sorted(repeated)}")

@@ -22,7 +22,7 @@ REASONS: dict[str, str] = {
     "6": "replaced by another identity",
     "7": "supplier contract ended",
     "8": "cannot judge: not mine",
-    "9": "risk accepted until the date",
+    "9": "risk accepted for now",
 }
 
 

@@ -147,13 +147,19 @@ def _is_date(value: str) -> bool:
     return True
 
 
+MAX_NAMED = 40
+"""Known words that an error lists when none is near."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?` for an unknown *word*, or a list of what is known."""
     import difflib
 
     names = sorted(known)
     close = difflib.get_close_matches(word, names, 1, 0.5)
-    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names)}"
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(names)}" if len(names) <= MAX_NAMED else ""
 
 
 def plural(count: int, noun: str) -> str:

@@ -28,7 +28,7 @@ def opening(db: Database, **changes: Any) -> campaigns.Opened:
 @pytest.mark.parametrize(("changes", "error", "why"), [
     ({"due": "2026-11-22"}, PreflightFailed, "is past"),
     ({"due": "soon"}, UsageError, "not a date"),
-    ({"name": " "}, UsageError, "needs a name"),
+    ({"name": " "}, UsageError, "name is printable"),
     ({"name": "a\x1b[2J"}, UsageError, "printable"),
     ({"reviewer": "nobody"}, UsageError, "e-mail address or `owner`"),
     ({"of": "robot"}, UsageError, "no items of"),

@@ -42,7 +42,10 @@ def test_a_draft_approves_nothing_until_it_is_signed(scene: Scene) -> None:
 
 def test_the_end_counts_silence_as_silence(scene: Scene) -> None:
     drafted(scene)
-    assert campaigns.close(scene.db, scene.campaign, scene.boss, END) == {"no_response": 3}
+    with pytest.raises(UsageError, match="1 draft would be lost"):
+        campaigns.close(scene.db, scene.campaign, scene.boss, END)
+    ended = campaigns.close(scene.db, scene.campaign, scene.boss, END, leave_drafts=True)
+    assert ended == {"no_response": 3}
 
 
 def test_a_decision_carries_the_digest_of_what_was_shown(scene: Scene) -> None:
@@ -169,7 +172,7 @@ def test_an_item_given_away_is_asked_of_the_other(scene: Scene) -> None:
     scene.sign(scene.rev)
     assert scene.db.one(
         "SELECT reviewer, first_reviewer, first_assigned, state FROM item WHERE id = ?", (item,)
-    ) == (SECOND, REV, "named", "open")
+    ) == (SECOND, REV, "unowned: no owner", "open")
     drafted(scene, "vendor-etl", "revoke")
     with pytest.raises(NotFound):
         campaigns.prepare(scene.db, scene.campaign.id, REV)
@@ -270,3 +273,30 @@ def test_a_change_to_a_part_is_in_the_row(scene: Scene) -> None:
     (outcome,) = [o for o in campaigns.outcomes_of(scene.db, scene.campaign).values()
                   if o.effect == "stands"]  # fmt: skip
     assert outcome.remediations == (("revoke", "u1-key"),)
+
+
+def test_nobody_drafts_or_signs_in_another_s_place(scene: Scene) -> None:
+    """An item that was handed over is the other's: what I draft on it is refused, and a draft of
+    mine that was left on it is never theirs to sign."""
+    item = scene.item("vendor-etl")
+    campaigns.save_own(scene.db, [item], SECOND, "theirs", LATER, reassign=True)
+    scene.sign(scene.rev)
+    with pytest.raises(UsageError, match=f"{SECOND}'s to decide"):
+        campaigns.save_draft(scene.db, item, draft("approve", "fine"), LATER, REV)
+    campaigns.save_draft(scene.db, item, draft("approve", "fine"), LATER, SECOND)
+    scene.db.execute("UPDATE draft SET author = ?", (REV,))
+    with pytest.raises(NotFound, match="nothing to sign"):
+        campaigns.prepare(scene.db, scene.campaign.id, SECOND)
+
+
+def test_evidence_that_changed_is_named_in_what_is_signed(scene: Scene) -> None:
+    item = drafted(scene, "ci-deploy")
+    scene.db.execute("UPDATE identity SET status = 'disabled' WHERE display_name = 'ci-deploy'")
+    batch = campaigns.prepare(scene.db, scene.campaign.id, REV)
+    assert batch.rows[0].changed == ["status"]
+    signed = campaigns.sign_off(scene.db, batch, scene.rev, LATER)
+    envelope = scene.db.value("SELECT envelope FROM entry WHERE statement = ?",
+                              (signed.statements[0],))  # fmt: skip
+    predicate = attestations.verify(bytes(envelope), tlog.known_keys(scene.db)).predicate
+    (uri,) = scene.db.one("SELECT uri FROM item WHERE id = ?", (item,))
+    assert predicate["ext"] == {"changedEvidence": [{"item": uri, "parts": ["status"]}]}

@@ -100,7 +100,7 @@ async def test_an_approval_may_end(review: Review) -> None:
         await press(pilot, "escape", "r", "=until 90d", "enter", "3")
         assert "goes with approve" in bar(pilot, "ask-lines")
     assert review.rows("SELECT until, reason_text, reason_code FROM draft ORDER BY until") == [
-        ("2027-02-21", "risk accepted until the date", "9"), ("2027-03-31", "audit", None),
+        ("2027-02-21", "risk accepted for now", "9"), ("2027-03-31", "audit", None),
     ]  # fmt: skip
 
 

@@ -16,7 +16,8 @@ def changed_since(db: Database, item_ids: Sequence[int]) -> dict[int, list[str]]
     if not item_ids:
         return {}
     campaign, of = db.one(
-        "SELECT c.digest, c.item_kind FROM item i JOIN campaign c ON c.id = i.campaign_id WHERE i.id = ?",
+        "SELECT c.digest, c.item_kind FROM item i JOIN campaign c ON c.id = i.campaign_id"
+        " WHERE i.id = ?",
         (item_ids[0],),
     )
     own = [

@@ -9,7 +9,7 @@ from passmuster.errors import NotFound, UsageError
 from passmuster.keys import SigningKey
 from passmuster.outcomes import Outcome, Vote
 from passmuster.store import Database
-from passmuster.text import nearest, sha256
+from passmuster.text import nearest, plural, sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +141,24 @@ def _vote(row: tuple[Any, ...]) -> Vote:
     return Vote(uri, leaf, principal, verdict, until, changes, order)
 
 
-def close(db: Database, at: Campaign, key: SigningKey, now: str) -> dict[str, int]:
+def close(
+    db: Database, at: Campaign, key: SigningKey, now: str, *, leave_drafts: bool = False
+) -> dict[str, int]:
     """Sign the end of a campaign: from now on nothing can be decided; outcome counts.
 
-    Drafts that nobody signed stay drafts and count for nothing.
+    A draft that nobody signed counts for nothing, so with any left it is refused unless
+    *leave_drafts*.
     """
     if at.closed_at:
         raise UsageError(f"the campaign {at.name!r} was closed on {at.closed_at} already")
     if key.principal.lower() != at.opened_by.lower():
         raise UsageError(f"{at.opened_by} opened it and closes it; the key is {key.principal}'s")
+    left = progress(db, at.id).drafts
+    if left and not leave_drafts:
+        raise UsageError(
+            f"{plural(left, 'draft')} would be lost: sign them first (`muster sign-off`), "
+            "or close with --leave-drafts"
+        )
     with db.atomic():
         tlog.enrol(db, key, now)
         counts: dict[str, int] = {}

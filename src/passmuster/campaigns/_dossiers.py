@@ -190,8 +190,9 @@ def _runs(db: Database, marks: str) -> dict[int, list[Json]]:
     out: dict[int, list[Json]] = {}
     for source_id, *run in db.execute(
         "SELECT source_id, format, file_name, sha256, imported_at, exported_at FROM import_run"
-        " WHERE batch IN (SELECT max(batch) FROM import_run GROUP BY source_id, format) AND source_id IN"
-        f" (SELECT source_id FROM identity WHERE id IN ({marks})) ORDER BY source_id, format, id"
+        " WHERE batch IN (SELECT max(batch) FROM import_run GROUP BY source_id, format)"
+        f" AND source_id IN (SELECT source_id FROM identity WHERE id IN ({marks}))"
+        " ORDER BY source_id, format, id"
     ):
         names = ("format", "file_name", "sha256", "imported_at", "exported_at")
         out.setdefault(source_id, []).append(dict(zip(names, run, strict=True)))

@@ -26,6 +26,8 @@ from passmuster.store import Database
 from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc, visible
 
 STRATEGY = "one_deny_denies"
+MAX_NAME = 80
+"""Characters of a campaign's name."""
 NAME_LENGTH = 12
 """Base32 characters of an item's short name; longer where two would be the same."""
 
@@ -121,8 +123,10 @@ def open_campaign(
 def _preflight(db: Database, wanted: Definition, now: str) -> str:
     if wanted.of not in ITEM_KINDS:
         raise UsageError(f"no items of {wanted.of!r}{nearest(wanted.of, ITEM_KINDS)}")
-    if not wanted.name.strip() or not wanted.name.isprintable():
-        raise UsageError("a campaign needs a name of printable characters")
+    if wanted.name != wanted.name.strip() or not wanted.name.isprintable():
+        raise UsageError("a campaign's name is printable and has no spaces around it")
+    if not 1 <= len(wanted.name) <= MAX_NAME:
+        raise UsageError(f"a campaign's name has 1 to {MAX_NAME} characters")
     due_at = f"{wanted.due}T23:59:59Z" if len(wanted.due) == 10 else wanted.due
     if utc(due_at) is None:
         raise UsageError(f"{wanted.due!r} is not a date; write 2026-12-31")

@@ -86,8 +86,14 @@ class Assigner:
 
     def assign(self, dossier: Json) -> Assignment:
         """The reviewer for *dossier*; `reviewer` is None when there is no fallback either."""
-        if self.rule != OWNER:
-            return Assignment(self.rule.lower(), "named")
+        found = self._owner(dossier)
+        if self.rule == OWNER:
+            return found
+        # a person's own account needs no owner but them
+        owned = found.how in ("owner", "team lead") or dossier["identity"]["kind"] == "human"
+        return Assignment(self.rule.lower(), "named" if owned else found.how)
+
+    def _owner(self, dossier: Json) -> Assignment:
         why = "no owner"
         for owner in dossier["owners"]:
             if owner["person_uid"] is not None:

@@ -262,9 +262,11 @@ def _decisions(
         "decidedFrom": min(decided),
         "decidedTo": max(decided),
     }
+    changed = [{"item": row.uri, "parts": row.changed} for row in batch.changed]
     payload = attestations.statement(
-        "decisions", {"decisions.jsonl": sha256(content)}, body, link, now, key.principal
-    )
+        "decisions", {"decisions.jsonl": sha256(content)}, body, link, now, key.principal,
+        {"changedEvidence": changed} if changed else None,
+    )  # fmt: skip
     return attestations.sign(payload, key), Link(link.device, link.seq + 1, sha256(payload))
 
 

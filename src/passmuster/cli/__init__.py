@@ -82,7 +82,7 @@ def muster(ctx: click.Context, workspace: str | None, no_input: bool, campaign: 
     """
     from passmuster.cli.common import Bench
 
-    ctx.obj = Bench(workspace, no_input)
+    ctx.obj = Bench(workspace, no_input, campaign)
     if ctx.invoked_subcommand is None:
         ctx.obj.workstation(campaign)
 
@@ -94,6 +94,9 @@ def main(argv: list[str] | None = None) -> None:
 
 def run(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one return for each way to end
     """Run the command and return its exit code; never raises, but for SystemExit in `main`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller (`>&-`)
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the process
     try:
         code: Any = muster.main(args=argv, prog_name="muster", standalone_mode=False)
         sys.stdout.flush()

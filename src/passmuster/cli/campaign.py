@@ -138,10 +138,13 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
 
 @campaign_command.command("close")
 @click.argument("name", required=False)
+@click.option("--leave-drafts", is_flag=True, help="Close although decisions are not signed.")
 @passphrase_option
 @json_option
 @pass_bench
-def close_command(bench: Bench, name: str | None, passphrase_fd: int | None, as_json: bool) -> None:
+def close_command(
+    bench: Bench, name: str | None, leave_drafts: bool, passphrase_fd: int | None, as_json: bool
+) -> None:
     """End a campaign and sign how it ended; nothing can be decided in it after.
 
     \b
@@ -152,7 +155,7 @@ def close_command(bench: Bench, name: str | None, passphrase_fd: int | None, as_
 
     bench.passphrase_fd = passphrase_fd
     at = bench.campaign(name)
-    counts = campaigns.close(bench.db, at, bench.key(), now())
+    counts = campaigns.close(bench.db, at, bench.key(), now(), leave_drafts=leave_drafts)
     if as_json:
         emit([{"name": at.name, "digest": at.digest, "outcomes": counts}], {}, as_json=True)
         return

@@ -32,8 +32,11 @@ def now() -> str:
 class Bench:
     """The workspace that a command works on; opened when first needed."""
 
-    def __init__(self, workspace: str | None, no_input: bool) -> None:
+    def __init__(
+        self, workspace: str | None, no_input: bool, campaign_name: str | None = None
+    ) -> None:
         self.named = workspace
+        self.campaign_name = campaign_name
         self.no_input = no_input or not sys.stdin.isatty()
         self.passphrase_fd: int | None = None
         self.held_key: SigningKey | None = None
@@ -70,7 +73,7 @@ class Bench:
         """The campaign called *name*, else the open one."""
         from passmuster import campaigns
 
-        return campaigns.campaign(self.db, name)
+        return campaigns.campaign(self.db, name or self.campaign_name)
 
     def key(self) -> "SigningKey":
         """My signing key, unlocked; asks for the passphrase where it must."""

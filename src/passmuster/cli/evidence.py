@@ -47,6 +47,7 @@ def new_command(
     if where not in ("auto", "keyring", "file"):
         raise UsageError(f"--key-store is auto, keyring or file, not {where!r}")
     bench.passphrase_fd = passphrase_fd
+    before = [k["fingerprint"] for k in keys.listed(bench.db) if k["principal"] == bench.me]
     key = keys.new(
         bench.db, bench.me, where, lambda: _new_passphrase(bench), now(),
         bench.settings.keyring_timeout_s,
@@ -57,6 +58,8 @@ def new_command(
                "public": key.public}], {}, as_json=True)  # fmt: skip
         return
     print(key.fingerprint)
+    if before:
+        talk(f"It signs from now on, instead of {before[0]}, which stays valid for what it signed.")
     talk(f"{key.principal} signs with this key, kept in the {key.store}. Tell your auditor the "
          "fingerprint by another way than the evidence.")  # fmt: skip
 

@@ -7,6 +7,7 @@ import click
 
 from passmuster import __version__, config
 from passmuster.cli.common import Bench, emit, json_option, pass_bench
+from passmuster.errors import UsageError
 
 
 @click.command("info")
@@ -21,6 +22,11 @@ def info_command(bench: Bench, as_json: bool) -> None:
     """
     from passmuster import resources, store
 
+    try:
+        me = bench.settings.me
+    except UsageError as error:  # the page that helps to mend it must still open
+        me = f"settings cannot be read: {error}"
+
     facts = {
         "passmuster": __version__,
         "python": platform.python_version(),
@@ -31,7 +37,7 @@ def info_command(bench: Bench, as_json: bool) -> None:
         "user_settings": str(config.user_folder() / "config.toml"),
         "themes": str(resources.folder("themes")),
         "sample_data": str(resources.folder("sample_data")),
-        "me": bench.settings.me,
+        "me": me,
         "terminal": sys.stdout.isatty(),
     }
     if as_json:

@@ -177,6 +177,11 @@ def identities_command(
         "owner": "OWNER", "last_used": "LAST USED", "findings": "FINDINGS",
     }  # fmt: skip
     count = emit(_identities(bench, " ".join(filter_words)), shown, as_json=as_json, as_csv=as_csv)
+    from passmuster import policy
+
+    for rule, why in policy.not_evaluated(bench.db).items():
+        if f"finding:{rule}" in " ".join(filter_words):
+            talk(f"not evaluated: {rule} ({why})")
     if not count and not (as_json or as_csv):
         talk("nothing matches")
 

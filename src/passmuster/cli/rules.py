@@ -118,6 +118,10 @@ def test_command(bench: Bench, rule: str, limit: int, as_json: bool) -> None:
             raise NotFound(f"{path}: {error.strerror}") from None
     else:
         raise UsageError(f"no rule {rule!r}{nearest(rule, rules)}; a file ends in .sql")
+    if why := policy.missing(tried, policy.supplied(bench.db)):
+        emit([], {}, as_json=as_json)
+        talk(f"{tried.id}: not evaluated ({why})")
+        return
     params: dict[str, Any] = {**tried.params, **bench.settings.rules.get(rule, {}), "now": now()}
     hits = sandbox.run_untrusted(bench.db.path, tried.sql, params, 1_000_000)
     shown = []
@@ -130,18 +134,20 @@ def test_command(bench: Bench, rule: str, limit: int, as_json: bool) -> None:
 
 @click.command("findings")
 @click.argument("filter_words", nargs=-1, metavar="[FILTER]")
+@click.option("--rule", metavar="RULE", help="Only what this rule found.")
 @click.option("--fail-on", metavar="SEVERITY", help="Exit 3 if there is one this bad or worse.")
 @json_option
 @csv_option
 @pass_bench
 def findings_command(
-    bench: Bench, filter_words: tuple[str, ...], fail_on: str | None, as_json: bool, as_csv: bool
-) -> None:
+    bench: Bench, filter_words: tuple[str, ...], rule: str | None, fail_on: str | None,
+    as_json: bool, as_csv: bool,
+) -> None:  # fmt: skip
     """What the rules found, the riskiest identity first.
 
     \b
     Examples:
-      muster findings kind:service finding:unused
+      muster findings --rule unused kind:service
       muster findings --fail-on high
     """
     from passmuster import filters, policy
@@ -155,14 +161,15 @@ def findings_command(
 
     def rows() -> Any:
         nonlocal failing
-        for row in policy.findings(bench.db, where=where):
+        for row in policy.findings(bench.db, rule=rule, where=where):
             failing += row["severity"] in bad
             yield row
 
     columns = {"severity": "SEVERITY", "rule": "RULE", "name": "IDENTITY", "source": "SOURCE",
                "detail": "DETAIL"}  # fmt: skip
     emit(rows(), columns, as_json=as_json, as_csv=as_csv)
-    for rule, why in policy.not_evaluated(bench.db).items():
-        talk(f"not evaluated: {rule} ({why})")
+    for missed, why in policy.not_evaluated(bench.db).items():
+        if rule in (None, missed):
+            talk(f"not evaluated: {missed} ({why})")
     if failing:
         raise ConditionMet(f"{plural(failing, 'finding')} of {fail_on} or worse")

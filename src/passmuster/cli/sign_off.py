@@ -58,7 +58,7 @@ def sign_off_command(
         }], {}, as_json=True)  # fmt: skip
         return
     stopped = [r for r in signed.rows if r.draft.verdict in ("revoke", "disable")]
-    talk(f"Signed: {plural(len(signed.rows), 'decision')}, {plural(len(signed.own), 'owner')}.")
+    talk(f"Signed: {plural(len(signed.rows), 'decision')}{_named(batch)}.")
     if stopped:
         names = ", ".join(r.display_name for r in stopped[:5]) + (" …" if len(stopped) > 5 else "")
         talk(
@@ -69,10 +69,14 @@ def sign_off_command(
 
 def _show_batch(batch: Any) -> None:
     counts = ", ".join(f"{n:,} {v}" for v, n in sorted(batch.counts.items())) or "no decisions"
-    talk(f"To sign as {batch.principal}: {counts}; {plural(len(batch.own), 'owner')} named")
+    talk(f"To sign as {batch.principal}: {counts}{_named(batch)}")
     for row in batch.rows:
         if row.draft.verdict != "approve" or row.draft.changes:
             parts = "".join(f", {c.verb} {c.target}" for c in row.draft.changes)
             talk(f"  {row.draft.verdict}{parts}  {row.display_name}  “{row.draft.reason_text}”")
     if batch.undecided:
         talk(f"  {plural(batch.undecided, 'item')} of yours will still read no_response")
+
+
+def _named(batch: Any) -> str:
+    return f"; {plural(len(batch.own), 'owner')} named" if batch.own else ""

@@ -12,7 +12,7 @@ from passmuster.tui.sitting import State
 from passmuster.tui.widgets.line_table import Column, TableRow
 
 LETTERS = {"approve": "a", "revoke": "r", "disable": "d", "abstain": "x"}
-PAST = {"approve": "approved", "revoke": "revoked", "disable": "disabled", "abstain": "abstained"}
+PAST = {"approve": "approved", "revoke": "to revoke", "disable": "to stop", "abstain": "abstained"}
 NAME_WIDTH = 16
 """Cells that the name keeps before another column may come in."""
 _COLUMNS = (
@@ -24,7 +24,6 @@ _COLUMNS = (
     Column("used", "LAST USE", 9),
     Column("decision", "DECISION", 9),
 )
-_OFFLINE: Line = [Span("offline", "dim")]
 _FIRST_IN = ("risk", "name", "owner", "used", "decision", "source", "kind")
 
 
@@ -83,12 +82,10 @@ def header(campaign: Campaign, progress: Progress | None, now: str, width: int) 
         parts.append([say(f"due {words.ago(campaign.due_at, now)}")])
     if progress is not None and progress.drafts:
         parts.append([say(plural(progress.drafts, "draft"), "strong")])
-    parts.append(_OFFLINE)
     room = width - 2
     wanted = min(28, cell_len(campaign.name))
     while len(parts) > 1 and sum(width_of(p) + 3 for p in parts) + wanted > room:
-        # "offline" goes first, then the bar, then what else says least
-        parts.pop(-1 if parts[-1] == _OFFLINE else 1)
+        parts.pop(1)  # the bar first, then what else says least
     left = room - sum(width_of(p) + 3 for p in parts)
     name = fit(campaign.name, min(max(8, left), cell_len(campaign.name)))
     line: Line = [Span(" "), Span(name, "strong")]
