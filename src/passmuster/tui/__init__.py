@@ -1,6 +1,9 @@
 """The workstation. Textual is imported only when it is run."""
 
+import codecs
+import functools
 import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +41,7 @@ def run(
     from passmuster.tui.app import MusterApp
     from passmuster.tui.desk import Desk
 
+    _forgive_bytes()
     db = store.open_(folder, read_only=True)
     try:
         campaign = campaigns.campaign(db, campaign_name)
@@ -53,3 +57,18 @@ def run(
         return campaigns.progress(with_drafts, campaign.id, me.lower()).drafts
     finally:
         with_drafts.close()
+
+
+def _forgive_bytes() -> None:
+    """Let a byte that is no UTF-8 arrive as a replacement character.
+
+    Textual 8.2 decodes the keyboard strictly, so one key of a Latin-1 terminal would end the
+    program; it looks the decoder up by this name.
+    """
+    if sys.platform == "win32":
+        return
+    from textual.drivers import linux_driver
+
+    linux_driver.getincrementaldecoder = lambda encoding: functools.partial(  # type: ignore[attr-defined]
+        codecs.getincrementaldecoder(encoding), errors="replace"
+    )
