@@ -6,6 +6,7 @@ from textual.events import Key
 
 from passmuster import campaigns, store
 from passmuster.store import Database
+from passmuster.tui.widgets.line_table import LineTable
 from tests.tui.conftest import (
     HOSTILE,
     PLAIN,
@@ -190,6 +191,11 @@ async def test_an_owner_is_named_and_the_item_handed_over(review: Review) -> Non
         await press(pilot, "Z", "dollar_sign")
         assert "jane, who is to decide it" in painted(pilot)
         await press(pilot, "s", "escape")
+        await settle(pilot)
+        await pilot.pause(0.5)
+        table = pilot.app.screen_stack[1].query_one(LineTable)
+        item = review.rows("SELECT id FROM item WHERE assigned LIKE 'handed%'")[0][0]
+        assert item not in table.rank, "what is another's to decide is not in my queue"
     handed = "SELECT reviewer, state FROM item WHERE assigned LIKE 'handed%'"
     assert review.rows(handed) == [("jane@example.com", "open")]
 

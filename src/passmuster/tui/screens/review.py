@@ -181,6 +181,9 @@ class ReviewScreen(Deciding):
             self.app.call_from_thread(self._counted, found)
 
     def _counted(self, found: Progress) -> None:
+        # an item that was handed over, or came to me, is another queue
+        if self.progress is not None and found.total != self.progress.total:
+            self.load_view(self.expression)
         self.progress = found
         self.redraw_bars()
 
