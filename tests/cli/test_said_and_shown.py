@@ -1,5 +1,6 @@
 """What the command line prints is safe to look at, and safe to run."""
 
+import csv
 import json
 import os
 import subprocess
@@ -46,6 +47,20 @@ def test_no_command_prints_what_a_terminal_obeys(review: Muster, folder: Path) -
         told = done.stdout + done.stderr
         assert "evil\\x1b]52" in told, (words, told)
         assert all(c.isprintable() or c == "\n" for c in told), (words, told)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_no_cell_of_a_table_for_a_spreadsheet_is_a_formula(
+    inside: Muster, folder: Path, tmp_path: Path, start: str
+) -> None:
+    inside("init")
+    name = f"{start}cmd|' /c calc'!A1"
+    (tmp_path / "r.csv").write_text(report(name))
+    inside("import", str(tmp_path / "r.csv"))
+    for words in ("identities", "findings"):
+        rows = list(csv.reader(inside(words, "--csv").stdout.splitlines()))
+        assert any(f"'{name}" in row for row in rows)
+        assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
 
 
 def test_evidence_that_changed_is_not_signed_unless_that_is_said(

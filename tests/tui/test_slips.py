@@ -184,3 +184,43 @@ async def test_what_the_database_refuses_is_said_and_not_shown_as_kept(review: R
         await press(pilot, "z")
         assert "nothing to undo" in bar(pilot, "status")
     assert not review.drafts()
+
+
+async def test_the_cursor_goes_on_before_the_disk_has_the_draft(review: Review) -> None:
+    """The disk comes back only when the cursor has moved: whoever waits for it is stuck."""
+    held, moved, in_time = threading.Event(), threading.Event(), []
+
+    def slow_disk() -> None:
+        other = store.open_(review.folder)
+        other.execute("BEGIN IMMEDIATE")
+        held.set()
+        in_time.append(moved.wait(20))
+        other.execute("COMMIT")
+        other.close()
+
+    async with review.app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        first = at_cursor(pilot)
+        slow = threading.Thread(target=slow_disk)
+        slow.start()
+        assert held.wait(10)
+        await pilot.press("a", "1")
+        await pilot.pause()
+        assert at_cursor(pilot) != first
+        moved.set()
+        slow.join()
+        assert in_time == [True]
+        await settle(pilot)
+    assert review.drafts() == {first: "approve"}
+
+
+async def test_what_another_changed_since_is_not_done_again(review: Review) -> None:
+    async with review.app().run_test(size=(80, 24)) as first:
+        await settle(first)
+        async with review.app().run_test(size=(80, 24)) as second:
+            await settle(second)
+            await press(first, "a", "1", "z")
+            await press(second, "r", "3")
+            await press(first, "Z")
+            assert "changed elsewhere" in bar(first, "status")
+    assert list(review.drafts().values()) == ["revoke"]
