@@ -11,7 +11,7 @@ from passmuster.outcomes import TAKES_CHANGES, TAKES_UNTIL
 from passmuster.store import Database
 from passmuster.text import Json, nearest, strict_json, utc, visible
 
-REASON_NEEDED_FROM = 60
+HIGH_RISK = 60
 """Risk from which an approval needs a reason; the other verdicts always do."""
 MAX_REASON = 2_000
 """Characters."""
@@ -60,7 +60,7 @@ def _check_reason(dossier: Json, draft: Draft) -> None:
         return
     if draft.verdict != "approve":
         raise UsageError(f"{draft.verdict} needs a reason")
-    if dossier["risk"] >= REASON_NEEDED_FROM or draft.changes:
+    if dossier["risk"] >= HIGH_RISK or draft.changes:
         raise UsageError(f"approving at risk {dossier['risk']} needs a reason")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from passmuster import attestations, blobs, inventory, merkle, tlog
 from passmuster.attestations import Link
 from passmuster.campaigns._changed import changed_since
-from passmuster.campaigns._deciding import as_draft
+from passmuster.campaigns._deciding import HIGH_RISK, as_draft
 from passmuster.campaigns._queue import part_name
 from passmuster.errors import Conflict, NotFound, UsageError
 from passmuster.keys import SigningKey
@@ -73,6 +73,15 @@ class Batch:
     def counts(self) -> dict[str, int]:
         """Rows by verdict."""
         return dict(Counter(row.draft.verdict for row in self.rows))
+
+    @property
+    def risky(self) -> list[Row]:
+        """Plain approvals of what is at high risk, the riskiest first."""
+        rows = [
+            r for r in self.rows
+            if r.draft.verdict == "approve" and not r.draft.changes and r.risk >= HIGH_RISK
+        ]  # fmt: skip
+        return sorted(rows, key=lambda r: -r.risk)
 
     @property
     def changed(self) -> list[Row]:

@@ -70,6 +70,8 @@ def sign_off_command(
 def _show_batch(batch: Any) -> None:
     counts = ", ".join(f"{n:,} {v}" for v, n in sorted(batch.counts.items())) or "no decisions"
     talk(f"To sign as {batch.principal}: {counts}{_named(batch)}")
+    for row in batch.risky:
+        talk(f"  approve at risk {row.risk}  {row.display_name}  “{row.draft.reason_text}”")
     for row in batch.rows:
         if row.draft.verdict != "approve" or row.draft.changes:
             parts = "".join(f", {c.verb} {c.target}" for c in row.draft.changes)

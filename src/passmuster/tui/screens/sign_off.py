@@ -52,6 +52,10 @@ def summary(
     out += _named("What changes somebody's access", named[:MOST_NAMED], dossiers, width)
     if len(named) > MOST_NAMED:
         out.append([Span(f"   … {len(named) - MOST_NAMED:,} more", "strong")])
+    risky = batch.risky
+    out += _named("What stands at high risk", risky[:MOST_NAMED], dossiers, width)
+    if len(risky) > MOST_NAMED:
+        out.append([Span(f"   … {len(risky) - MOST_NAMED:,} more", "strong")])
     ends = [r for r in batch.rows if r.draft.until]
     if ends:
         out += _named("What stands only until a day", ends[:MOST_NAMED], dossiers, width)
