@@ -306,6 +306,20 @@ def test_what_was_signed_after_the_end_is_caught(
     assert "was signed after the review was closed" in done.stderr
 
 
+def test_who_abstains_or_is_silent_approves_nothing(
+    db: Database, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = open_scene(db, tmp_path, monkeypatch)
+    campaigns.save_draft(db, scene.item("ci-deploy"), draft("abstain", "not mine"), LATER)
+    scene.sign(scene.rev)
+    scene.close()
+    evidence.build_pack(db, scene.campaign, tmp_path / "a", scene.boss, END)
+    done = stock(tmp_path / "a")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    counted = [line for line in done.stdout.splitlines() if line.startswith("outcome")]
+    assert counted == ["outcome    abstained 1", "outcome    no_response 2"]
+
+
 def test_a_row_by_somebody_who_was_not_asked_counts_for_nothing_here_either(
     scene: Scene, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
