@@ -116,3 +116,13 @@ def test_the_frozen_dossier_does_not_follow_the_inventory(scene: Scene) -> None:
     with scene.db.atomic():
         scene.db.execute("UPDATE identity SET display_name = 'other' WHERE uid = 'u1'")
     assert json.dumps(campaigns.item_dossier(scene.db, item)) == before
+
+
+def test_a_secret_that_is_typed_as_a_reason_is_refused(scene: Scene) -> None:
+    token = "ghp_" + "a1B2" * 9
+    with pytest.raises(UsageError, match="looks like a secret"):
+        campaigns.save_draft(
+            scene.db, scene.item("ci-deploy"), draft("revoke", f"leaked {token}"), LATER
+        )
+    with pytest.raises(UsageError, match="looks like a secret"):
+        campaigns.save_own(scene.db, [scene.item("ci-deploy")], SECOND, token, LATER)

@@ -52,3 +52,13 @@ def test_a_grant_that_is_gone_since_is_said(estate: Database, tmp_path: Path) ->
     )  # fmt: skip
     (row,) = campaigns.prepare(estate, at.id, ME).rows
     assert row.changed == ["it is gone"]
+
+
+def test_who_has_no_such_part_is_listed_as_left_out(estate: Database) -> None:
+    key = reviewer(estate)
+    wanted = Definition("trusts", "2027-01-31", ME, of="trust")
+    opened = campaigns.open_campaign(estate, wanted, key, config.Settings(), NOW)
+    reasons = dict(estate.execute("SELECT why, count(*) FROM exclusion GROUP BY why"))
+    assert reasons["has no trust to decide on"] > 10
+    asked = estate.value("SELECT count(DISTINCT identity_id) FROM item")
+    assert asked + opened.excluded == estate.value("SELECT count(*) FROM identity")

@@ -8,7 +8,7 @@ import pytest
 from passmuster import blobs, config, inventory, policy
 from passmuster.connectors import Context, formats
 from passmuster.store import Database
-from tests.estates import ME, NOW
+from tests.estates import ME, NOW, report
 
 LDIF = (
     "dn: uid=app,ou=services,dc=example,dc=com\nobjectClass: account\n"
@@ -64,3 +64,25 @@ def test_the_name_of_an_imported_file_is_only_text(db: Database, tmp_path: Path)
     path.write_text(LDIF)
     inventory.import_file(db, path, now=NOW, by=ME)
     assert str(db.value("SELECT file_name FROM import_run")).isprintable()
+
+
+def test_a_report_with_a_column_of_secrets_is_not_kept_raw(db: Database, tmp_path: Path) -> None:
+    lines = report("svc-a").splitlines()
+    path = tmp_path / "report.csv"
+    path.write_text(f"{lines[0]},secret_access_key\n{lines[1]},PLANTED-value\n")
+    inventory.import_file(db, path, now=NOW, by=ME)
+    assert db.value("SELECT raw FROM import_run") is None
+    path.write_text(report("svc-b"))
+    inventory.import_file(db, path, now=NOW, by=ME)
+    assert db.value("SELECT count(*) FROM import_run WHERE raw IS NOT NULL") == 1
+
+
+def test_a_token_in_a_register_is_taken_out_and_the_file_is_not_kept(
+    db: Database, tmp_path: Path
+) -> None:
+    token = "ghp_" + "a1B2" * 9
+    path = tmp_path / "owners.csv"
+    path.write_text(f"identity,owner,role,evidence\nx,y@example.com,owner,log in with {token}\n")
+    inventory.import_file(db, path, now=NOW, by=ME, format_name="owners")
+    assert db.value("SELECT raw FROM import_run") is None
+    assert token not in db.value("SELECT evidence FROM owner")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from passmuster import blobs, inventory
+from passmuster import blobs, connectors, inventory
 from passmuster.errors import NotFound, UsageError
 from passmuster.model import CHANGE_VERBS, VERDICTS, Attention, Bulk, Change, Draft
 from passmuster.outcomes import TAKES_CHANGES, TAKES_UNTIL
@@ -54,6 +54,7 @@ def _check_until(draft: Draft, now: str) -> None:
 
 
 def _check_reason(dossier: Json, draft: Draft) -> None:
+    refuse_secret(draft.reason_text, "the reason")
     if len(draft.reason_text) > MAX_REASON:
         raise UsageError(f"a reason has at most {MAX_REASON:,} characters")
     if draft.reason_text.strip():
@@ -62,6 +63,12 @@ def _check_reason(dossier: Json, draft: Draft) -> None:
         raise UsageError(f"{draft.verdict} needs a reason")
     if dossier["risk"] >= HIGH_RISK or draft.changes:
         raise UsageError(f"approving at risk {dossier['risk']} needs a reason")
+
+
+def refuse_secret(typed: str, what: str) -> None:
+    """Raise UsageError when *typed* words hold a secret: they would be signed and kept for ever."""
+    if connectors.holds_secret(typed):
+        raise UsageError(f"{what} holds what looks like a secret: say where it is, not what it is")
 
 
 def _check_changes(dossier: Json, draft: Draft) -> None:
@@ -205,6 +212,7 @@ def save_own(
     name is nobody in the registers: owners are never guessed.
     """
     check_own(db, owner, reassign=reassign)
+    refuse_secret(evidence or "", "the evidence")
     with db.atomic():
         for item_id in item_ids:
             author = _author(db, item_id, by)

@@ -88,7 +88,9 @@ def open_campaign(
         refuse_unassigned(freezer.unassigned, freezer.unassigned_count)
         if not freezer.count:
             raise PreflightFailed(f"no {wanted.of} in the scope {wanted.scope!r}")
-        excluded, excluded_root, excluded_digest = _exclude(db, campaign_id, ids, wanted.scope)
+        excluded, excluded_root, excluded_digest = _exclude(
+            db, campaign_id, ids, wanted.scope, freezer.without
+        )
         body = {
             **_statement_body(db, wanted, due_at, definition, now),
             "population": {
@@ -251,6 +253,7 @@ class _Freezer:
         self.digest = {name: hashlib.sha256() for name in ("population", "assignments", "dossiers")}
         self.count = self.unowned = self.unassigned_count = 0
         self.unassigned: list[str] = []
+        self.without: dict[int, str] = {}
         self.reviewers: dict[str, int] = {}
 
     def freeze(self, ids: list[int], progress: Callable[[int, int], None] | None) -> None:
@@ -276,7 +279,10 @@ class _Freezer:
                 if len(self.unassigned) < 3:
                     self.unassigned.append(dossier["identity"]["display_name"])
                 continue
-            for item in _dossiers.items(dossier, self.of):
+            found = list(_dossiers.items(dossier, self.of))
+            if not found:
+                self.without[identity_id] = f"has no {self.of} to decide on"
+            for item in found:
                 line, digest, material = _dossiers.digests(item)
                 salt = secrets.token_hex(16)
                 lines.append(line)
@@ -303,10 +309,12 @@ class _Freezer:
         self.reviewers[reviewer] = self.reviewers.get(reviewer, 0) + 1
 
 
-def _exclude(db: Database, campaign_id: int, ids: list[int], scope: str) -> tuple[int, str, str]:
+def _exclude(
+    db: Database, campaign_id: int, ids: list[int], scope: str, without: dict[int, str]
+) -> tuple[int, str, str]:
     frontier, digest = merkle.Frontier(), hashlib.sha256()
     batch: list[tuple[int, str, str, str]] = []
-    for source, uid, why in left_out(db, ids, scope):
+    for source, uid, why in left_out(db, ids, scope, without):
         item_uri, salt = _dossiers.uri(source, "identity", uid), secrets.token_hex(16)
         batch.append((campaign_id, item_uri, why, salt))
     batch.sort(key=lambda row: row[1])

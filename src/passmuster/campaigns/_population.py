@@ -43,19 +43,26 @@ def select(db: Database, scope: str, now: str) -> list[int]:
     return ids
 
 
-def left_out(db: Database, ids: list[int], scope: str) -> Iterator[tuple[str, str, str]]:
-    """(source, uid, why) of every identity that is not in the population."""
+def left_out(
+    db: Database, ids: list[int], scope: str, without: dict[int, str]
+) -> Iterator[tuple[str, str, str]]:
+    """(source, uid, why) of every identity that has no item.
+
+    *ids* are those in the scope, *without* those of them that have nothing to decide, and why.
+    """
     db.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (id INTEGER PRIMARY KEY)")
     db.execute("DELETE FROM temp.chosen")
-    db.executemany("INSERT INTO temp.chosen VALUES (?)", ((i,) for i in ids))
+    db.executemany("INSERT INTO temp.chosen VALUES (?)", ((i,) for i in ids if i not in without))
     outside = f"outside the scope {scope!r}" if scope else "outside the scope"
     rows = db.execute(
-        "SELECT s.uid, i.uid, i.kind, i.absent_since FROM identity i"
+        "SELECT i.id, s.uid, i.uid, i.kind, i.absent_since FROM identity i"
         " JOIN source s ON s.id = i.source_id WHERE i.id NOT IN (SELECT id FROM temp.chosen)"
         " ORDER BY i.id"
     )
-    for source, uid, kind, absent_since in rows:
-        if absent_since is not None:
+    for identity_id, source, uid, kind, absent_since in rows:
+        if identity_id in without:
+            yield source, uid, without[identity_id]
+        elif absent_since is not None:
             yield source, uid, f"absent from the newest export since {absent_since}"
         elif kind == "group" and "kind:" not in scope:
             yield source, uid, "a group: it cannot authenticate; its members are in the population"

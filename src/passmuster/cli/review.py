@@ -17,7 +17,7 @@ from passmuster.cli.common import (
 )  # fmt: skip
 from passmuster.errors import UsageError
 from passmuster.model import CHANGE_VERBS, Attention, Bulk, Change, Draft
-from passmuster.text import nearest, plural
+from passmuster.text import nearest, plural, visible
 
 
 @click.command("queue")
@@ -149,10 +149,10 @@ def _print_plans(bench: Bench, ids: list[int], draft: Draft, as_json: bool) -> N
         if stops and not row_["plans"]:
             talk("  muster knows no reversible stop for it: stop it on the platform by hand")
         for plan in row_["plans"]:
-            print(f"# {row_['name']}: {plan['what']} ({plan['undo_class']})")
-            print("\n".join(plan["stop"]))
+            print(visible(f"# {row_['name']}: {plan['what']} ({plan['undo_class']})"))
+            print("\n".join(map(visible, plan["stop"])))
             print("# undo:")
-            print("\n".join(f"# {line}" for line in plan["undo"]))
+            print("\n".join(visible(f"# {line}") for line in plan["undo"]))
     talk("Nothing is signed yet: muster drafts, then muster sign-off")
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from passmuster import text
+from passmuster.connectors import _secrets
 from passmuster.errors import ImportRefused, UsageError
 from passmuster.model import Record
 
@@ -97,6 +98,23 @@ def read(fmt: Format, stream: BinaryIO, context: Context) -> Iterator[Record]:
         else:
             fields = (text.visible(f) if isinstance(f, str) else f for f in record)
             yield type(record)(*fields)  # type: ignore[arg-type]
+
+
+def may_keep(fmt: Format, data: bytes) -> bool:
+    """Whether the bytes of a file may be kept as evidence: no column and no value is a secret.
+
+    A report that somebody added a column to is no longer the file that its format vouches for.
+    """
+    if not fmt.keeps_raw:
+        return False
+    content = data.decode("utf-8", "replace")
+    columns = content.partition("\n")[0].strip().split(",")
+    return not holds_secret(content) and not any(map(_secrets.names_secret, columns))
+
+
+def holds_secret(value: str) -> bool:
+    """Whether *value* has the marks of a token, a key or a password hash."""
+    return _secrets.is_secret(value)
 
 
 @dataclass(frozen=True, slots=True)

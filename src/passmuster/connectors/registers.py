@@ -20,6 +20,7 @@ from typing import BinaryIO
 from passmuster import model, text
 from passmuster.connectors import Context, Format
 from passmuster.connectors._mapping import ENUMS
+from passmuster.connectors._secrets import REMOVED, is_secret
 from passmuster.connectors._table import Row, csv_rows, not_empty
 from passmuster.errors import ImportRefused
 from passmuster.model import Environment, Owner, Person, Problem, Record, Source, Supplier, Team
@@ -74,7 +75,8 @@ def _environment(row: Row) -> Record:
 
 
 def _cell(row: Row, name: str) -> str | None:
-    return row.values[name].strip() or None
+    value = row.values[name].strip()
+    return REMOVED if is_secret(value) else value or None
 
 
 def _needed(row: Row, name: str) -> str:

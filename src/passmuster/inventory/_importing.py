@@ -101,7 +101,8 @@ class Importing:
     def _start(self, source_id: int, options: str) -> int:
         raw = None
         if self.fmt.keeps_raw and self.size <= MAX_RAW_BYTES:
-            raw = blobs.put(self.db, self.path.read_bytes())
+            data = self.path.read_bytes()
+            raw = blobs.put(self.db, data) if connectors.may_keep(self.fmt, data) else None
         cursor = self.db.execute(
             "INSERT INTO import_run (source_id, format, file_name, sha256, size, imported_at,"
             " imported_by, tool_version, supplies, options, raw, batch)"
