@@ -56,6 +56,8 @@ class Format:
     """Where `covers` and `supplies` depend on the mapping: the format as this context makes it."""
     keeps_raw: bool = False
     """The parser knows that the file holds no secret, so its bytes may be kept as evidence."""
+    columns: tuple[str, ...] = ()
+    """Of a table whose bytes are kept: the columns that it vouches for; another one ends that."""
 
 
 def formats() -> dict[str, Format]:
@@ -101,15 +103,16 @@ def read(fmt: Format, stream: BinaryIO, context: Context) -> Iterator[Record]:
 
 
 def may_keep(fmt: Format, data: bytes) -> bool:
-    """Whether the bytes of a file may be kept as evidence: no column and no value is a secret.
+    """Whether the bytes of a file may be kept as evidence: no strange column, no secret value.
 
     A report that somebody added a column to is no longer the file that its format vouches for.
     """
     if not fmt.keeps_raw:
         return False
     content = data.decode("utf-8", "replace")
-    columns = content.partition("\n")[0].strip().split(",")
-    return not holds_secret(content) and not any(map(_secrets.names_secret, columns))
+    columns = set(content.partition("\n")[0].strip().split(","))
+    known = not fmt.columns or columns <= set(fmt.columns)
+    return known and not holds_secret(content)
 
 
 def holds_secret(value: str) -> bool:

@@ -23,6 +23,7 @@ FORMATS = (
         covers=_report.COVERS,
         supplies=("usage", "credential", "auth", "person_use"),
         keeps_raw=True,
+        columns=_report.COLUMNS,
     ),
     Format(
         name="aws.authorization_details.json",

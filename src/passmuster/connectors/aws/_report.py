@@ -29,6 +29,14 @@ LAST_USED_SOURCE = "credential report (4 h)"
 ROOT = "<root_account>"
 MAX_ANSWER = 256 * MIB
 
+COLUMNS = (
+    "user", "arn", "user_creation_time", "password_enabled", "password_last_used",
+    "password_last_changed", "password_next_rotation", "mfa_active",
+    *(f"access_key_{n}_{what}" for n in (1, 2) for what in (
+        "active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")),
+    *(f"cert_{n}_{what}" for n in (1, 2) for what in ("active", "last_rotated")),
+)  # fmt: skip
+"""The columns of AWS's documentation, "Getting credential reports for your AWS account"."""
 _REQUIRED = (
     "user", "arn", "user_creation_time", "password_enabled", "password_last_used", "mfa_active",
     "access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date",
