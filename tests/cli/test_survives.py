@@ -180,3 +180,22 @@ def test_sign_off_in_two_connections_commits_one_chain(folder: Path, review: lis
         campaigns.sign_off(two, second, key, "2026-11-23T08:01:01Z")
     one.close(), two.close()
     assert sound(folder)["rows"] == 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(12))
+def test_many_kills_of_import_deciding_and_signing(
+    folder: Path, review: list[str], tmp_path: Path, seed: int
+) -> None:
+    big = tmp_path / "big.csv"
+    big.write_text(report(*(f"svc-{n:05d}" for n in range(8000))))
+    rng, items, kills = random.Random(seed), iter(review), 0
+    for _ in range(12):
+        words = rng.choice([
+            ["import", str(big)],
+            ["decide", "revoke", next(items), "--reason", "gone"],
+            ["sign-off", "--yes"],
+        ])  # fmt: skip
+        kills += killed(start(folder, *words), rng.uniform(0.1, 1.6))
+        sound(folder)
+    assert kills
