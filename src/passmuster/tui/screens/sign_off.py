@@ -156,7 +156,7 @@ class SignOffScreen(MusterScreen[bool]):
         rows = [
             r for r in self.frozen.rows
             if r.draft.verdict in ("revoke", "disable") or r.draft.changes or r.draft.until
-        ][: 2 * MOST_NAMED]  # fmt: skip
+        ][: 2 * MOST_NAMED] + self.frozen.risky[:MOST_NAMED]  # fmt: skip
         db = self.muster.db
         dossiers = {r.item_id: campaigns.item_dossier(db, r.item_id) for r in rows}
         key, name = self.muster.signing_key_mark(), self.desk.campaign.name
