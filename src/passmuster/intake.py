@@ -15,6 +15,12 @@ def import_files(
 ) -> list[Run]:
     """Import *paths* as one snapshot (`inventory.import_files`), then evaluate the rules."""
     runs = inventory.import_files(db, paths, now=now, by=settings.me, **options)
-    if not options.get("dry_run") and any(run.unchanged_since is None for run in runs):
-        policy.evaluate(db, settings, now)
+    if not options.get("dry_run"):
+        refresh(db, settings, now)
     return runs
+
+
+def refresh(db: Database, settings: Settings, now: str) -> None:
+    """Run the rules if what they found is no longer what they would find."""
+    if policy.stale(db, settings, now):
+        policy.evaluate(db, settings, now)

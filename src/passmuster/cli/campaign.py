@@ -51,6 +51,7 @@ def open_command(bench: Bench, /, passphrase_fd: int | None, as_json: bool, **wa
     from passmuster import campaigns
 
     bench.passphrase_fd = passphrase_fd
+    bench.refresh()  # what is frozen must be what the rules say today
     opened = campaigns.open_campaign(
         bench.db, campaigns.Definition(**wanted), bench.key(), bench.settings, now(),
         bar("Freezing"),

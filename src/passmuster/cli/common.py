@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from passmuster.campaigns import Campaign
     from passmuster.keys import SigningKey
     from passmuster.store import Database
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def now() -> str:
@@ -58,6 +56,12 @@ class Bench:
         from passmuster import store
 
         return store.open_(self.folder)
+
+    def refresh(self) -> None:
+        """Bring the findings up to date where facts, thresholds or the day have changed."""
+        from passmuster import intake
+
+        intake.refresh(self.db, self.settings, now())
 
     @property
     def me(self) -> str:

@@ -34,6 +34,7 @@ def list_command(bench: Bench, as_json: bool) -> None:
     """
     from passmuster import policy
 
+    bench.refresh()
     ran = _ran(bench)
     rows = []
     for rule in policy.load_rules().values():
@@ -155,6 +156,7 @@ def findings_command(
     if fail_on is not None and fail_on not in SEVERITIES:
         raise UsageError(f"no severity {fail_on!r}{nearest(fail_on, SEVERITIES)}")
     need_inventory(bench)
+    bench.refresh()
     where = filters.compile_filter(" ".join(filter_words), now())
     bad = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on else ()
     failing = 0

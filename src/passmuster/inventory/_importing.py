@@ -74,8 +74,8 @@ class Importing:
             raise ImportRefused(f"{self.path.name}: nothing in it can be imported{why}")
         self.writer.flush()
         self._list_problems()
-        for run in self.runs.values():
-            run.records = self.writer.records
+        for run_id, run in self.runs.items():
+            run.records = self.writer.records[run_id]
         return list(self.runs.values())
 
     def _switch(self, source: Source, options: str) -> None:

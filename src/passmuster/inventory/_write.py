@@ -6,6 +6,7 @@ keep the history of what changed and report a uid that a file carries twice, so 
 ever read back into Python.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -77,7 +78,8 @@ class Writer:
         self.db = db
         self.source_id = 0
         self.run_id = 0
-        self.records = 0
+        self.records: Counter[int] = Counter()
+        """By run: a file may hold several sources."""
         self._rows: dict[type, list[Any]] = {kind: [] for kind in TABLES}
         self._held = 0
         self._sql = {kind: upsert(table, kind, fmt) for kind, table in TABLES.items()}
@@ -96,7 +98,7 @@ class Writer:
             if rows:
                 self.db.executemany(self._sql[kind], [before + row + after for row in rows])
                 rows.clear()
-        self.records += self._held
+        self.records[self.run_id] += self._held
         self._held = 0
 
 

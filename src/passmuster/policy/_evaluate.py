@@ -38,6 +38,32 @@ def evaluate(db: Database, settings: Settings, now: str) -> list[RuleRun]:
     return runs
 
 
+def stale(db: Database, settings: Settings, now: str) -> bool:
+    """Whether the findings are of other facts, other thresholds or another day than *now*'s.
+
+    So after an import that was killed before its rules ran, after a change in `config.toml`,
+    after a sign-off, and when a night has made something older than the policy allows.
+    """
+    newest = db.value(
+        "SELECT max(at) FROM (SELECT max(imported_at) AS at FROM import_run"
+        " UNION ALL SELECT max(logged_at) FROM entry)"
+    )
+    if db.value("SELECT 1 FROM import_run LIMIT 1") is None:
+        return False
+    ran = {row[0]: row[1:] for row in db.execute(
+        "SELECT rule, ran_at, sql_sha256, params FROM rule_run")}  # fmt: skip
+    for rule in _all():
+        at, *how = ran.get(rule.id, ("", "", ""))
+        params = _as_kept(rule.where_params(now, settings))
+        if at < newest or at[:10] < now[:10] or how != [rule.sha256, params]:
+            return True
+    return False
+
+
+def _as_kept(params: dict[str, str | int]) -> str:
+    return json.dumps({k: v for k, v in params.items() if k != "now"}, sort_keys=True)
+
+
 def _all() -> list[Rule]:
     return list(load_rules().values())
 
@@ -78,9 +104,7 @@ def _run(db: Database, rule: Rule, have: set[str], params: dict[str, str | int])
         "INSERT OR REPLACE INTO rule_run (rule, ran_at, sql_sha256, params, hits, not_evaluated)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         (
-            rule.id, params["now"], rule.sha256,
-            json.dumps({k: v for k, v in params.items() if k != "now"}, sort_keys=True),
-            hits, why,
+            rule.id, params["now"], rule.sha256, _as_kept(params), hits, why,
         ),
     )  # fmt: skip
     return RuleRun(rule.id, hits, why)
