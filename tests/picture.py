@@ -39,10 +39,9 @@ async def picture(folder: Path) -> str:
 
     key = workspace(folder)
     db = store.open_(folder)
-    desk = Desk(folder, campaigns.campaign(db), ME, lambda _: key, config.Settings(), lambda: NOW,
-                None)  # fmt: skip
+    desk = Desk(folder, ME, lambda _: key, config.Settings(), lambda: NOW, None)
+    app = MusterApp(desk, campaigns.campaign(db))
     db.close()
-    app = MusterApp(desk)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(0.5)
         for pressed in ("r", "3", "d", "4", "x", "8", "a", "2"):

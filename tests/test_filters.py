@@ -213,11 +213,18 @@ def test_a_filter_selects(db: store.Database, expression: str, expected: set[int
 
 def test_every_key_is_tried_and_every_offered_value_works(db: store.Database) -> None:
     used = {key for e in SELECTS for key in re.findall(r"([a-z_]+):", e)}
-    assert set(KEYS) <= used
+    of_items = {name for name, key in _keys.keys().items() if key.of_item}
+    assert set(KEYS) - of_items <= used  # those are tried in tests/campaigns/test_queue.py
     for key, (words, values) in KEYS.items():
         assert words
-        for value in values:
+        for value in values if key not in of_items else ():
             _select(db, f"{key}:{value}")
+
+
+def test_what_only_a_queue_knows_is_refused_elsewhere() -> None:
+    with pytest.raises(FilterError, match="queue of a campaign"):
+        compile_filter("ci state:open", NOW)
+    assert compile_filter("state:open", NOW, items=True).params == ["open"]
 
 
 def test_a_queue_hides_nothing_by_itself(db: store.Database) -> None:

@@ -21,6 +21,7 @@ EXPIRES_STATES = ("set", "none", "unknown")
 PERMISSION_LEVELS = ("read", "write", "admin", "owner", "unknown")
 SEVERITIES = ("critical", "high", "medium", "low")
 TIERS = ("prod", "nonprod", "dev")
+ITEM_STATES = ("open", "draft", "signed")
 
 
 class Source(NamedTuple):

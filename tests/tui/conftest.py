@@ -124,8 +124,8 @@ class Review:
 
     def app(self) -> MusterApp:
         return MusterApp(
-            Desk(self.folder, self.campaign, ME, self.signer, self.settings, lambda: NOW,
-                 self.key.fingerprint)
+            Desk(self.folder, ME, self.signer, self.settings, lambda: NOW, self.key.fingerprint),
+            self.campaign,
         )  # fmt: skip
 
     def rows(self, sql: str, *args: object) -> list[tuple[Any, ...]]:

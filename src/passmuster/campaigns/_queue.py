@@ -10,13 +10,28 @@ from passmuster.errors import NotFound
 from passmuster.store import Database
 from passmuster.text import visible
 
-ORDERS = {
-    "risk": "n.risk DESC, n.id",
-    "name": "l.name, n.id",
-    "owner": "l.owner IS NULL, l.owner, n.risk DESC, n.id",
-    "last_used": "coalesce(l.last_used_at, ''), n.id",
-    "source": "l.source, n.risk DESC, n.id",
+ORDERS: dict[str, tuple[str, ...]] = {
+    "risk": ("n.risk DESC",),
+    "name": ("l.name",),
+    "kind": ("l.kind", "n.risk DESC"),
+    "source": ("l.source", "n.risk DESC"),
+    "owner": ("l.owner IS NULL", "l.owner", "n.risk DESC"),
+    "used": ("coalesce(l.last_used_at, '')",),
+    "decision": ("n.state", "n.risk DESC"),
+    "env": ("l.environment IS NULL", "l.environment", "n.risk DESC"),
+    "supplier": ("l.supplier IS NULL", "l.supplier", "n.risk DESC"),
+    "reviewer": ("n.reviewer", "n.risk DESC"),
 }
+"""By the column that a queue is sorted by; the id breaks every tie."""
+
+
+def _ordered(order: str, *, backwards: bool) -> str:
+    terms = ORDERS[order]
+    if backwards:
+        first = terms[0]
+        terms = (first.removesuffix(" DESC") if first.endswith(" DESC") else f"{first} DESC",
+                 *terms[1:])  # fmt: skip
+    return ", ".join((*terms, "n.id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +59,64 @@ class QueueRow:
     own: str | None
     """A drafted owner."""
     uri: str
+    environment: str | None = None
+    supplier: str | None = None
+    reviewer: str = ""
 
 
 def rank(
     db: Database, campaign_id: int, reviewer: str | None, *, expression: str = "",
-    now: str = "", order: str = "risk", state: str | None = None,
+    now: str = "", order: str = "risk", backwards: bool = False, state: str | None = None,
+    limit: int | None = None,
 ) -> "array[int]":  # fmt: skip
     """Item ids of a queue in view order; four bytes a row, so a million are no burden.
 
-    *expression* is a filter (`filters.compile_filter`); *state* narrows to open, draft, signed.
+    *expression* is a filter (`filters.compile_filter`); *state* narrows to open, draft, signed;
+    *limit* gives the first so many, for a screen that shows them before it has them all.
     """
+    by = _ordered(order, backwards=backwards)
+    frame, where, values = _chosen(campaign_id, reviewer, expression, now, "l." in by)
+    if state is not None:
+        where += " AND n.state = ?"
+        values.append(state)
+    tail = "" if limit is None else f" LIMIT {limit:d}"
+    sql = f"SELECT n.id {frame} WHERE {where} ORDER BY {by}{tail}"
+    return array("I", (row[0] for row in db.execute(sql, values)))
+
+
+def count(db: Database, campaign_id: int, reviewer: str | None, expression: str, now: str) -> int:
+    """How many items of a queue a filter matches."""
+    frame, where, values = _chosen(campaign_id, reviewer, expression, now, False)
+    return int(db.value(f"SELECT count(*) {frame} WHERE {where}", values))
+
+
+def _chosen(
+    campaign_id: int, reviewer: str | None, expression: str, now: str, listed: bool
+) -> tuple[str, str, list[object]]:
+    """(FROM, WHERE, values) of the items that a reviewer and a filter choose."""
     where: list[str] = ["n.campaign_id = ?"]
     values: list[object] = [campaign_id]
     if reviewer is not None:
         where.append("n.reviewer = ?")
         values.append(reviewer)
-    if state is not None:
-        where.append("n.state = ?")
-        values.append(state)
     frame = "FROM item n"
     if expression.strip():
         # the population was chosen when the campaign was opened: a filter adds no defaults to it
-        compiled = filters.compile_filter(expression, now, defaults=False)
+        compiled = filters.compile_filter(expression, now, defaults=False, items=True)
         frame = f"{filters.FRAME} JOIN item n ON n.identity_id = l.identity_id"
         where.append(f"({compiled.sql})")
         values += list(compiled.params)
-    elif "l." in ORDERS[order]:
+    elif listed:
         frame = "FROM item n JOIN listing l ON l.identity_id = n.identity_id"
-    sql = f"SELECT n.id {frame} WHERE {' AND '.join(where)} ORDER BY {ORDERS[order]}"
-    return array("I", (row[0] for row in db.execute(sql, values)))
+    return frame, " AND ".join(where), values
 
 
 _ROW = """
 SELECT n.id, n.name, n.risk, l.severity, y.display_name, y.kind, s.name, s.uid, l.owner,
     y.last_used_at, y.last_used_state, y.is_privileged, n.assigned, n.state,
     coalesce(d.verdict, (SELECT verdict FROM decision x WHERE x.item_id = n.id
-        AND x.principal = n.reviewer ORDER BY x.entry_id DESC LIMIT 1)), o.owner, n.uri, y.uid
+        AND x.principal = n.reviewer ORDER BY x.entry_id DESC LIMIT 1)), o.owner, n.uri, y.uid,
+    l.environment, l.supplier, n.reviewer
 FROM item n JOIN identity y ON y.id = n.identity_id JOIN source s ON s.id = y.source_id
 LEFT JOIN listing l ON l.identity_id = n.identity_id
 LEFT JOIN draft d ON d.item_id = n.id LEFT JOIN own_draft o ON o.item_id = n.id
@@ -92,7 +129,7 @@ def rows(db: Database, item_ids: Sequence[int]) -> list[QueueRow]:
     found = {
         r[0]: QueueRow(
             r[0], r[1], r[2], r[3], part_name(r[4], r[16], r[17]), r[5], r[6] or r[7], r[8],
-            r[9], r[10], bool(r[11]), *r[12:17],
+            r[9], r[10], bool(r[11]), *r[12:17], *r[18:21],
         )
         for r in db.execute(f"{_ROW} WHERE n.id IN ({marks})")
     }  # fmt: skip

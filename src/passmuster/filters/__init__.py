@@ -46,12 +46,15 @@ KEYS: dict[str, tuple[str, tuple[str, ...]]] = {k: (v.help, v.values) for k, v i
 """Every qualifier with a line of help and values to offer."""
 
 
-def compile_filter(expression: str, now: str, *, defaults: bool = True) -> Compiled:
+def compile_filter(
+    expression: str, now: str, *, defaults: bool = True, items: bool = False
+) -> Compiled:
     """The condition that *expression* stands for at *now* (RFC 3339, UTC).
 
     Groups are left out unless it has `kind:`, and what is gone from its source unless it has
     `absent:`; with *defaults* off nothing is, as in the queue of a campaign, whose population was
-    chosen when it was opened.
+    chosen when it was opened. With *items* the condition is over `FRAME` joined with `item n`, and
+    the qualifiers of a queue (`state:open`) are known too.
     Raises FilterError, with the offset of the word at fault, for anything that it does not know.
     """
     moment = datetime.fromisoformat(now).astimezone(UTC)
@@ -60,7 +63,8 @@ def compile_filter(expression: str, now: str, *, defaults: bool = True) -> Compi
     asked: set[str] = set()
     for token in _tokens(expression):
         key = (token["key"] or "").lower()
-        sql, bound = _word(token) if key in HANDLES or not key else _qualifier(token, key, moment)
+        plain = key in HANDLES or not key
+        sql, bound = _word(token) if plain else _qualifier(token, key, moment, items)
         clauses.append(f"NOT coalesce({sql}, 0)" if token["minus"] else sql)
         params += bound
         if not token["minus"]:
@@ -110,8 +114,10 @@ def _word(token: re.Match[str]) -> Made:
     return WORD, [*[like(word)] * 4, word]
 
 
-def _qualifier(token: re.Match[str], key: str, now: datetime) -> Made:
+def _qualifier(token: re.Match[str], key: str, now: datetime, items: bool) -> Made:
     known = keys().get(key)
+    if known is not None and known.of_item and not items:
+        raise FilterError(f"{key}: is for the queue of a campaign", token.start("key"))
     if known is None:
         raise FilterError(
             f"no filter {key}:{text.nearest(key, KEYS)} (to search for the text itself, quote it)",

@@ -11,7 +11,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from passmuster import text
-from passmuster.model import CREDENTIAL_TYPES, KINDS, SEVERITIES, STATUSES, TIERS
+from passmuster.model import (
+    CREDENTIAL_TYPES,
+    ITEM_STATES,
+    KINDS,
+    SEVERITIES,
+    STATUSES,
+    TIERS,
+    VERDICTS,
+)  # fmt: skip
 
 # Left joins, so that SQLite leaves out the tables that a filter does not name; every row exists.
 FRAME = (
@@ -36,6 +44,8 @@ class Key:
     """Values to offer; with a `make`, others may be right too."""
     fixed: dict[str, str]
     make: Maker | None = None
+    of_item: bool = False
+    """Of a line of a campaign, not of an identity: only a queue knows it."""
 
 
 def like(value: str) -> str:
@@ -119,6 +129,24 @@ _NEW = (
 _HAS_CRED = (
     "l.identity_id IN (SELECT c.identity_id FROM credential c WHERE c.absent_since IS NULL"
     " AND c.identity_id IS NOT NULL)"
+)
+STATE, VERDICT = (
+    "n.state = ?",
+    (
+        "coalesce((SELECT verdict FROM draft WHERE item_id = n.id), (SELECT verdict FROM decision x"
+        " WHERE x.item_id = n.id ORDER BY x.entry_id DESC LIMIT 1)) = ?"
+    ),
+)
+REVIEWER = "n.reviewer LIKE ? ESCAPE '\\'"
+# an item is due when its campaign is, or when the identity's own review date has come
+DUE_BEFORE = (
+    "(n.state = 'open' AND ((SELECT c.due_at FROM campaign c WHERE c.id = n.campaign_id) < ?"
+    " OR i.review_due < ?))"
+)
+_CONTESTED = (
+    "(SELECT count(DISTINCT x.verdict) FROM decision x WHERE x.item_id = n.id AND NOT EXISTS"
+    " (SELECT 1 FROM decision z WHERE z.item_id = x.item_id AND z.principal = x.principal"
+    " AND z.entry_id > x.entry_id)) > 1"
 )
 NO_GROUPS, NO_ABSENT = "l.kind <> 'group'", "l.absent_since IS NULL"
 
@@ -210,10 +238,36 @@ def _either(yes: str) -> dict[str, str]:
     return {"yes": yes, "no": f"NOT {yes}"}
 
 
+def _due(value: str, now: datetime) -> Made | None:
+    if value == "past":
+        return DUE_BEFORE, [text.rfc3339(now)] * 2
+    found = _PERIOD.fullmatch(value)
+    if found is None or found[1] != "<":
+        return None
+    moment = _shifted(now, int(found[2]) * _DAYS[found[3]])
+    return None if moment is None else (DUE_BEFORE, [moment] * 2)
+
+
 @functools.cache
 def keys() -> dict[str, Key]:
     """Every qualifier by name."""
-    return {**_about_itself(), **_about_its_parts()}
+    return {**_about_itself(), **_about_its_parts(), **_about_items()}
+
+
+def _about_items() -> dict[str, Key]:
+    """What only a line of a campaign has."""
+    return {
+        "state": Key("in a queue: open, draft, or signed", ITEM_STATES, {},
+                     _one_of(ITEM_STATES, STATE), of_item=True),
+        "verdict": Key("in a queue: what was drafted, else signed last", VERDICTS, {},
+                       _one_of(VERDICTS, VERDICT), of_item=True),
+        "due": Key("in a queue: undecided, and to be decided within, or past its day",
+                   ("<7d", "<30d", "past"), {}, _due, of_item=True),
+        "contested": Key("in a queue: people who signed differ", ("yes", "no"),
+                         _either(_CONTESTED), of_item=True),
+        "reviewer": Key("in a queue: a part of the reviewer's address", (), {},
+                        _contains(REVIEWER), of_item=True),
+    }  # fmt: skip
 
 
 def _about_itself() -> dict[str, Key]:

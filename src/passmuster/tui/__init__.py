@@ -48,7 +48,7 @@ def run(
     finally:
         db.close()
     clock = now or (lambda: rfc3339(datetime.now(UTC)))
-    app = MusterApp(Desk(folder, campaign, me.lower(), signer, settings, clock, fingerprint))
+    app = MusterApp(Desk(folder, me.lower(), signer, settings, clock, fingerprint), campaign)
     app.run()
     if app.crash:
         raise MusterError(app.crash)

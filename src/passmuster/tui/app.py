@@ -1,4 +1,4 @@
-"""The workstation: one app over one campaign's queue.
+"""The workstation: one app over one workspace.
 
 What it owns: the read connection of the UI thread, the writer thread, the sitting. What a crash
 leaves behind: every draft that was shown without `…`, on the disk; a report of the crash without
@@ -6,9 +6,10 @@ any data in it; and a terminal that works.
 """
 
 import contextlib
+import importlib
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,8 @@ from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.screen import Screen
 
-from passmuster import campaigns, config, keys, resources, store
+from passmuster import config, keys, policy, resources, store
+from passmuster.campaigns import Campaign
 from passmuster.errors import MusterError
 from passmuster.store import Database
 from passmuster.text import visible
@@ -53,13 +55,15 @@ class MusterApp(App[None]):
         ),
     ]
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, campaign: Campaign | None) -> None:
         self._mono = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if self._mono else None)
         self.desk = desk
         self.db = store.open_(desk.folder, read_only=True)
         self.writer = Writer(desk.folder, self._report)
         self.sitting = Sitting(self.db, self.writer, desk.clock, desk.me)
+        self.campaign = campaign
+        self.read_only = False
         self.theme_troubles = self._load_themes()
         self.crash: str | None = None
 
@@ -79,7 +83,8 @@ class MusterApp(App[None]):
     def on_mount(self) -> None:
         """Start writing and show the queue."""
         self.writer.start()
-        self.push_screen(ReviewScreen())
+        assert self.campaign is not None
+        self.push_screen(ReviewScreen(self.campaign))
 
     def on_unmount(self) -> None:
         """Let the writer finish, then close."""
@@ -116,6 +121,8 @@ class MusterApp(App[None]):
         if isinstance(event, Paste):
             if line is not None:
                 line.insert(event.text)
+            else:
+                screen.pasted(event.text)
             return True
         if line is not None and line.take(event.key, event.character):
             return True
@@ -140,9 +147,26 @@ class MusterApp(App[None]):
         found = (k for k in keys.listed(self.db) if k["principal"].lower() == me)
         return next((k["fingerprint"] for k in found), None)
 
-    def unsigned(self) -> int:
-        """Drafts of mine that nobody has signed."""
-        return campaigns.progress(self.db, self.desk.campaign.id, self.desk.me).drafts
+    def names(self, key: str, beginning: str) -> Sequence[str]:
+        """Names that the filter's qualifier *key* could have as its value."""
+        return policy.names(self.db, key, beginning)
+
+    # places
+
+    def is_home(self, screen: Screen[Any]) -> bool:
+        """Whether *screen* is the one that was opened first; leaving it is leaving the program."""
+        return len(self.screen_stack) > 1 and self.screen_stack[1] is screen
+
+    def go(self, name: str) -> None:
+        """Go to the place of that name; what was open on top of home makes room for it."""
+        module = importlib.import_module(f"passmuster.tui.screens.{name}")
+        wanted = module.SCREEN
+        while len(self.screen_stack) > 2:
+            if isinstance(self.screen, wanted):
+                return
+            self.pop_screen()
+        if not isinstance(self.screen, wanted):
+            self.push_screen(wanted())
 
     # palette
 

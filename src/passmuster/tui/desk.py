@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.keys import Passphrase, SigningKey
 from passmuster.tui.sitting import Clock
@@ -16,10 +15,9 @@ the screen and raises KeyUnavailable when the person goes back."""
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One reviewer at one campaign."""
+    """One reviewer at work in one workspace."""
 
     folder: Path
-    campaign: Campaign
     me: str
     signer: Signer
     settings: Settings

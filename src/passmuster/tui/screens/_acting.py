@@ -6,19 +6,17 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from passmuster import campaigns
+from passmuster.campaigns import Campaign
 from passmuster.errors import MusterError
 from passmuster.text import Json, plural
-from passmuster.tui.lines import Role
-from passmuster.tui.screens._base import MusterScreen
+from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.sitting import Act
-from passmuster.tui.widgets.ask_bar import AskBar
-from passmuster.tui.widgets.line_table import LineTable
 
 LOOK_AHEAD = 500
 """Items asked for at a time when looking for the next undecided one."""
 
 
-class Acting(MusterScreen[None]):
+class Acting(ListScreen):
     """What all verbs share."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -26,39 +24,20 @@ class Acting(MusterScreen[None]):
                 tooltip="take the draft of this item back"),
         Binding("z", "undo", "undo", id="undo", tooltip="take your last act back"),
         Binding("Z", "redo", "redo", id="redo", tooltip="do it again"),
-        Binding("space", "mark", "mark", id="mark", tooltip="mark for a verb on many"),
         Binding("semicolon", "marked", "verb on marked", id="marked", key_display=";",
                 tooltip="the next verb goes for all that is marked"),
     ]  # fmt: skip
 
-    dossier: Json | None
-    dossier_of: int | None
-    """The item that `dossier` is of: keys may come faster than the screen follows the cursor."""
-    expression: str
-
-    def __init__(self) -> None:
+    def __init__(self, campaign: Campaign) -> None:
         super().__init__()
+        self.campaign = campaign
         self.for_marked = False
+        self.dossier: Json | None = None
+        self.dossier_of: int | None = None
+        """The item that `dossier` is of: keys may come faster than the screen follows the
+        cursor."""
 
     # what the whole screen gives
-
-    @property
-    def table(self) -> LineTable:
-        """The queue."""
-        raise NotImplementedError
-
-    @property
-    def ask(self) -> AskBar:
-        """The question at the bottom."""
-        raise NotImplementedError
-
-    def say(self, words: str, role: Role = "plain") -> None:
-        """Tell the person something."""
-        raise NotImplementedError
-
-    def redraw_bars(self) -> None:
-        """Draw the lines around the queue."""
-        raise NotImplementedError
 
     def staged_soon(self, ids: Sequence[int]) -> None:
         """Draw these rows as staged."""
@@ -66,10 +45,6 @@ class Acting(MusterScreen[None]):
 
     def load_item(self) -> None:
         """Make `dossier` that of the item under the cursor."""
-        raise NotImplementedError
-
-    def drop_filter(self) -> None:
-        """Show the whole queue."""
         raise NotImplementedError
 
     # which items
@@ -84,9 +59,11 @@ class Acting(MusterScreen[None]):
 
     def _refusal(self) -> str | None:
         """Why nothing can be decided now."""
-        closed = self.desk.campaign.closed_at
+        closed = self.campaign.closed_at
         if closed:
             return f"the campaign was closed on {closed[:10]}: nothing more can be decided"
+        if self.muster.read_only:
+            return "read only: nothing is decided here until % allows it"
         if not self._targets():
             return "there is no item here to decide"
         self.load_item()
@@ -146,8 +123,15 @@ class Acting(MusterScreen[None]):
 
     # taking back
 
+    def _can_take_back(self) -> bool:
+        if self.muster.read_only:
+            self.say("read only: nothing is taken back here until % allows it", "error")
+        return not self.muster.read_only
+
     def action_clear(self) -> None:
         """Take the drafts of the items back."""
+        if not self._can_take_back():
+            return
         ids = self._targets()
         act = self.muster.sitting.clear(ids)
         if act is None:
@@ -165,6 +149,8 @@ class Acting(MusterScreen[None]):
         self._step(self.muster.sitting.redo, "done again", "z takes it back")
 
     def _step(self, step: Callable[[], Act], word: str, then: str) -> None:
+        if not self._can_take_back():
+            return
         try:
             act = step()
         except MusterError as error:
@@ -181,11 +167,6 @@ class Acting(MusterScreen[None]):
 
     # marks
 
-    def action_mark(self) -> None:
-        """Mark the item, or take its mark away."""
-        self.table.toggle_mark()
-        self.redraw_bars()
-
     def action_marked(self) -> None:
         """The next verb goes for all that is marked."""
         if not self.table.marks:
@@ -196,26 +177,16 @@ class Acting(MusterScreen[None]):
         beside = f", {hidden} of them not in this view" if hidden else ""
         self.say(f"what for all {len(self.table.marks)} marked{beside}?   esc: nothing", "strong")
 
-    def action_back(self) -> None:
-        """Step back: from the question, from `;`, from the marks, from the filter."""
-        if self.ask.is_open:
-            self.ask.close(answered=False)
-        elif self.has_class("-filtering") or (self.expression and not self.table.marks):
-            self.drop_filter()
-        elif self.for_marked:
+    def step_back(self) -> bool:
+        """Besides: back from `;`."""
+        if self.for_marked and not self.ask.is_open:
             self.for_marked = False
             self.say("")
-        elif self.table.marks:
-            self.table.marks.clear()
-            self.table.forget()
-            self.say("")
-        else:
-            self.say("")
+            return True
+        return super().step_back()
 
     def question_closed(self, answered: bool) -> None:
-        """The queue has the keys again."""
-        self.table.focus()
+        """The queue has the keys again, and the next verb is for one item."""
         if not answered:
             self.for_marked = False
-            self.say("left as it was")
-        self.redraw_bars()
+        super().question_closed(answered)

@@ -4,27 +4,19 @@ from typing import TYPE_CHECKING
 
 from passmuster.text import plural
 from passmuster.tui.dossier import rotatable
-from passmuster.tui.lines import Line, Span, say
+from passmuster.tui.lines import Line, Span
 from passmuster.tui.widgets.keys_bar import Key
 
 if TYPE_CHECKING:
     from passmuster.tui.screens.review import ReviewScreen
 
 
-def status(screen: "ReviewScreen") -> Line:
-    """The filter, the marks, and what was last said."""
-    line: Line = [Span(" ")]
-    shown, finished = len(screen.table.rank), _finished(screen)
-    if screen.expression:
-        line += [Span("/ ", "accent"), say(screen.expression), Span(f"  {shown:,} shown", "dim")]
-    elif not screen.said and not finished:
-        line.append(Span(f"{plural(shown, 'item')}, riskiest first", "dim"))
-    if screen.table.marks:
-        gap = "  " if len(line) > 1 else ""
-        line.append(Span(f"{gap}{len(screen.table.marks):,} marked", "strong"))
-    if screen.said:
-        return [*line, Span("  " if len(line) > 1 else ""), *screen.said]
-    return [*line, *finished]
+def status(screen: "ReviewScreen", line: Line) -> Line:
+    """*line*, or what is to be done when nothing is left to decide."""
+    finished = _finished(screen)
+    if screen.said or screen.look.expression or screen.table.marks or not finished:
+        return line
+    return [Span(" "), *finished]
 
 
 def _finished(screen: "ReviewScreen") -> Line:
@@ -39,11 +31,6 @@ def _finished(screen: "ReviewScreen") -> Line:
 
 def keys(screen: "ReviewScreen") -> list[Key]:
     """The keys that make sense now; the bar shows nine at most."""
-    if screen.ask.is_open:
-        return [*([Key("1–9", "choose", "")] if screen.ask.has_options else []),
-                Key("enter", "as typed", ""), Key("esc", "go back", "back")]  # fmt: skip
-    if screen.has_class("-filtering"):
-        return [Key("enter", "keep", "keep_filter"), Key("esc", "take off", "back")]
     tail = [Key("/", "filter", "filter", True), Key("$", "sign", "sign"),
             Key("?", "more", "help")]  # fmt: skip
     if not screen.table.rank:

@@ -21,6 +21,9 @@ class MusterScreen(Screen[T]):
         """The line that keys go to now, if one is being typed in."""
         return None
 
+    def pasted(self, text: str) -> None:
+        """Something was pasted while nothing is typed: most screens let it be."""
+
     @property
     def muster(self) -> "MusterApp":
         """The app, as what it is."""
@@ -28,5 +31,5 @@ class MusterScreen(Screen[T]):
 
     @property
     def desk(self) -> Desk:
-        """Whose queue, in which campaign."""
+        """Whose queue, in which workspace."""
         return self.muster.desk

@@ -15,7 +15,7 @@ from passmuster.text import Json
 from passmuster.tui import answers
 from passmuster.tui.dossier import candidates, change_words, rotatable
 from passmuster.tui.lines import Line, Span, say
-from passmuster.tui.screens._acting import Acting
+from passmuster.tui.screens._marking import Marking
 from passmuster.tui.sitting import OwnDraft
 from passmuster.tui.words import credential_named
 
@@ -23,7 +23,7 @@ STOPS = ("revoke", "disable")
 MOST_DIGITS = 9
 
 
-class Deciding(Acting):
+class Deciding(Marking):
     """What the review screen does to the item under the cursor, or to the marked ones."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -116,7 +116,7 @@ class Deciding(Acting):
 
     def _stage(self, ids: list[int], draft: Draft) -> None:
         bulk, was_open = self.for_marked, self._is_open(self.table.cursor_id)
-        how = f"marked by hand, {f'filter {self.expression}' if self.expression else 'no filter'}"
+        how = f"marked by hand, {f'filter {self.look.filter}' if self.look.filter else 'no filter'}"
         words = draft.verdict + (f" until {draft.until}" if draft.until else "")
         if draft.changes and self.dossier is not None:
             words += "".join(f" + {change_words(self.dossier, c)}" for c in draft.changes)

@@ -132,9 +132,9 @@ class SignOffScreen(MusterScreen[bool]):
         Binding("escape,q", "leave", "go back", id="sign_off.back", key_display="esc"),
     ]
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, campaign: str) -> None:
         super().__init__()
-        self.frozen = batch
+        self.frozen, self.campaign = batch, campaign
         self._signing = False
 
     def compose(self) -> ComposeResult:
@@ -159,7 +159,7 @@ class SignOffScreen(MusterScreen[bool]):
         ][: 2 * MOST_NAMED] + self.frozen.risky[:MOST_NAMED]  # fmt: skip
         db = self.muster.db
         dossiers = {r.item_id: campaigns.item_dossier(db, r.item_id) for r in rows}
-        key, name = self.muster.signing_key_mark(), self.desk.campaign.name
+        key, name = self.muster.signing_key_mark(), self.campaign
         pane = self.query_one(DossierView)
         pane.show(lambda width: summary(self.frozen, dossiers, name, key, width))
         pane.focus()
@@ -209,7 +209,9 @@ class SignOffScreen(MusterScreen[bool]):
     def _done(self, signed: Signed) -> None:
         from passmuster.tui.screens.signed import SignedScreen
 
-        self.app.push_screen(SignedScreen(signed), lambda _: self.dismiss(True))
+        self.app.push_screen(
+            SignedScreen(signed, self.frozen.campaign_id), lambda _: self.dismiss(True)
+        )
 
     # the passphrase
 

@@ -141,9 +141,9 @@ class SignedScreen(MusterScreen[None]):
         Binding("escape,q,enter", "leave", "to the queue", id="signed.back", key_display="esc"),
     ]  # fmt: skip
 
-    def __init__(self, signed: Signed) -> None:
+    def __init__(self, signed: Signed, campaign_id: int) -> None:
         super().__init__()
-        self.signed = signed
+        self.signed, self.campaign_id = signed, campaign_id
         self._todo: list[_Todo] = []
 
     def compose(self) -> ComposeResult:
@@ -160,7 +160,7 @@ class SignedScreen(MusterScreen[None]):
             if r.draft.verdict in ("revoke", "disable") or r.draft.changes
         ]  # fmt: skip
         self._todo = to_do(self.signed, {i: campaigns.item_dossier(db, i) for i in ids})
-        left = campaigns.progress(db, self.desk.campaign.id, self.desk.me).open
+        left = campaigns.progress(db, self.campaign_id, self.desk.me).open
         pane = self.query_one(DossierView)
         pane.show(lambda width: now_lines(self.signed, self._todo, left, width))
         pane.focus()

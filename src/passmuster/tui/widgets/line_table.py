@@ -7,7 +7,7 @@ row than the one that was painted.
 
 import contextlib
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
@@ -60,6 +60,13 @@ class LineTable(LineView, can_focus=True):
             super().__init__()
             self.row_id = row_id
 
+    class HeadClicked(Message):
+        """Somebody wants the rows by this column."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
     def __init__(
         self,
         rows: Callable[[Sequence[int]], Mapping[int, TableRow]],
@@ -72,6 +79,8 @@ class LineTable(LineView, can_focus=True):
         self.cursor = 0
         self.marks: set[int] = set()
         self.empty: list[Line] = []
+        self.sorted_by: tuple[str, bool] = ("", False)
+        """The column that the rows are in the order of, and whether the other way round."""
         self._rows, self._columns_for = rows, columns
         self._columns: Sequence[Column] = ()
         self._cache: dict[int, TableRow] = {}
@@ -134,6 +143,11 @@ class LineTable(LineView, can_focus=True):
             self._refresh_row(self.cursor)
             self.go_to(self.cursor + 1)
 
+    def mark(self, ids: Iterable[int]) -> None:
+        """Mark these too."""
+        self.marks.update(ids)
+        self.refresh()
+
     # drawing
 
     def count(self) -> int:
@@ -144,8 +158,19 @@ class LineTable(LineView, can_focus=True):
         """The titles of the columns."""
         if not self.rank:
             return ()
-        titles = " ".join(fit(c.title, c.width, right=c.right) for c in self._columns)
+        titles = " ".join(fit(self._title(c), c.width, right=c.right) for c in self._columns)
         return ([Span(" " * GUTTER + titles, "dim")],)
+
+    def _title(self, column: Column) -> str:
+        key, backwards = self.sorted_by
+        if column.key != key:
+            return column.title
+        return f"{column.title.strip()}{'▴' if backwards else '▾'}"
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns as they are shown, each with its width."""
+        return self._columns
 
     def prepare(self, first: int, last: int) -> None:
         """Read the rows that are not known yet, in one call."""
@@ -176,6 +201,10 @@ class LineTable(LineView, can_focus=True):
 
     def on_resize(self) -> None:
         """Choose the columns that the width has room for."""
+        self.choose_columns()
+
+    def choose_columns(self) -> None:
+        """Ask again for the columns, and draw everything."""
         columns = list(self._columns_for(self.inner_width - GUTTER))
         taken = sum(c.width for c in columns) + len(columns) - 1
         rest = max(4, self.inner_width - GUTTER - taken)
@@ -200,9 +229,20 @@ class LineTable(LineView, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         """Put the cursor where the mouse is."""
+        if event.x >= self.inner_width:
+            return
         place = self.top + event.y - len(self.head())
-        if event.y >= len(self.head()) and place < len(self.rank):
+        if event.y < len(self.head()):
+            self._head_clicked(event.x - GUTTER)
+        elif place < len(self.rank):
             self.go_to(place)
+
+    def _head_clicked(self, x: int) -> None:
+        for column in self._columns:
+            if 0 <= x <= column.width:
+                self.post_message(self.HeadClicked(column.key))
+                return
+            x -= column.width + 1
 
     def on_focus(self) -> None:
         """The terminal's own cursor, which a braille line follows, comes here."""

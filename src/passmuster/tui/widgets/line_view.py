@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
-from textual.events import MouseScrollDown, MouseScrollUp
+from textual.events import MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -136,6 +136,28 @@ class LineView(Widget):
         return "┃" if start <= y < start + size else ""
 
     # moving
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        """The position bar is taken hold of."""
+        if self.BAR and event.x >= self.inner_width and self.count() > self.room:
+            event.stop()
+            self.capture_mouse()
+            self._to_bar(event.y)
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        """The position bar is dragged."""
+        if self.app.mouse_captured is self:
+            self._to_bar(event.y)
+
+    def on_mouse_up(self, _event: MouseUp) -> None:
+        """It is let go."""
+        if self.app.mouse_captured is self:
+            self.release_mouse()
+
+    def _to_bar(self, y: int) -> None:
+        """Show the lines that are as far down as *y* is on the position bar."""
+        y = max(0, min(self.room - 1, y - len(self.head())))
+        self.scroll_lines((self.count() - self.room) * y // max(1, self.room - 1) - self.top)
 
     def scroll_lines(self, by: int) -> None:
         """Move the window by *by* lines, as far as there are any."""

@@ -29,6 +29,8 @@ class TextLine(LineBar):
         self.changed: Callable[[str], None] = lambda _: None
         self.entered: Callable[[str], None] = lambda _: None
         self.left: Callable[[], None] = lambda: None
+        self.completed: Callable[[str, int], tuple[str, int] | None] = lambda *_: None
+        """Gives the text and the caret after a tab; None where there is nothing to complete."""
 
     def start(
         self, value: str = "", hint: str = "", *, secret: bool = False, prompt: str = " "
@@ -44,6 +46,8 @@ class TextLine(LineBar):
             self.entered(self.value)
         elif key == "escape":
             self.left()
+        elif key == "tab":
+            self._complete()
         elif character is not None and character.isprintable() and len(character) == 1:
             self.insert(character)
         else:
@@ -55,6 +59,10 @@ class TextLine(LineBar):
         text = "".join(c if c.isprintable() else " " * (c in "\n\t") for c in text)
         text = text[: MOST - len(self.value)]
         self._set(self.value[: self.at] + text + self.value[self.at :], self.at + len(text))
+
+    def _complete(self) -> None:
+        if found := self.completed(self.value, self.at):
+            self._set(*found)
 
     def _edit(self, key: str) -> bool:
         value, at = self.value, self.at
