@@ -44,16 +44,31 @@ from passmuster.campaigns._opening import (
     source_runs,
 )  # fmt: skip
 from passmuster.campaigns._population import ITEM_KINDS, OWNER
-from passmuster.campaigns._queue import ORDERS, QueueRow, count, find_item, rank, rows
+from passmuster.campaigns._queue import (
+    GROUPS,
+    ORDERS,
+    Group,
+    QueueRow,
+    count,
+    find_item,
+    groups,
+    in_group,
+    items_of,
+    rank,
+    rows,
+    tiers,
+)  # fmt: skip
 from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
 
 __all__ = [
+    "GROUPS",
     "ITEM_KINDS",
     "ORDERS",
     "OWNER",
     "Batch",
     "Campaign",
     "Definition",
+    "Group",
     "Opened",
     "OwnRow",
     "Progress",
@@ -77,8 +92,11 @@ __all__ = [
     "draft_of",
     "excluded_row",
     "find_item",
+    "groups",
     "handed_over",
+    "in_group",
     "item_dossier",
+    "items_of",
     "material",
     "open_campaign",
     "outcomes_of",
@@ -93,6 +111,7 @@ __all__ = [
     "save_own",
     "sign_off",
     "source_runs",
+    "tiers",
     "uri",
     "votes",
 ]  # fmt: skip

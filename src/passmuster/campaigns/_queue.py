@@ -144,6 +144,74 @@ def part_name(name: str, item_uri: str, identity_uid: str) -> str:
     return f"{visible(unquote(uid)).removeprefix(identity_uid).strip()} of {name}"
 
 
+TIERS = {"critical": 90, "high": 60, "medium": 30, "low": 0}
+"""The least risk of each tier, for what may be decided in one act."""
+
+
+def tiers(db: Database, item_ids: Sequence[int]) -> dict[str, int]:
+    """How many of the items are in each tier of risk; tiers without any are left out."""
+    found: dict[str, int] = {}
+    for start in range(0, len(item_ids), 10_000):
+        marks = ",".join(map(str, item_ids[start : start + 10_000]))
+        for (risk,) in db.execute(f"SELECT risk FROM item WHERE id IN ({marks})"):
+            tier = next(name for name, least in TIERS.items() if risk >= least)
+            found[tier] = found.get(tier, 0) + 1
+    return found
+
+
+def items_of(db: Database, campaign_id: int, identity_id: int, reviewer: str) -> list[int]:
+    """The items of one identity in a reviewer's queue; several where items are parts."""
+    return [row[0] for row in db.execute(
+        "SELECT id FROM item WHERE identity_id = ? AND campaign_id = ? AND reviewer = ?"
+        " ORDER BY risk DESC, id LIMIT 9", (identity_id, campaign_id, reviewer)
+    )]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The items of a queue that share a value."""
+
+    value: str | None
+    items: int
+    open: int
+    privileged: int
+    unused: int
+    risk: int
+    """Of the riskiest."""
+
+
+GROUPS = {"owner": "l.owner", "source": "l.source", "kind": "l.kind", "supplier": "l.supplier",
+          "env": "l.environment"}  # fmt: skip
+
+
+def groups(
+    db: Database, campaign_id: int, reviewer: str, by: str, unused_before: str
+) -> list[Group]:
+    """The queue in groups by a column of `GROUPS`, the one with the riskiest item first."""
+    column = GROUPS[by]
+    return [Group(*row) for row in db.execute(
+        f"SELECT {column}, count(*), sum(n.state = 'open'), sum(l.is_privileged),"
+        " sum(l.last_used_state = 'never' OR l.last_used_at < ?), max(n.risk)"
+        " FROM item n JOIN listing l ON l.identity_id = n.identity_id"
+        f" WHERE n.campaign_id = ? AND n.reviewer = ? GROUP BY {column}"
+        " ORDER BY max(n.risk) DESC, count(*) DESC",
+        (unused_before, campaign_id, reviewer),
+    )]  # fmt: skip
+
+
+def in_group(
+    db: Database, campaign_id: int, reviewer: str, by: str, value: str | None,
+    state: str | None = None,
+) -> "array[int]":  # fmt: skip
+    """The items of one group, the riskiest first."""
+    return array("I", (row[0] for row in db.execute(
+        "SELECT n.id FROM item n JOIN listing l ON l.identity_id = n.identity_id"
+        f" WHERE n.campaign_id = ?1 AND n.reviewer = ?2 AND {GROUPS[by]} IS ?3"
+        " AND (?4 IS NULL OR n.state = ?4) ORDER BY n.risk DESC, n.id",
+        (campaign_id, reviewer, value, state),
+    )))  # fmt: skip
+
+
 def find_item(db: Database, campaign_id: int, handle: str) -> int:
     """The item meant by *handle*: a unique prefix of its short name, its URI, or a platform
     handle (uid, DN, e-mail, key id, fingerprint). Raises NotFound with the candidates.

@@ -19,14 +19,15 @@ from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.screen import Screen
 
-from passmuster import config, keys, policy, resources, store
+from passmuster import campaigns, config, keys, policy, resources, store
 from passmuster.campaigns import Campaign
 from passmuster.errors import MusterError
 from passmuster.store import Database
-from passmuster.text import visible
-from passmuster.tui import themes
+from passmuster.text import nearest, visible
+from passmuster.tui import keymap, themes
 from passmuster.tui.desk import Desk
 from passmuster.tui.screens._base import MusterScreen
+from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.sitting import Sitting
 from passmuster.tui.writer import Job, Writer
@@ -53,7 +54,12 @@ class MusterApp(App[None]):
         Binding(
             "ctrl+q", "quit", "quit", id="quit", tooltip="leave; drafts are kept", priority=True
         ),
-    ]
+        Binding("ctrl+p,ctrl+k", "command_palette", "palette", id="palette", show=False,
+                tooltip="every action by name"),
+        Binding("percent_sign", "toggle_read_only", "read only", id="read_only",
+                key_display="%", tooltip="refuse every verb, or allow them again"),
+    ]  # fmt: skip
+    COMMAND_PALETTE_BINDING = "ctrl+p"
 
     def __init__(self, desk: Desk, campaign: Campaign | None) -> None:
         self._mono = "NO_COLOR" in os.environ
@@ -64,6 +70,7 @@ class MusterApp(App[None]):
         self.sitting = Sitting(self.db, self.writer, desk.clock, desk.me)
         self.campaign = campaign
         self.read_only = False
+        self.key_troubles = self._load_keys()
         self.theme_troubles = self._load_themes()
         self.crash: str | None = None
 
@@ -80,11 +87,29 @@ class MusterApp(App[None]):
             self.theme = wanted
         return wrong
 
+    def _load_keys(self) -> list[str]:
+        """Put the person's keys in place of ours; what is wrong with them."""
+        wanted = self._normalize_keymap(getattr(self.desk.settings, "keys", {}))
+        known = keymap.ids()
+        wrong = [f"no key {i!r}{nearest(i, known)}" for i in wanted if i not in known]
+        self.set_keymap({i: keys for i, keys in wanted.items() if i in known})
+        return wrong + keymap.clashes(wanted)
+
     def on_mount(self) -> None:
-        """Start writing and show the queue."""
+        """Start writing and show the first screen."""
         self.writer.start()
-        assert self.campaign is not None
-        self.push_screen(ReviewScreen(self.campaign))
+        if self.campaign is not None:
+            self.push_screen(ReviewScreen(self.campaign))
+        else:
+            self.go("inventory")
+
+    def action_toggle_read_only(self) -> None:
+        """Refuse every verb, or allow them again."""
+        self.read_only = not self.read_only
+        screen = self.screen
+        if isinstance(screen, ListScreen):
+            screen.say("read only: nothing can be decided until % is pressed again"
+                       if self.read_only else "decisions can be drafted again")  # fmt: skip
 
     def on_unmount(self) -> None:
         """Let the writer finish, then close."""
@@ -152,6 +177,30 @@ class MusterApp(App[None]):
         return policy.names(self.db, key, beginning)
 
     # places
+
+    def open_campaign(self, campaign: Campaign) -> None:
+        """Show the queue of another campaign; it becomes home."""
+        while len(self.screen_stack) > 1 and not self.is_home(self.screen):
+            self.pop_screen()
+        if self.campaign is not None and self.campaign.id == campaign.id:
+            return
+        self.writer.flush()
+        self.campaign = campaign
+        self.sitting = Sitting(self.db, self.writer, self.desk.clock, self.desk.me)
+        self.switch_screen(ReviewScreen(campaign))
+
+    def review_item(self, identity_id: int) -> bool:
+        """Show the item of an identity in the queue; whether it is in it."""
+        home = self.screen_stack[1]
+        if not isinstance(home, ReviewScreen):
+            return False
+        found = campaigns.items_of(self.db, home.campaign.id, identity_id, self.desk.me)
+        if not found:
+            return False
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        home.show_item(found[0])
+        return True
 
     def is_home(self, screen: Screen[Any]) -> bool:
         """Whether *screen* is the one that was opened first; leaving it is leaving the program."""

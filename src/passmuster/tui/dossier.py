@@ -8,15 +8,15 @@ words, and a long list says how much of it is not shown.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from passmuster.model import Change, Draft
+from passmuster.model import Draft
 from passmuster.text import Json, plural
 from passmuster.tui import sections, words
 from passmuster.tui.lines import Line, Role, Span, say
+from passmuster.tui.parts import NOT_LIVE, change_words
 from passmuster.tui.sections import ALARM, View, block
 
 STALE_DAYS = 90
 """Without use for so long, an identity is said to be unused rather than used."""
-_NOT_LIVE = ("disabled", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def candidates(dossier: Json, now: str) -> list[Candidate]:
 def _impact(dossier: Json, view: View) -> Line:
     """What stops when it is stopped: who uses it, since when nobody does, what hangs on it."""
     line = [*_use(dossier, view)]
-    live = [c for c in dossier["credentials"] if c["status"] not in _NOT_LIVE]
+    live = [c for c in dossier["credentials"] if c["status"] not in NOT_LIVE]
     parts = []
     if live:
         parts.append(f"{plural(len(live), 'credential')} would stop")
@@ -214,26 +214,6 @@ def decision_words(dossier: Json, draft: Draft) -> str:
     """`approve until 2027-03-31 + rotate access key AKIA…Q7`."""
     head = draft.verdict + (f" until {draft.until[:10]}" if draft.until else "")
     return " + ".join([head, *(change_words(dossier, change) for change in draft.changes)])
-
-
-def change_words(dossier: Json, change: Change) -> str:
-    """`rotate access key AKIA…Q7`: the part as its owner would call it."""
-    verb = change.verb.replace("_", "-")
-    for row in dossier["credentials"]:
-        if row["uid"] == change.target:
-            return f"{verb} {words.credential_named(row)}"
-    for row in dossier["grants"]:
-        if row["entitlement"] == change.target:
-            return f"{verb} {row['display_name']}"
-    return f"{verb} {change.target}"
-
-
-def rotatable(dossier: Json) -> list[Json]:
-    """Credentials that a rotation makes sense for: live ones that hold a secret."""
-    return [
-        c for c in dossier["credentials"]
-        if c["status"] not in _NOT_LIVE and c["credential_type"] != "federated"
-    ]  # fmt: skip
 
 
 def verdict_role(verdict: str | None) -> Role:

@@ -103,12 +103,17 @@ class Sitting:
             after = replace(after, draft=draft._replace(attention=attention))
         return self._do(Act("owner", {item_id: before}, {item_id: after}))
 
-    def clear(self, ids: Sequence[int]) -> Act | None:
-        """Take back what is drafted on *ids*; None when nothing is."""
+    def clear(self, ids: Sequence[int], *, draft: bool = True, own: bool = True) -> Act | None:
+        """Take back what is drafted on *ids* (the verdict, the owner, or both); None when
+        nothing is.
+        """
         before = {i: s for i in ids if (s := self.state(i)) != State()}
         if not before:
             return None
-        return self._do(Act("clear", before, dict.fromkeys(before, State())))
+        after = {
+            i: State(None if draft else s.draft, None if own else s.own) for i, s in before.items()
+        }
+        return self._do(Act("clear", before, after))
 
     def undo(self) -> Act:
         """Take the last act back; raises MusterError when that is not possible."""

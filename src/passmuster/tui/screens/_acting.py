@@ -32,6 +32,8 @@ class Acting(ListScreen):
         super().__init__()
         self.campaign = campaign
         self.for_marked = False
+        self.marked_how = ""
+        """How the marked items came together, where it was not by hand."""
         self.dossier: Json | None = None
         self.dossier_of: int | None = None
         """The item that `dossier` is of: keys may come faster than the screen follows the
@@ -188,5 +190,5 @@ class Acting(ListScreen):
     def question_closed(self, answered: bool) -> None:
         """The queue has the keys again, and the next verb is for one item."""
         if not answered:
-            self.for_marked = False
+            self.for_marked, self.marked_how = False, ""
         super().question_closed(answered)

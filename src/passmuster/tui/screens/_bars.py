@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from passmuster.text import plural
-from passmuster.tui.dossier import rotatable
 from passmuster.tui.lines import Line, Span
+from passmuster.tui.parts import rotatable
 from passmuster.tui.widgets.keys_bar import Key
 
 if TYPE_CHECKING:

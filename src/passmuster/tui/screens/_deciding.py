@@ -12,15 +12,15 @@ from passmuster import campaigns, inventory
 from passmuster.errors import UsageError
 from passmuster.model import Attention, Change, Draft, Verdict
 from passmuster.text import Json
-from passmuster.tui import answers
-from passmuster.tui.dossier import candidates, change_words, rotatable
+from passmuster.tui import answers, editor
+from passmuster.tui.dossier import candidates
 from passmuster.tui.lines import Line, Span, say
+from passmuster.tui.parts import change_words
 from passmuster.tui.screens._marking import Marking
 from passmuster.tui.sitting import OwnDraft
-from passmuster.tui.words import credential_named
 
-STOPS = ("revoke", "disable")
 MOST_DIGITS = 9
+BULK = {"critical": 5, "high": 25, "medium": 200, "low": 5000}
 
 
 class Deciding(Marking):
@@ -33,10 +33,22 @@ class Deciding(Marking):
                 tooltip="access is to be taken away; draft, nothing stops before then"),
         Binding("d", "verb('disable')", "disable", id="disable",
                 tooltip="access is to be switched off; draft, nothing stops before then"),
-        Binding("t", "rotate", "rotate", id="rotate",
-                tooltip="approve, but one credential is to be replaced"),
         Binding("x", "verb('abstain')", "abstain", id="abstain",
                 tooltip="you cannot judge it; it still reads as undecided by you"),
+        Binding("A", "take_back('approve')", "not approve", id="approve.back",
+                tooltip="take drafted approvals back"),
+        Binding("R", "take_back('revoke')", "not revoke", id="revoke.back",
+                tooltip="take drafted revocations back"),
+        Binding("D", "take_back('disable')", "not disable", id="disable.back",
+                tooltip="take drafted switching off back"),
+        Binding("X", "take_back('abstain')", "not abstain", id="abstain.back",
+                tooltip="take drafted abstentions back"),
+        Binding("O", "take_back('owner')", "not owner", id="owner.back",
+                tooltip="take drafted owners back"),
+        Binding("e", "edit_reason", "edit the reason", id="reason.edit",
+                tooltip="write the reason of this draft in $EDITOR"),
+        Binding("exclamation_mark", "stop_now", "stop now", id="stop", show=False,
+                key_display="!"),
         Binding("o", "owner", "owner", id="owner",
                 tooltip="name who answers for it, and hand it to them if you like"),
     ]  # fmt: skip
@@ -49,13 +61,27 @@ class Deciding(Marking):
             self.say(refusal, "error")
             return
         ids = self._targets()
-        if len(ids) > 1 and verdict in STOPS:
+        if too_many := self._too_many(verdict, ids):
+            self.say(too_many, "error")
+            self.for_marked, self.marked_how = False, ""
+        elif len(ids) > 1:
             self._ask_count(verdict, ids)
         else:
             self._ask_reason(verdict, ids, ())
 
+    def _too_many(self, verdict: Verdict, ids: Sequence[int]) -> str | None:
+        """Why one act may not be on so many items; who abstains decides nothing."""
+        if len(ids) < 2 or verdict == "abstain":
+            return None
+        for tier, count in campaigns.tiers(self.muster.db, ids).items():
+            most = getattr(self.desk.settings, "bulk", BULK)[tier]
+            if count > most:
+                return (f"{count:,} of them are at {tier} risk, and one act may decide {most:,}:"
+                        " narrow the view, or raise [bulk] in your settings")  # fmt: skip
+        return None
+
     def _ask_count(self, verdict: Verdict, ids: list[int]) -> None:
-        """Stops of many are confirmed by typing how many; a single key would be too easy."""
+        """An act on many is confirmed by typing how many; a single key would be too easy."""
 
         def answer(typed: str) -> str | None:
             if typed.strip() != str(len(ids)):
@@ -116,14 +142,14 @@ class Deciding(Marking):
 
     def _stage(self, ids: list[int], draft: Draft) -> None:
         bulk, was_open = self.for_marked, self._is_open(self.table.cursor_id)
-        how = f"marked by hand, {f'filter {self.look.filter}' if self.look.filter else 'no filter'}"
+        how = self.marked_words()
         words = draft.verdict + (f" until {draft.until}" if draft.until else "")
         if draft.changes and self.dossier is not None:
             words += "".join(f" + {change_words(self.dossier, c)}" for c in draft.changes)
         done = f"{words}: {self._what(ids)}, a draft   z takes it back"
         self.muster.sitting.decide(ids, draft, how)
         if bulk:
-            self.for_marked = False
+            self.for_marked, self.marked_how = False, ""
             self.table.marks.clear()
         self.staged_soon(ids)
         if was_open and not self._is_open(self.table.cursor_id):
@@ -131,45 +157,53 @@ class Deciding(Marking):
         else:
             self.say(done)
 
-    # rotation
+    # taking back, the reason, and stopping at once
 
-    def action_rotate(self) -> None:
-        """Approve, with one credential to be replaced; asks which if there are several."""
+    def action_take_back(self, what: str) -> None:
+        """Take drafts of one verdict (or drafted owners) back, and leave the others."""
+        if not self._can_take_back():
+            return
+        state, ids = self.muster.sitting.state, self._targets()
+        if what == "owner":
+            found = [i for i in ids if state(i).own]
+            act = self.muster.sitting.clear(found, draft=False)
+        else:
+            found = [i for i in ids if (d := state(i).draft) and d.verdict == what]
+            act = self.muster.sitting.clear(found, own=False)
+        if act is None:
+            self.say(f"no {what} is drafted here" if ids else "there is no item here")
+            return
+        self.for_marked = False
+        self._after(act, f"{what} taken back: {self._what(list(act.after))}   z brings it back")
+
+    def action_edit_reason(self) -> None:
+        """Write the reason of the draft under the cursor in $EDITOR."""
         if refusal := self._refusal():
             self.say(refusal, "error")
             return
-        if self.for_marked:
-            self.say("rotate goes for one item at a time: which key must be chosen", "error")
+        ids = [self.table.cursor_id or 0]
+        held = self.muster.sitting.state(ids[0]).draft
+        if held is None:
+            self.say("decide first: e then edits the reason of the draft")
             return
-        assert self.dossier is not None
-        found = rotatable(self.dossier)
-        if not found:
-            self.say("nothing to rotate: it has no live credential that holds a secret", "error")
-        elif len(found) == 1:
-            self._rotate(self._targets(), found[0])
-        else:
-            self._ask_which(self._targets(), found)
+        typed = editor.edited(self.app, held.reason_text, f"{held.verdict} {self._called()}")
+        if typed is None or typed == held.reason_text:
+            self.say("the reason is as it was" if typed is not None else editor.NONE)
+            return
+        draft = held._replace(reason_code=None, reason_text=typed)
+        try:
+            self._check(ids, draft)
+        except UsageError as error:
+            self.say(f"{error}; the reason is as it was", "error")
+            return
+        self.muster.sitting.decide(ids, draft)
+        self.staged_soon(ids)
+        self.say(f"reason written: {self._called()}   z takes it back")
 
-    def _ask_which(self, ids: list[int], found: list[Json]) -> None:
-        options = [(str(n), credential_named(row)) for n, row in enumerate(found[:MOST_DIGITS], 1)]
-
-        def answer(typed: str) -> str | None:
-            if typed not in dict(options):
-                return "press the digit of the credential, or esc"
-            if elsewhere := self._moved_on(ids):
-                return elsewhere
-            self._rotate(ids, found[int(typed) - 1])
-            return None
-
-        more = f"  ({len(found) - MOST_DIGITS} more are not shown)" if len(found) > 9 else ""
-        self.ask.ask(
-            [Span("approve + rotate", "strong"), say(f"  {self._called()}   which?{more}")],
-            options, answer, hint="a digit",
-        )  # fmt: skip
-        self.redraw_bars()
-
-    def _rotate(self, ids: list[int], row: Json) -> None:
-        self._ask_reason("approve", ids, (Change("rotate", row["uid"]),))
+    def action_stop_now(self) -> None:
+        """Say what takes the place of a live stop, which does not exist yet."""
+        self.say("muster stops nothing by itself yet: r, then $, and it gives the platform's own"
+                 " command", "error")  # fmt: skip
 
     # owner
 

@@ -1,20 +1,228 @@
-"""Which rows a verb on many goes for: marks by hand, by range, by likeness and by pattern."""
+"""Which rows a verb on many goes for: marked by hand, by range, by likeness, by pattern, by group.
 
+Marks are ids and outlive filters; a verb after `;` is for all of them and asks for their number.
+"""
+
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from textual import work
 from textual.binding import Binding, BindingType
 
+from passmuster import campaigns
+from passmuster.errors import FilterError, MusterError, NotFound
+from passmuster.filters import compile_filter
+from passmuster.store import Database
+from passmuster.tui.lines import Span, say
 from passmuster.tui.screens._acting import Acting
+
+GROUP_WORDS = {"owner": "owner", "source": "source", "kind": "kind", "supplier": "supplier",
+               "env": "environment"}  # fmt: skip
 
 
 class Marking(Acting):
-    """Marks."""
+    """Marks, groups, and going to what was pasted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", id="mark", tooltip="mark for a verb on many"),
+        Binding("v", "mark_range", "mark range", id="mark.range",
+                tooltip="mark from the row marked last to this one"),
+        Binding("m", "mark_like", "mark like this", id="mark.like",
+                tooltip="mark all that have the same owner, source, kind … as this one"),
+        Binding("asterisk", "mark_pattern", "mark by pattern", id="mark.pattern",
+                key_display="*", tooltip="mark all in this view that a filter matches"),
+        Binding("quotation_mark", "open_marked", "open the marked", id="mark.open",
+                key_display='"', tooltip="show only what is marked"),
+        Binding("equals_sign", "groups", "groups", id="groups", key_display="=",
+                tooltip="by owner, source, kind, supplier; decide on a whole group"),
     ]  # fmt: skip
 
     def action_mark(self) -> None:
         """Mark the item, or take its mark away."""
         self.table.toggle_mark()
         self.redraw_bars()
+
+    def action_mark_range(self) -> None:
+        """Mark from the row that was marked last to this one."""
+        start = self.table.marked_last
+        if start is None or start not in self.table.marks:
+            self.say("mark one end with space first, then v on the other")
+            return
+        ends = sorted((self.table.rank.index(start), self.table.cursor))
+        self.mark_ids(self.table.rank[ends[0] : ends[1] + 1], "in between")
+
+    def mark_ids(self, ids: Iterable[int], what: str) -> None:
+        """Mark *ids* too, and say how many that makes."""
+        self.table.mark(ids)
+        self.said = [say(f"{what}: ; then a verb is for all of them")]
+        self.redraw_bars()
+
+    # like this one
+
+    def action_mark_like(self) -> None:
+        """Ask what should be the same, then mark all such."""
+        self.load_item()
+        if self.dossier is None or self.table.cursor_id is None:
+            self.say("there is no item here")
+            return
+        [row] = campaigns.rows(self.muster.db, [self.table.cursor_id])
+        values = {"owner": row.owner, "source": row.source, "kind": row.kind,
+                  "supplier": row.supplier, "env": row.environment}  # fmt: skip
+        offered = list(GROUP_WORDS)
+        options = [
+            (str(n), f"{GROUP_WORDS[by]} {values[by] or 'none'}") for n, by in enumerate(offered, 1)
+        ]
+        options += [("6", "everything in this view"), ("7", "nothing")]
+
+        def answer(typed: str) -> str | None:
+            if typed not in dict(options):
+                return "press the digit of what should be the same, or esc"
+            place = int(typed) - 1
+            if place < len(offered):
+                self._mark_like(offered[place], values[offered[place]])
+            elif typed == "6":
+                self.mark_ids(self.table.rank, "all of this view")
+            else:
+                self.table.marks.clear()
+                self.table.forget()
+                self.say("nothing is marked")
+            return None
+
+        self.ask.ask(
+            [Span("mark all", "strong"), say(f"  like {self._called()}")],
+            options, answer, hint="a digit",
+        )  # fmt: skip
+        self.redraw_bars()
+
+    def _mark_like(self, by: str, value: str | None) -> None:
+        words = f"same {GROUP_WORDS[by]} ({value or 'none'}), undecided"
+        self._mark_found(
+            lambda db: campaigns.in_group(
+                db, self.campaign.id, self.desk.me, by, value, "open"
+            ),
+            words,
+        )  # fmt: skip
+
+    @work(thread=True, exclusive=True, group="mark")
+    def _mark_found(self, find: Callable[[Database], Iterable[int]], words: str) -> None:
+        with self.muster.reading() as db:
+            found = find(db)
+        self.app.call_from_thread(self._mark_here, found, words)
+
+    def _mark_here(self, found: Iterable[int], words: str) -> None:
+        here = set(self.table.rank)
+        self.mark_ids([i for i in found if i in here], words)
+
+    # by pattern
+
+    def action_mark_pattern(self) -> None:
+        """Ask for a filter, and mark what it matches in this view."""
+
+        def answer(typed: str) -> str | None:
+            try:
+                if not typed.strip():
+                    return "type words of a name, or a filter such as owner:none"
+                compile_filter(typed, self.desk.clock(), items=True)
+            except FilterError as error:
+                return str(error)
+            self._mark_found(
+                lambda db: campaigns.rank(
+                    db, self.campaign.id, self.desk.me, expression=typed, now=self.desk.clock()
+                ),
+                f"what matches {typed}",
+            )  # fmt: skip
+            return None
+
+        self.ask.ask([Span("mark what matches", "strong")], (), answer,
+                     hint="words, kind:service, owner:none …")  # fmt: skip
+        self.redraw_bars()
+
+    def action_open_marked(self) -> None:
+        """Show only what is marked."""
+        if not self.table.marks:
+            self.say("nothing is marked: space marks an item")
+            return
+        self.show_look(self.look._replace(ids=tuple(sorted(self.table.marks))))
+        self.say("only what is marked; esc twice: everything again")
+
+    # groups
+
+    def action_groups(self) -> None:
+        """Ask what to group by, and show the groups."""
+        offered = list(GROUP_WORDS)
+        options = [(str(n), GROUP_WORDS[by]) for n, by in enumerate(offered, 1)]
+
+        def answer(typed: str) -> str | None:
+            if typed not in dict(options):
+                return "press a digit, or esc"
+            self.show_groups(offered[int(typed) - 1])
+            return None
+
+        self.ask.ask([Span("group by", "strong")], options, answer, hint="a digit")
+        self.redraw_bars()
+
+    def show_groups(self, by: str) -> None:
+        """The queue in groups; a verb there comes back here for the undecided of one."""
+        from passmuster.tui.screens.groups import Chosen, GroupsScreen
+
+        if by not in GROUP_WORDS:
+            self.say(f"nothing can be grouped by {by}: {', '.join(GROUP_WORDS)}", "error")
+            return
+
+        def chosen(one: Chosen | None) -> None:
+            if one is None:
+                return
+            if one.verb is None:
+                self.show_look(self.look._replace(ids=tuple(one.ids), expression="", section=""))
+                self.section = 0
+                self.say(f"{one.what}; esc: everything again")
+            else:
+                self.table.marks = set(one.ids)
+                self.table.forget()
+                self.for_marked, self.marked_how = True, one.what
+                self.call_later(self.run_action, one.verb)
+
+        self.app.push_screen(GroupsScreen(self.campaign, by), chosen)
+
+    # going to what was pasted
+
+    def pasted(self, text: str) -> None:
+        """A key id, an ARN, a fingerprint from an alert: go there."""
+        self.jump(text)
+
+    def jump(self, handle: str) -> None:
+        """Put the cursor on the item of *handle*: its id, or any handle of its platform."""
+        handle = " ".join(handle.split()).strip("'\"`,;()<>")
+        if not handle:
+            self.say("jump to what? type or paste a key id, an ARN, an e-mail, a fingerprint")
+            return
+        try:
+            found = campaigns.find_item(self.muster.db, self.campaign.id, handle[:500])
+        except NotFound as error:
+            self.say(str(error), "error")
+            return
+        except MusterError as error:
+            self.say(f"cannot be looked up: {error}", "error")
+            return
+        self.show_item(found)
+
+    def show_item(self, item_id: int) -> None:
+        """Put the cursor on an item, in the whole queue where this view does not have it."""
+        self.table.want(item_id)
+        if self.table.cursor_id == item_id:
+            self.say(f"{self._called()} is here")
+            return
+        [row] = campaigns.rows(self.muster.db, [item_id])
+        if row.reviewer != self.desk.me:
+            self.say(f"{row.display_name} is {row.reviewer}'s to decide", "error")
+            return
+        self.section = 0
+        self.say(f"{row.display_name}: the whole queue is shown")
+        self.show_look(self.look._replace(section="", expression="", ids=None))
+
+    def marked_words(self) -> str:
+        """How the marked items came together, for the record."""
+        if self.marked_how:
+            return self.marked_how
+        where = f"filter {self.look.filter}" if self.look.filter else "no filter"
+        return f"marked by hand, {where}"

@@ -1,7 +1,7 @@
 """The line at the top that one types a filter or a command in, with what it could become below."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -29,7 +29,7 @@ class Command(NamedTuple):
     """What the rest may be, to be completed."""
 
 
-class Typing(MusterScreen[None]):
+class Typing(MusterScreen[Any]):
     """The filter line and the command line: one line, two prompts."""
 
     DEFAULT_CSS = """

@@ -19,7 +19,7 @@ from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line
 from passmuster.tui.look import Look, Section
 from passmuster.tui.screens import _bars
-from passmuster.tui.screens._deciding import Deciding
+from passmuster.tui.screens._parts import Parts
 from passmuster.tui.sections import View
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
@@ -37,7 +37,7 @@ def built_in_sections(unused_days: int) -> list[Section]:
     ]  # fmt: skip
 
 
-class ReviewScreen(Deciding):
+class ReviewScreen(Parts):
     """Queue, evidence, keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

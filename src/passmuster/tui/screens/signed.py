@@ -10,8 +10,9 @@ from passmuster.campaigns import Row, Signed
 from passmuster.connectors import Plan
 from passmuster.text import Json, plural
 from passmuster.tui import words
-from passmuster.tui.dossier import change_words, decision_words
+from passmuster.tui.dossier import decision_words
 from passmuster.tui.lines import Line, Role, Span, fold, plain, say
+from passmuster.tui.parts import change_words
 from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.widgets.dossier_view import DossierView
 from passmuster.tui.widgets.keys_bar import Key, KeysBar

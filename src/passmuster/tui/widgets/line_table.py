@@ -78,6 +78,8 @@ class LineTable(LineView, can_focus=True):
         self.rank: array[int] = array("I")
         self.cursor = 0
         self.marks: set[int] = set()
+        self.marked_last: int | None = None
+        """The id that was marked by hand last: one end of a range."""
         self.empty: list[Line] = []
         self.sorted_by: tuple[str, bool] = ("", False)
         """The column that the rows are in the order of, and whether the other way round."""
@@ -127,6 +129,11 @@ class LineTable(LineView, can_focus=True):
         with contextlib.suppress(ValueError):
             self.go_to(self.rank.index(row_id))
 
+    def want(self, row_id: int) -> None:
+        """Go to this id now, or as soon as a view has it."""
+        self._wanted = row_id
+        self.go_to_id(row_id)
+
     def forget(self, ids: Sequence[int] | None = None) -> None:
         """What is known of these rows (of all) may be out of date: read them again when seen."""
         if ids is None:
@@ -140,6 +147,7 @@ class LineTable(LineView, can_focus=True):
         """Mark the row under the cursor or take the mark away, and go on."""
         if (row_id := self.cursor_id) is not None:
             self.marks ^= {row_id}
+            self.marked_last = row_id
             self._refresh_row(self.cursor)
             self.go_to(self.cursor + 1)
 

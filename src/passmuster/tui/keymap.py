@@ -1,0 +1,50 @@
+"""Which keys there are, by the id of their binding: what may be remapped, and what would clash."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from textual.binding import Binding, BindingType
+
+
+def _bindings(listed: list[BindingType]) -> Iterator[Binding]:
+    for one in listed:
+        if isinstance(one, Binding) and one.id:
+            yield one
+
+
+@cache
+def known() -> dict[str, Binding]:
+    """Every binding that a person may remap, by id."""
+    from passmuster.tui.app import MusterApp
+    from passmuster.tui.screens.review import ReviewScreen
+    from passmuster.tui.widgets.dossier_view import DossierView
+    from passmuster.tui.widgets.line_table import LineTable
+
+    found: dict[str, Binding] = {}
+    for owner in (DossierView, LineTable, *reversed(ReviewScreen.__mro__), MusterApp):
+        found |= {b.id: b for b in _bindings(vars(owner).get("BINDINGS", [])) if b.id}
+    return found
+
+
+def ids() -> frozenset[str]:
+    """The ids that may be remapped."""
+    return frozenset(known())
+
+
+def display(binding: Binding) -> str:
+    """A key as it is written in help and footer."""
+    return binding.key_display or binding.key.split(",")[0]
+
+
+def clashes(wanted: Mapping[str, str]) -> list[str]:
+    """What is wrong with *wanted* (id → keys): one key for two things that are open at once."""
+    taken: dict[str, str] = {}
+    wrong = []
+    for name, binding in known().items():
+        place = "pane" if name.startswith("pane.") and name not in ("pane.on", "pane.back") else ""
+        for key in wanted.get(name, binding.key).split(","):
+            spot = f"{place}{key.strip()}"
+            other = taken.setdefault(spot, name)
+            if other != name and (name in wanted or other in wanted):
+                wrong.append(f"the key {key.strip()} is for {other} and for {name}")
+    return wrong
