@@ -26,6 +26,9 @@ REASONS: dict[str, str] = {
 }
 
 
+BULK = {"critical": 5, "high": 25, "medium": 200, "low": 5_000}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a person may set in `config.toml`; each key is a field here."""
@@ -41,6 +44,18 @@ class Settings:
     """Thresholds, for example `[rules.unused] max_days = 45`."""
     reasons: dict[str, str] = field(default_factory=lambda: dict(REASONS))
     """One-key reasons: a digit and its words."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Keys of the workstation by the id of what they do, for example `[keys] approve = "A"`."""
+    columns: list[str] = field(default_factory=list)
+    """Columns of the queue; without any, as many as there is room for."""
+    sections: dict[str, str] = field(default_factory=dict)
+    """Your own saved filters, shown as tabs: a name and a filter."""
+    bulk: dict[str, int] = field(default_factory=lambda: dict(BULK))
+    """How many items of a tier of risk one act may decide."""
+    read_only: bool = False
+    """Begin without the verbs; `%` in the workstation allows them."""
+    troubles: tuple[str, ...] = ()
+    """What could not be used of the settings of the screen; never set in a file."""
 
 
 def user_folder() -> Path:
@@ -68,6 +83,8 @@ def load(workspace: Path) -> Settings:
             values.update(_read(path))
     if me := os.environ.get("MUSTER_ME"):
         values["me"] = me
+    if "bulk" in values:
+        values["bulk"] = {**BULK, **values["bulk"]}
     if "reasons" in values:
         values["reasons"] = {**REASONS, **values["reasons"]}
     return Settings(**values)
@@ -90,6 +107,8 @@ def _read(path: Path) -> dict[str, Any]:
 _SHAPES: dict[str, tuple[type, ...]] = {
     "me": (str,), "theme": (str,), "key_store": (str,), "keyring_timeout_s": (int, float),
     "max_yaml_mib": (int,), "rules": (dict,), "reasons": (dict,),
+    "keys": (dict,), "columns": (list,), "sections": (dict,), "bulk": (dict,),
+    "read_only": (bool,), "troubles": (),
 }  # fmt: skip
 
 

@@ -191,7 +191,7 @@ def groups(
     column = GROUPS[by]
     return [Group(*row) for row in db.execute(
         f"SELECT {column}, count(*), sum(n.state = 'open'), sum(l.is_privileged),"
-        " sum(l.last_used_state = 'never' OR l.last_used_at < ?), max(n.risk)"
+        " sum(l.last_used_state = 'never' OR coalesce(l.last_used_at < ?, 0)), max(n.risk)"
         " FROM item n JOIN listing l ON l.identity_id = n.identity_id"
         f" WHERE n.campaign_id = ? AND n.reviewer = ? GROUP BY {column}"
         " ORDER BY max(n.risk) DESC, count(*) DESC",

@@ -30,6 +30,7 @@ from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.sitting import Sitting
+from passmuster.tui.widgets.keys_bar import Key as KeyHint
 from passmuster.tui.writer import Job, Writer
 
 CRASH_FILE = "crash.txt"
@@ -69,7 +70,7 @@ class MusterApp(App[None]):
         self.writer = Writer(desk.folder, self._report)
         self.sitting = Sitting(self.db, self.writer, desk.clock, desk.me)
         self.campaign = campaign
-        self.read_only = False
+        self.read_only = desk.settings.read_only
         self.key_troubles = self._load_keys()
         self.theme_troubles = self._load_themes()
         self.crash: str | None = None
@@ -87,9 +88,20 @@ class MusterApp(App[None]):
             self.theme = wanted
         return wrong
 
+    def own_keys(self, shown: Sequence[KeyHint]) -> list[KeyHint]:
+        """*shown* with the person's keys in place of ours."""
+        wanted, known = self.desk.settings.keys, keymap.known()
+        by_action = {known[i].action: keys.split(",")[0] for i, keys in wanted.items()
+                     if i in known}  # fmt: skip
+        return [k._replace(key=by_action.get(k.action, k.key)) for k in shown]
+
+    def troubles(self) -> list[str]:
+        """What is wrong with the person's settings, themes and keys, a line each."""
+        return [*self.desk.settings.troubles, *self.theme_troubles, *self.key_troubles]
+
     def _load_keys(self) -> list[str]:
         """Put the person's keys in place of ours; what is wrong with them."""
-        wanted = self._normalize_keymap(getattr(self.desk.settings, "keys", {}))
+        wanted = self._normalize_keymap(self.desk.settings.keys)
         known = keymap.ids()
         wrong = [f"no key {i!r}{nearest(i, known)}" for i in wanted if i not in known]
         self.set_keymap({i: keys for i, keys in wanted.items() if i in known})

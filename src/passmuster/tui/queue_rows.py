@@ -20,19 +20,26 @@ _COLUMNS = (
     Column("name", "IDENTITY", 0),
     Column("kind", "KIND", 8),
     Column("source", "SOURCE", 14),
+    Column("env", "ENV", 8),
+    Column("supplier", "SUPPLIER", 12),
     Column("owner", "OWNER", 12),
     Column("used", "LAST USE", 9),
     Column("decision", "DECISION", 9),
 )
-_FIRST_IN = ("risk", "name", "owner", "used", "decision", "source", "kind")
+_FIRST_IN = ("risk", "name", "owner", "used", "decision", "source", "kind", "env", "supplier")
+COLUMNS = {c.key: c.title.strip().lower() for c in _COLUMNS}
+"""What may be a column of the queue, and its name."""
 
 
-def columns(width: int) -> list[Column]:
-    """The columns that *width* has room for, in their order on the screen."""
+def columns(width: int, wanted: Sequence[str] = ()) -> list[Column]:
+    """The columns that *width* has room for, in their order on the screen.
+
+    Without *wanted* the most telling come in first; name and risk are always there.
+    """
     by_key = {c.key: c for c in _COLUMNS}
     chosen: set[str] = set()
     taken = NAME_WIDTH
-    for key in _FIRST_IN:
+    for key in ("risk", "name", *wanted) if wanted else _FIRST_IN:
         if key not in ("risk", "name") and taken + by_key[key].width + 1 > width:
             break
         chosen.add(key)
@@ -59,6 +66,8 @@ def table_row(row: QueueRow, staged: State | None, now: str, me: str, *, waiting
         "name": row.display_name,
         "kind": row.kind,
         "source": words.source(row.source, 14),
+        "env": row.environment or "unknown",
+        "supplier": row.supplier or "",
         "owner": (row.owner or "none").removesuffix(me[me.find("@") :]),
         "used": words.last_use_short(row.last_used_at, row.last_used_state, now),
         "decision": decision,
@@ -66,7 +75,9 @@ def table_row(row: QueueRow, staged: State | None, now: str, me: str, *, waiting
     return TableRow(cells, sign, "dim" if verdict else "plain")
 
 
-def header(campaign: Campaign, progress: Progress | None, now: str, width: int) -> Line:
+def header(
+    campaign: Campaign, progress: Progress | None, now: str, width: int, *, read_only: bool
+) -> Line:
     """The campaign, how far I am, and how long there is; what does not fit is left out."""
     parts: list[Line] = []
     if progress is not None:
@@ -82,6 +93,8 @@ def header(campaign: Campaign, progress: Progress | None, now: str, width: int) 
         parts.append([say(f"due {words.ago(campaign.due_at, now)}")])
     if progress is not None and progress.drafts:
         parts.append([say(plural(progress.drafts, "draft"), "strong")])
+    if read_only:
+        parts.append([Span("read only", "strong")])
     room = width - 2
     wanted = min(28, cell_len(campaign.name))
     while len(parts) > 1 and sum(width_of(p) + 3 for p in parts) + wanted > room:

@@ -20,7 +20,6 @@ from passmuster.tui.screens._marking import Marking
 from passmuster.tui.sitting import OwnDraft
 
 MOST_DIGITS = 9
-BULK = {"critical": 5, "high": 25, "medium": 200, "low": 5000}
 
 
 class Deciding(Marking):
@@ -74,7 +73,7 @@ class Deciding(Marking):
         if len(ids) < 2 or verdict == "abstain":
             return None
         for tier, count in campaigns.tiers(self.muster.db, ids).items():
-            most = getattr(self.desk.settings, "bulk", BULK)[tier]
+            most = self.desk.settings.bulk[tier]
             if count > most:
                 return (f"{count:,} of them are at {tier} risk, and one act may decide {most:,}:"
                         " narrow the view, or raise [bulk] in your settings")  # fmt: skip

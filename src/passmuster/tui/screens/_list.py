@@ -37,6 +37,7 @@ class ListScreen(Looking):
     ListScreen #rule { height: 1; width: 1fr; border: none; color: $muster-dim; }
     ListScreen #status { display: none; }
     ListScreen.-side #status { display: block; }
+    ListScreen.-filtering #status { display: none; }
     ListScreen.-tall #queue { height: 2fr; }
     ListScreen.-tall #pane { height: 3fr; }
     ListScreen.-side #body { layout: horizontal; }
@@ -177,7 +178,7 @@ class ListScreen(Looking):
         else:
             rest = max(0, width - width_of(status) - 5)
             rule.show([Span("───", "dim"), *status, Span(f" {'─' * rest}", "dim")])
-        self.query_one("#keys", KeysBar).show_keys(self.keys(), width)
+        self.query_one("#keys", KeysBar).show_keys(self.muster.own_keys(self.keys()), width)
 
     def keys(self) -> list[Key]:
         """The keys that make sense now; the bar shows nine at most."""

@@ -75,14 +75,14 @@ class Typing(MusterScreen[Any]):
     def commands(self) -> dict[str, Command]:
         """What may be typed after `:` here: every action of a key, by the key's id."""
         found = {}
-        for binding in self._actions():
+        for binding in sorted(self._actions(), key=lambda b: not (b.id or "").startswith("go.")):
             assert binding.id is not None
             found[binding.id.removeprefix("go.")] = Command(binding.tooltip, self._acts(binding))
         return found
 
     def _actions(self) -> Iterable[Binding]:
         for _, binding in self._bindings:
-            if binding.id and binding.tooltip:
+            if binding.id and binding.tooltip and binding.id not in ("command", "palette"):
                 yield binding
 
     def _acts(self, binding: Binding) -> Callable[[str], None]:

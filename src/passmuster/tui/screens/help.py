@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from passmuster.filters import KEYS
 from passmuster.tui.lines import Line, Span, fold
 from passmuster.tui.screens._base import MusterScreen
+from passmuster.tui.screens._places import PLACES
 from passmuster.tui.widgets.dossier_view import DossierView
 from passmuster.tui.widgets.keys_bar import Key, KeysBar
 
@@ -16,31 +17,47 @@ Deciding (drafts only: nothing is signed or stopped before $)
   a        approve: access stays
   r        revoke: access is to be taken away
   d        disable: access is to be switched off; it can come back
-  t        approve, and rotate a credential
+  t        approve, and rotate credentials
+  g        approve, and right-size a permission: say to what
+  p        approve, but revoke or disable some keys, permissions, trusts
   x        abstain: you cannot judge it; the item reads as not approved
   o        name the owner; you may hand the item to them
-  u        take the draft of this item back
+  A R D …  in upper case: take just that back
+  e        write the reason of the draft in your $EDITOR
+  u        take everything drafted on this item back
   z  Z     undo, redo your last act
+  $        see everything that you drafted, then sign it
+  %        read only: refuse every verb; again: allow them
 
 The reason line
   1 … 9    one of the reasons in your settings, at once
   words    your own reason, then enter
   enter    no reason: only for approving at low risk
-  until    an approval may end: "for the audit until 2027-03-31", "until 90d"
+  until    an approval may end: "for the audit until end of quarter", "until 90d",
+           "until 2027-03-31"
+
+Finding
+  /        filter as you type; tab completes; esc takes it off
+  tab      the next saved filter; shift+tab the one before
+  s  c     sort by a column; choose the columns
+  :        a command: :jump AKIA…, :group owner, :section unowned
+  paste    a key id, ARN, fingerprint or e-mail: the cursor goes there
 
 Many at once
-  space    mark an item; esc takes all marks away
+  space    mark an item; v marks from the last mark to here
+  m  *     mark all like this one; mark what a filter matches
+  "        show only what is marked; esc takes all marks away
   ;        then a verb: for all that is marked, recorded as one act
+  =        groups by owner, source, kind …: a verb for a whole group
 
 Moving
   j k      one row down, up; also the arrows, page up and down, home, end
-  J K      scroll the evidence; tab goes into it
+  J K      scroll the evidence
   enter →  the whole evidence on a screen of its own
-  /        filter; esc takes it off
-  $        see everything that you drafted, then sign it
-  ctrl+p   every action by name
-  q        quit; drafts are kept
-
+  ctrl+p   every action by name; also ctrl+k
+  q        back, or quit; drafts are kept
+"""
+_SIGNS = """
 Signs in the queue
   >  *     the cursor; marked
   a r d x  your draft; in capitals: signed
@@ -50,10 +67,15 @@ Signs in the queue
 """
 
 
+def _places() -> str:
+    lines = [f"  {place.key}        {place.about}" for place in PLACES.values()]
+    return "\n".join(["", "Places, from any list", *lines, ""])
+
+
 def help_lines(width: int) -> list[Line]:
     """The page, and every qualifier of the filter."""
     lines: list[Line] = []
-    for text in _PAGE.strip("\n").split("\n"):
+    for text in (_PAGE + _places() + _SIGNS).strip("\n").split("\n"):
         head = bool(text) and not text.startswith(" ")
         lines.append([Span(" "), Span(text, "strong" if head else "plain")])
     lines += [[], [Span(" Filter words", "strong")]]

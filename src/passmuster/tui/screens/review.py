@@ -10,31 +10,35 @@ from textual.worker import get_current_worker
 
 from passmuster import campaigns
 from passmuster.campaigns import Campaign, Progress
+from passmuster.config import Settings
 from passmuster.errors import FilterError, MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
-from passmuster.text import Json
+from passmuster.text import Json, nearest
 from passmuster.tui import queue_rows
 from passmuster.tui.dossier import Own, dossier_lines
-from passmuster.tui.lines import Line
+from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look, Section
 from passmuster.tui.screens import _bars
+from passmuster.tui.screens._marking import GROUP_WORDS
 from passmuster.tui.screens._parts import Parts
+from passmuster.tui.screens._typing import Command
 from passmuster.tui.sections import View
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
 from passmuster.tui.writer import SLOW_S
 
 
-def built_in_sections(unused_days: int) -> list[Section]:
-    """The saved filters that every queue begins with."""
-    return [
-        Section("all", ""), Section("mine", "state:open"), Section("due", "due:<7d"),
-        Section("unowned", "owner:none"), Section("privileged", "privileged:yes"),
-        Section("unused", f"unused:>{unused_days}d"), Section("expiring", "expires:<30d"),
-        Section("supplier", "-supplier:none"), Section("new", "new:yes"),
-        Section("contested", "contested:yes"),
-    ]  # fmt: skip
+def sections(settings: Settings) -> list[Section]:
+    """The saved filters of a queue: ours, then the person's own."""
+    unused = settings.rules.get("unused", {}).get("max_days", 90)
+    ours = {
+        "all": "", "mine": "state:open", "due": "due:<7d", "unowned": "owner:none",
+        "privileged": "privileged:yes", "unused": f"unused:>{unused}d",
+        "expiring": "expires:<30d", "supplier": "-supplier:none", "new": "new:yes",
+        "contested": "contested:yes",
+    }  # fmt: skip
+    return [Section(name, expression) for name, expression in {**ours, **settings.sections}.items()]
 
 
 class ReviewScreen(Parts):
@@ -45,6 +49,7 @@ class ReviewScreen(Parts):
                 tooltip="the whole evidence of this item"),
         Binding("dollar_sign", "sign", "review and sign", id="sign", key_display="$",
                 tooltip="see all that is drafted, then sign it"),
+        Binding("c", "columns", "columns", id="columns", tooltip="choose what the list shows"),
     ]  # fmt: skip
     NOUN = "item"
     SORTS: ClassVar[Mapping[str, str]] = {
@@ -55,14 +60,16 @@ class ReviewScreen(Parts):
     def __init__(self, campaign: Campaign) -> None:
         super().__init__(campaign)
         self.progress: Progress | None = None
+        self.chosen_columns: list[str] = []
 
     def on_mount(self) -> None:
         """Show the queue, and what is wrong with the settings."""
-        unused = self.desk.settings.rules.get("unused", {}).get("max_days", 90)
-        self.sections = built_in_sections(unused)
+        self.chosen_columns = list(self.desk.settings.columns)
+        self.sections = sections(self.desk.settings)
         self.count_again()
-        if troubles := self.muster.theme_troubles:
-            self.say(f"theme: {troubles[0]}", "error")
+        if troubles := self.muster.troubles():
+            self.say(troubles[0] + f"  (and {len(troubles) - 1} more)" * (len(troubles) > 1),
+                     "error")  # fmt: skip
 
     # what the queue shows
 
@@ -92,8 +99,8 @@ class ReviewScreen(Parts):
         }
 
     def columns(self, width: int) -> Sequence[Column]:
-        """As many as there is room for."""
-        return queue_rows.columns(width)
+        """Those that were chosen, else as many as there is room for."""
+        return queue_rows.columns(width, self.chosen_columns)
 
     def read_counts(self, db: Database) -> dict[str, int]:
         """How many items of mine each section has."""
@@ -118,7 +125,10 @@ class ReviewScreen(Parts):
 
     def headline(self, width: int) -> Line:
         """The campaign, and how far I am."""
-        return queue_rows.header(self.campaign, self.progress, self.desk.clock(), width)
+        return queue_rows.header(
+            self.campaign, self.progress, self.desk.clock(), width,
+            read_only=self.muster.read_only,
+        )  # fmt: skip
 
     def status(self) -> Line:
         """What was said, else what is to be done when all is decided."""
@@ -217,6 +227,56 @@ class ReviewScreen(Parts):
             return dossier_lines(dossier, View(width, now, full, old_days), state.draft, own)
 
         return make
+
+    # what the list shows
+
+    def action_columns(self) -> None:
+        """Choose the columns: each digit puts one in or takes it out."""
+        offered = [key for key in queue_rows.COLUMNS if key not in ("risk", "name")]
+        shown = {c.key for c in self.table.columns}
+        options = [(str(n), f"{'✓' if key in shown else ' '} {queue_rows.COLUMNS[key]}")
+                   for n, key in enumerate(offered, 1)]  # fmt: skip
+
+        def answer(typed: str) -> str | None:
+            if not typed:
+                return None
+            if typed not in dict(options):
+                return "a digit puts a column in or takes it out; enter when it is right"
+            key = offered[int(typed) - 1]
+            wanted = [k for k in offered if (k in shown) != (k == key)]
+            self.chosen_columns = wanted or ["owner"]
+            self.table.choose_columns()
+            self.action_columns()
+            return None
+
+        self.ask.ask([Span("columns", "strong"), Span("  those that fit are shown", "dim")],
+                     options, answer, hint="a digit; enter: it is right")  # fmt: skip
+        self.redraw_bars()
+
+    def commands(self) -> dict[str, Command]:
+        """Besides the keys: where to go, and how to look at the queue."""
+        names = [s.name for s in self.sections]
+        return {
+            "jump": Command("to a key id, ARN, e-mail or fingerprint", self.jump),
+            "section": Command("a saved filter", self._section_named, names),
+            "group": Command("by owner, source …", self.show_groups, list(GROUP_WORDS)),
+            **super().commands(),
+            "sort": Command("by a column; again: the other way", self._sort_named,
+                            list(self.SORTS)),
+        }  # fmt: skip
+
+    def _section_named(self, name: str) -> None:
+        names = [s.name for s in self.sections]
+        if name in names:
+            self.open_section(names.index(name))
+        else:
+            self.say(f"no section {name!r}{nearest(name, names)}", "error")
+
+    def _sort_named(self, key: str) -> None:
+        if key:
+            self.sort_by(key)
+        else:
+            self.action_sort()
 
     # other screens
 
