@@ -109,13 +109,19 @@ class Bench:
         """Open the screen; without a terminal say what to use instead."""
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise UsageError("no terminal: use `muster queue`, `muster decide`, `muster sign-off`")
-        at = self.campaign(campaign_name)
-        from passmuster import tui
+        from passmuster import store, tui
 
+        if not (self.folder / store.FILE).exists():
+            store.create(self.folder).close()  # the first screen says what to do in it
         mark = self.held_key.fingerprint if self.held_key else None
+        try:
+            me = self.me
+        except UsageError:
+            me = ""  # the screen asks
         left = tui.run(
-            self.folder, at.name, self.me, self._unlock, self.settings, now, fingerprint=mark
-        )
+            self.folder, campaign_name or self.campaign_name, me, self._unlock, self.settings,
+            now, fingerprint=mark,
+        )  # fmt: skip
         if left and self.held_key is None:
             talk(f"{text.plural(left, 'draft')} kept, not signed: muster, or muster sign-off")
 

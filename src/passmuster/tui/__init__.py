@@ -1,16 +1,17 @@
 """The workstation. Textual is imported only when it is run."""
 
 import codecs
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from passmuster import campaigns, store
 from passmuster.config import Settings
-from passmuster.errors import MusterError, UsageError
+from passmuster.errors import MusterError
 from passmuster.keys import Passphrase, SigningKey
 from passmuster.text import rfc3339
 
@@ -31,32 +32,45 @@ def run(
 ) -> int:
     """Show the queue of *me* in a campaign until they leave; how many drafts are unsigned then.
 
+    Without a campaign, or without a *me*, the screen begins where one can be chosen or made.
+
     *signer* gives the key at the sign-off; *fingerprint* names it beforehand where the workspace
     does not know it (the demo's key in memory).
     """
-    if not me:
-        raise UsageError("whose queue? set MUSTER_ME, or `me` in config.toml")
     os.environ.setdefault("TEXTUAL_FPS", "120")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     from passmuster.tui.app import MusterApp
     from passmuster.tui.desk import Desk
 
     _forgive_bytes()
-    db = store.open_(folder, read_only=True)
-    try:
-        campaign = campaigns.campaign(db, campaign_name)
-    finally:
-        db.close()
+    store.open_(folder).close()  # brings an older workspace up to date; the screen only reads
+    with _reading(folder) as db:
+        campaign = _campaign(db, campaign_name)
     clock = now or (lambda: rfc3339(datetime.now(UTC)))
     app = MusterApp(Desk(folder, me.lower(), signer, settings, clock, fingerprint), campaign)
     app.run()
     if app.crash:
         raise MusterError(app.crash)
-    with_drafts = store.open_(folder, read_only=True)
+    with _reading(folder) as db:
+        return sum(campaigns.progress(db, c.id, app.desk.me).drafts
+                   for c in campaigns.campaigns(db) if c.closed_at is None)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[store.Database]:
+    db = store.open_(folder, read_only=True)
     try:
-        return campaigns.progress(with_drafts, campaign.id, me.lower()).drafts
+        yield db
     finally:
-        with_drafts.close()
+        db.close()
+
+
+def _campaign(db: store.Database, name: str | None) -> campaigns.Campaign | None:
+    """The one that was named, else the only open one; None leaves it to the person."""
+    if name is not None:
+        return campaigns.campaign(db, name)
+    found = [c for c in campaigns.campaigns(db) if c.closed_at is None]
+    return found[0] if len(found) == 1 else None
 
 
 def _forgive_bytes() -> None:

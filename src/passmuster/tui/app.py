@@ -10,6 +10,7 @@ import importlib
 import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -113,7 +114,16 @@ class MusterApp(App[None]):
         if self.campaign is not None:
             self.push_screen(ReviewScreen(self.campaign))
         else:
-            self.go("inventory")
+            self.go(self._first_place())
+
+    def _first_place(self) -> str:
+        """Where one begins without a campaign: the guide, the campaigns, or what there is."""
+        return "board" if campaigns.campaigns(self.db) else "inventory"
+
+    def i_am(self, me: str) -> None:
+        """The person has said who they are."""
+        self.desk = replace(self.desk, me=me.lower())
+        self.sitting.me = me.lower()
 
     def action_toggle_read_only(self) -> None:
         """Refuse every verb, or allow them again."""

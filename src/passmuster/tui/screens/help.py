@@ -33,8 +33,7 @@ The reason line
   1 … 9    one of the reasons in your settings, at once
   words    your own reason, then enter
   enter    no reason: only for approving at low risk
-  until    an approval may end: "for the audit until end of quarter", "until 90d",
-           "until 2027-03-31"
+  until    an approval may end: "audit, until end of quarter", "until 90d"
 
 Finding
   /        filter as you type; tab completes; esc takes it off

@@ -41,6 +41,9 @@ def summary(
                         Span(_meaning(verdict), "dim")])  # fmt: skip
     if batch.own:
         out.append([Span(f" {len(batch.own):>6,}  ", "strong"), Span("owners named", "strong")])
+    silent = sum(1 for r in batch.rows if not r.draft.reason_text.strip())
+    if silent:
+        out.append([Span(f" {silent:>6,}  "), Span("of these without a reason", "dim")])
     out.append(
         [
             Span(f" {batch.undecided:>6,}  "),
