@@ -151,14 +151,18 @@ MAX_NAMED = 40
 """Known words that an error lists when none is near."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` for an unknown *word*, or a list of what is known."""
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The one of *known* that *word* was probably meant to be."""
     import difflib
 
+    return next(iter(difflib.get_close_matches(word, sorted(known), 1, 0.5)), None)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` for an unknown *word*, or a list of what is known."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, 1, 0.5)
-    if close:
-        return f"; did you mean {close[0]}?"
+    if close := closest(word, names):
+        return f"; did you mean {close}?"
     return f"; known: {', '.join(names)}" if len(names) <= MAX_NAMED else ""
 
 
