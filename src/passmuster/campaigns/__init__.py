@@ -7,6 +7,7 @@ take the database; nothing here knows a screen or a network.
 Owns the tables campaign, item, exclusion, draft, own_draft and decision.
 """
 
+from passmuster.campaigns._around import Around, Candidate, around, candidates
 from passmuster.campaigns._changed import changed_since
 from passmuster.campaigns._closing import (
     Campaign,
@@ -48,11 +49,11 @@ from passmuster.campaigns._queue import ORDERS, QueueRow, find_item, rank, rows
 from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
 
 __all__ = [
-    "ITEM_KINDS", "ORDERS", "OWNER", "Batch", "Campaign", "Definition", "Opened", "OwnRow",
-    "Progress", "QueueRow", "Row", "Signed", "assignment_row", "by_reviewer", "campaign",
-    "campaigns", "changed_since", "check_draft", "check_own", "clear_drafts", "clear_own", "close",
-    "definition", "digests", "dossiers", "draft_of", "excluded_row", "find_item", "handed_over",
-    "item_dossier", "material", "open_campaign", "outcomes_of", "part_uids", "population_row",
-    "prepare", "progress", "rank", "rows", "save_draft", "save_drafts", "save_own", "sign_off",
-    "source_runs", "uri", "votes",
+    "ITEM_KINDS", "ORDERS", "OWNER", "Around", "Batch", "Campaign", "Candidate", "Definition",
+    "Opened", "OwnRow", "Progress", "QueueRow", "Row", "Signed", "around", "assignment_row",
+    "by_reviewer", "campaign", "campaigns", "candidates", "changed_since", "check_draft",
+    "check_own", "clear_drafts", "clear_own", "close", "definition", "digests", "dossiers",
+    "draft_of", "excluded_row", "find_item", "handed_over", "item_dossier", "material",
+    "open_campaign", "outcomes_of", "part_uids", "population_row", "prepare", "progress", "rank",
+    "rows", "save_draft", "save_drafts", "save_own", "sign_off", "source_runs", "uri", "votes",
 ]  # fmt: skip
