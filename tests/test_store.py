@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database as UtilsDatabase
 
-from passmuster import campaigns, store, tlog
+from passmuster import campaigns, schema, store, tlog
 from passmuster.errors import WorkspaceError
 from passmuster.store import Database
 from tests.scene import LATER, SECOND, Scene, draft, key, open_scene
@@ -62,3 +63,51 @@ def test_a_file_of_a_newer_release_is_refused_and_left_alone(db: Database, folde
         store.open_(folder)
     raw = (folder / store.FILE).read_bytes()
     assert int.from_bytes(raw[60:64], "big") == newer
+
+
+def first_release(folder: Path) -> None:
+    """A workspace as the first release left it."""
+    folder.mkdir(mode=0o700)
+    (folder / store.FILE).touch(mode=0o600)
+    path = store.sqlite3.connect(folder / store.FILE)
+    schema.migrations.apply(UtilsDatabase(path), stop_before="version_2")
+    path.execute("PRAGMA journal_mode = WAL")
+    path.execute("PRAGMA user_version = 1")
+    path.execute("INSERT INTO workspace VALUES ('device', 'd')")
+    path.execute("INSERT INTO person VALUES (1, 1, 'p', 'p@x', 'P', 1, NULL, NULL, '[]', '[]',"
+                 " 1, 1, 1, NULL)")  # fmt: skip
+    path.commit()
+    path.close()
+    for name in folder.iterdir():
+        name.chmod(0o600)
+
+
+def indexes(db: Database) -> set[str]:
+    return {r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+
+
+def test_a_workspace_of_the_first_release_is_brought_up_by_opening_it_to_write(
+    folder: Path,
+) -> None:
+    first_release(folder)
+    with pytest.raises(WorkspaceError, match="`muster init`"):
+        store.open_(folder, read_only=True)
+    db = store.open_(folder)
+    assert db.value("PRAGMA user_version") == store.SCHEMA_VERSION
+    assert indexes(db) >= {"listing_name", "trust_from"}
+    assert db.value("SELECT email FROM person") == "p@x"
+    assert store.device(db) == "d"
+    db.close()
+    store.open_(folder, read_only=True).close()
+
+
+def test_an_upgraded_workspace_has_the_tables_of_a_new_one(folder: Path, tmp_path: Path) -> None:
+    first_release(folder)
+
+    def tables(at: Path) -> list[tuple[str, ...]]:
+        db = store.create(at)
+        found = db.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").fetchall()
+        db.close()
+        return [tuple(map(str, row)) for row in found]
+
+    assert tables(folder) == tables(tmp_path / "new")

@@ -254,3 +254,10 @@ def version_1(db: UtilsDatabase) -> None:
     for script in (INVENTORY, POLICY, REVIEW, LOG):
         for statement in _statements(script):
             db.execute(statement)
+
+
+@migrations()
+def version_2(db: UtilsDatabase) -> None:
+    """Names that begin alike, and what trusts an identity, are found by an index."""
+    db.execute("CREATE INDEX listing_name ON listing (name)")
+    db.execute("CREATE INDEX trust_from ON trust (from_uid)")
