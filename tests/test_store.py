@@ -69,7 +69,7 @@ def first_release(folder: Path) -> None:
     """A workspace as the first release left it."""
     folder.mkdir(mode=0o700)
     (folder / store.FILE).touch(mode=0o600)
-    path = store.sqlite3.connect(folder / store.FILE)
+    path = store.sqlite3.connect(folder / store.FILE)  # type: ignore[attr-defined]
     schema.migrations.apply(UtilsDatabase(path), stop_before="version_2")
     path.execute("PRAGMA journal_mode = WAL")
     path.execute("PRAGMA user_version = 1")

@@ -97,7 +97,7 @@ async def test_an_approval_may_end(review: Review) -> None:
         await press(pilot, "a", "=audit until 2027-03-31", "enter")
         await press(pilot, "a", "=until 90d", "enter", "9")
         await press(pilot, "a", "=ok until never", "enter")
-        assert "write a day" in bar(pilot, "ask-lines")
+        assert "put a day last" in bar(pilot, "ask-lines")
         await press(pilot, "escape", "r", "=until 90d", "enter", "3")
         assert "goes with approve" in bar(pilot, "ask-lines")
     assert review.rows("SELECT until, reason_text, reason_code FROM draft ORDER BY until") == [
@@ -176,8 +176,11 @@ async def test_an_owner_is_named_and_the_item_handed_over(review: Review) -> Non
     async with review.app().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         await press(pilot, "o")
-        assert "1 nobody-known" in bar(pilot, "ask-lines")
-        await press(pilot, "1")
+        assert "1 jane@example.com  created it 2021-03-02" in bar(pilot, "ask-lines")
+        assert "2 nobody-known  tag team=nobody-known; not in the registers" in bar(
+            pilot, "ask-lines"
+        )
+        await press(pilot, "2")
         assert "no person or team" in bar(pilot, "ask-lines")
         await press(pilot, "=gone@example.com", "enter")
         assert "has left" in bar(pilot, "ask-lines")

@@ -328,3 +328,18 @@ async def test_a_live_stop_says_that_it_is_not_there(review: Review) -> None:
         await press(pilot, "exclamation_mark")
         assert "stops nothing by itself yet" in bar(pilot, "status")
         assert not screen_of(pilot).ask.is_open
+
+
+async def test_an_owner_is_named_for_all_that_is_marked(review: Review) -> None:
+    async with review.app().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "asterisk", "=batch-", "enter", "semicolon", "o", "=jane", "enter")
+        assert f"of {len(PLAIN)} items" in bar(pilot, "ask-lines")
+        assert "jane@example.com decide them" in bar(pilot, "ask-lines")
+        await press(pilot, "y")
+        drafts = review.rows("SELECT owner, reassign, count(*) FROM own_draft GROUP BY 1, 2")
+        assert drafts == [("jane", 1, len(PLAIN))]
+        assert review.drafts() == dict.fromkeys(PLAIN, "abstain")
+        await press(pilot, "z")
+    assert not review.rows("SELECT * FROM own_draft")
+    assert not review.drafts()

@@ -171,8 +171,8 @@ def candidates(db: Database, dossier: Json) -> list[Candidate]:
         found.add(last["principal"], f"last reviewer, {last['decided_at'][:10]}: {last['verdict']}")
     for group, handle in db.execute(GROUPS, (identity_id,)):
         found.add(handle, f"owner of its group {group}", only_known=True)
-    for handle, evidence in _leads(db, dossier):
-        found.add(handle, evidence)
+    for lead, evidence in _leads(db, dossier):
+        found.add(lead, evidence)
     for handle, evidence in _siblings(db, dossier, identity_id):
         found.add(handle, evidence, only_known=True)
     for name in _suppliers(dossier):

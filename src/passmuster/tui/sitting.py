@@ -94,14 +94,17 @@ class Sitting:
         }
         return self._do(Act(draft.verdict, before, after))
 
-    def own(self, item_id: int, own: OwnDraft, draft: Draft | None = None) -> Act:
-        """Stage an owner for the item, with *draft* beside it where it is handed over."""
-        before = self.state(item_id)
-        after = replace(before, own=own)
+    def own(self, ids: Sequence[int], own: OwnDraft, draft: Draft | None = None) -> Act:
+        """Stage an owner for each of *ids*, with *draft* beside it where they are handed over."""
+        now = self.clock()
+        before = {i: self.state(i) for i in ids}
+        after = {i: replace(state, own=own) for i, state in before.items()}
         if draft is not None:
-            attention = self.attention(item_id, self.clock())
-            after = replace(after, draft=draft._replace(attention=attention))
-        return self._do(Act("owner", {item_id: before}, {item_id: after}))
+            bulk = Bulk(secrets.token_hex(8), len(ids), "handed over") if len(ids) > 1 else None
+            for i, state in after.items():
+                given = draft._replace(attention=self.attention(i, now), bulk=bulk)
+                after[i] = replace(state, draft=given)
+        return self._do(Act("owner", before, after))
 
     def clear(self, ids: Sequence[int], *, draft: bool = True, own: bool = True) -> Act | None:
         """Take back what is drafted on *ids* (the verdict, the owner, or both); None when

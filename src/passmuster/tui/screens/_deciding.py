@@ -8,16 +8,14 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from passmuster import campaigns, inventory
+from passmuster import campaigns
 from passmuster.errors import UsageError
 from passmuster.model import Attention, Change, Draft, Verdict
 from passmuster.text import Json
 from passmuster.tui import answers, editor
-from passmuster.tui.dossier import candidates
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.parts import change_words
 from passmuster.tui.screens._marking import Marking
-from passmuster.tui.sitting import OwnDraft
 
 MOST_DIGITS = 9
 
@@ -34,6 +32,18 @@ class Deciding(Marking):
                 tooltip="access is to be switched off; draft, nothing stops before then"),
         Binding("x", "verb('abstain')", "abstain", id="abstain",
                 tooltip="you cannot judge it; it still reads as undecided by you"),
+        Binding("A", "take_back('approve')", "not approve", id="approve.back",
+                tooltip="take drafted approvals back"),
+        Binding("R", "take_back('revoke')", "not revoke", id="revoke.back",
+                tooltip="take drafted revocations back"),
+        Binding("D", "take_back('disable')", "not disable", id="disable.back",
+                tooltip="take drafted switching off back"),
+        Binding("X", "take_back('abstain')", "not abstain", id="abstain.back",
+                tooltip="take drafted abstentions back"),
+        Binding("e", "edit_reason", "edit the reason", id="reason.edit",
+                tooltip="write the reason of this draft in $EDITOR"),
+        Binding("exclamation_mark", "stop_now", "stop now", id="stop", show=False,
+                key_display="!"),
         Binding("A", "take_back('approve')", "not approve", id="approve.back",
                 tooltip="take drafted approvals back"),
         Binding("R", "take_back('revoke')", "not revoke", id="revoke.back",
@@ -98,7 +108,8 @@ class Deciding(Marking):
         self, verdict: Verdict, ids: list[int], changes: tuple[Change, ...],
         until: str | None = None,
     ) -> None:  # fmt: skip
-        question: Line = [Span(f"{verdict}{f' until {until}' if until else ''}", "strong")]
+        ends = answers.until_words(until, self.desk.clock()) if until else ""
+        question: Line = [Span(f"{verdict} {ends}".rstrip(), "strong")]
         for change in changes:
             assert self.dossier is not None
             question.append(say(f" + {change_words(self.dossier, change)}", "strong"))
@@ -203,71 +214,3 @@ class Deciding(Marking):
         """Say what takes the place of a live stop, which does not exist yet."""
         self.say("muster stops nothing by itself yet: r, then $, and it gives the platform's own"
                  " command", "error")  # fmt: skip
-
-    # owner
-
-    def action_owner(self) -> None:
-        """Name who answers for the item: one of the candidates, or anybody in the registers."""
-        refusal = self._refusal()
-        if refusal or self.for_marked:
-            self.say(refusal or "an owner is named for one item at a time", "error")
-            return
-        assert self.dossier is not None
-        item_id = self._targets()[0]
-        found = candidates(self.dossier, self.desk.clock())[:MOST_DIGITS]
-        options = [(str(n), f"{one.who}  {one.why}") for n, one in enumerate(found, 1)]
-
-        def answer(typed: str) -> str | None:
-            chosen = typed.strip()
-            if not chosen:
-                return "type an e-mail address, a name from the registers, or a team"
-            one = found[int(chosen) - 1] if chosen in dict(options) else None
-            who, why = (one.who, one.brief) if one else (chosen, None)
-            try:
-                campaigns.check_own(self.muster.db, who)
-            except UsageError as error:
-                return str(error)
-            self._ask_hand_over(item_id, who, why)
-            return None
-
-        self.ask.ask(
-            [Span("owner", "strong"), say(f"  {self._called()}   who answers for it?")],
-            options, answer, hint="an e-mail address or a team",
-        )  # fmt: skip
-        self.redraw_bars()
-
-    def _ask_hand_over(self, item_id: int, who: str, why: str | None) -> None:
-        email = inventory.email_of(self.muster.db, who)
-        if email is None or email == self.desk.me:
-            self._own(item_id, OwnDraft(who, why, reassign=False), None)
-            return
-
-        def answer(typed: str) -> str | None:
-            if typed not in ("y", "n", ""):
-                return "y hands it over, n or enter keeps it with you"
-            if elsewhere := self._moved_on([item_id]):
-                return elsewhere
-            self._own(item_id, OwnDraft(who, why, reassign=typed == "y"), email)
-            return None
-
-        self.ask.ask(
-            [Span("owner", "strong"), say(f"  {who}"),
-             say(f"   shall {email} decide it instead of you?")],
-            [("y", "yes, hand it over"), ("n", "no, I decide it")], answer, hint="y or n",
-        )  # fmt: skip
-        self.redraw_bars()
-
-    def _own(self, item_id: int, own: OwnDraft, email: str | None) -> None:
-        was_open, place = self._is_open(item_id), self.table.cursor
-        name = self._called()
-        draft = None
-        if own.reassign:
-            draft = Draft("abstain", None, f"handed over to {email}", Attention(None, "", False))
-        self.muster.sitting.own(item_id, own, draft)
-        self.staged_soon([item_id])
-        handed = ", who is to decide it" if own.reassign else ""
-        done = f"owner {own.owner}{handed}: {name}, a draft   z takes it back"
-        if own.reassign and was_open:
-            self.go_on(place + 1, done)
-        else:
-            self.say(done)

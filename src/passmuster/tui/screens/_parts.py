@@ -10,12 +10,12 @@ from passmuster.model import Change, ChangeVerb
 from passmuster.tui import parts
 from passmuster.tui.lines import Span, say
 from passmuster.tui.parts import Part
-from passmuster.tui.screens._deciding import Deciding
+from passmuster.tui.screens._owning import Owning
 
 MOST_DIGITS = 9
 
 
-class Parts(Deciding):
+class Parts(Owning):
     """The verbs that go for a part of the item."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

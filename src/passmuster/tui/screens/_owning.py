@@ -1,0 +1,100 @@
+"""Who answers for it: candidates with their evidence by a digit, or any name of the registers."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from passmuster import campaigns, inventory
+from passmuster.errors import UsageError
+from passmuster.model import Attention, Draft
+from passmuster.text import plural
+from passmuster.tui.lines import Line, Span, say
+from passmuster.tui.screens._deciding import Deciding
+from passmuster.tui.sitting import OwnDraft
+
+
+class Owning(Deciding):
+    """Naming owners, and handing items to them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "owner", "owner", id="owner",
+                tooltip="name who answers for it, and hand it to them if you like"),
+        Binding("O", "take_back('owner')", "not owner", id="owner.back",
+                tooltip="take drafted owners back"),
+    ]  # fmt: skip
+
+    def action_owner(self) -> None:
+        """Name who answers for the items: a candidate, or anybody in the registers."""
+        if refusal := self._refusal():
+            self.say(refusal, "error")
+            return
+        ids = self._targets()
+        self.load_item()
+        # of many the one under the cursor speaks for all, if it is one of them
+        known = self.dossier is not None and self.dossier_of in ids
+        found = campaigns.candidates(self.muster.db, self.dossier) if known else []  # type: ignore[arg-type]
+        options = [(str(n), f"{one.who}  {one.why}") for n, one in enumerate(found, 1)]
+
+        def answer(typed: str) -> str | None:
+            chosen = typed.strip()
+            if not chosen:
+                return "type an e-mail address, a name from the registers, or a team"
+            if elsewhere := self._moved_on(ids):
+                return elsewhere
+            one = found[int(chosen) - 1] if chosen in dict(options) else None
+            who, why = (one.who, one.brief) if one else (chosen, None)
+            try:
+                campaigns.check_own(self.muster.db, who)
+            except UsageError as error:
+                return str(error)
+            self._ask_hand_over(ids, who, why)
+            return None
+
+        self.ask.ask(
+            [Span("owner", "strong"), say(f"  {self._what(ids)}   who answers for it?")],
+            options, answer, hint="an e-mail address or a team",
+        )  # fmt: skip
+        self.redraw_bars()
+
+    def _ask_hand_over(self, ids: list[int], who: str, why: str | None) -> None:
+        email = inventory.email_of(self.muster.db, who)
+        if len(ids) == 1 and (email is None or email == self.desk.me):
+            self._own(ids, OwnDraft(who, why, reassign=False), None)
+            return
+        options = [("n", f"no, I decide {'it' if len(ids) == 1 else 'them'}")]
+        if email is not None and email != self.desk.me:
+            options.insert(0, ("y", "yes, hand over"))
+
+        def answer(typed: str) -> str | None:
+            if typed not in (*dict(options), ""):
+                return "y hands it over, n or enter keeps it with you"
+            if elsewhere := self._moved_on(ids):
+                return elsewhere
+            self._own(ids, OwnDraft(who, why, reassign=typed == "y"), email)
+            return None
+
+        question: Line = [Span("owner", "strong"), say(f"  {who}")]
+        if len(ids) > 1:
+            question.append(say(f" of {plural(len(ids), 'item')}", "strong"))
+        if len(options) > 1:
+            question.append(say(f"   shall {email} decide {'it' if len(ids) == 1 else 'them'}"
+                                " instead of you?"))  # fmt: skip
+        self.ask.ask(question, options, answer, hint="y or n" if len(options) > 1 else "n")
+        self.redraw_bars()
+
+    def _own(self, ids: list[int], own: OwnDraft, email: str | None) -> None:
+        was_open, place = self._is_open(self.table.cursor_id), self.table.cursor
+        what, draft = self._what(ids), None
+        if own.reassign:
+            draft = Draft("abstain", None, f"handed over to {email}", Attention(None, "", False))
+        self.muster.sitting.own(ids, own, draft)
+        if self.for_marked:
+            self.for_marked, self.marked_how = False, ""
+            self.table.marks.clear()
+        self.staged_soon(ids)
+        handed = ", who is to decide" if own.reassign else ""
+        done = f"owner {own.owner}{handed}: {what}, a draft   z takes it back"
+        if own.reassign and was_open and not self._is_open(self.table.cursor_id):
+            self.go_on(place + 1, done)
+        else:
+            self.say(done)
