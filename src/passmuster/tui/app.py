@@ -19,6 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from passmuster import campaigns, config, keys, policy, resources, store
 from passmuster.campaigns import Campaign
@@ -281,6 +282,8 @@ class MusterApp(App[None]):
 
     def _keep_crash(self, error: Exception) -> str:
         """Write where it happened, without values, and return one line for the terminal."""
+        if isinstance(error, WorkerFailed):  # what failed is what the worker did
+            error = error.error if isinstance(error.error, Exception) else error
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
         lines = [f"{type(error).__name__} at {self.desk.clock()}"]
