@@ -116,7 +116,7 @@ def broken(self):
 
 ReviewScreen.redraw_bars = broken
 original = app_module.MusterApp.run
-app_module.MusterApp.run = lambda self: original(self, headless=True, size=(80, 24))
+app_module.MusterApp.run = lambda self, **_: original(self, headless=True, size=(80, 24))
 tui.run(Path(sys.argv[1]), None, "rev@example.com", lambda ask: keys.in_memory("x@example.com"),
         Settings(me="rev@example.com"))
 """
