@@ -64,6 +64,7 @@ def apart(one: str, other: str, matrix: Matrix) -> float:
 @pytest.mark.parametrize(("one", "other", "ratio"), [
     ("#000000", "#ffffff", 21.0), ("#fff", "#000", 21.0), ("#777777", "#ffffff", 4.478),
     ("#767676", "#ffffff", 4.542), ("#123456", "#123456", 1.0), ("#ff0000", "#ffffff", 3.998),
+    ("#00ff00", "#ffffff", 1.372), ("#0000ff", "#ffffff", 8.592),
 ])  # fmt: skip
 def test_the_ratio_is_that_of_wcag(one: str, other: str, ratio: float) -> None:
     assert contrast.ratio(one, other) == pytest.approx(ratio, abs=0.001)
