@@ -49,15 +49,15 @@ def _styles_of_terminal(colors: Mapping[str, str]) -> Styles:
     No background is ever set: the one of the terminal is the only one that its colours are for.
     """
 
-    def color(name: str) -> str:
-        return colors[name].removeprefix("ansi_")
+    def style(name: str, *, bold: bool = False) -> Style:
+        color = colors[name].removeprefix("ansi_")
+        return Style(color=None if color == "default" else color, bold=bold or None)
 
-    plain, strong = Style.parse(color("foreground")), Style.parse(f"bold {color('foreground')}")
     return {
-        "plain": plain, "dim": Style.parse(color("muster-dim")), "strong": strong,
-        "accent": Style.parse(f"bold {color('accent')}"),
-        "error": Style.parse(f"bold {color('error')}"),
-        "cursor": Style(reverse=True), "caret": Style(reverse=True),
+        "plain": style("foreground"), "dim": style("muster-dim"),
+        "strong": style("foreground", bold=True), "accent": style("accent", bold=True),
+        "error": style("error", bold=True), "cursor": Style(reverse=True),
+        "caret": Style(reverse=True),
     }  # fmt: skip
 
 
