@@ -3,6 +3,7 @@
 import re
 import shlex
 import tomllib
+from pathlib import Path
 
 import click
 import pytest
@@ -81,6 +82,28 @@ def test_every_rule_is_named_in_the_rules_page() -> None:
         assert f"`{rule.id}`" in page
         for name, value in rule.params.items():
             assert f"`{name} = {value}`" in page
+
+
+def test_the_page_of_settings_has_every_setting_and_every_key_as_it_is() -> None:
+    """If this fails: python -m tests.settings_page"""
+    from tests.settings_page import PAGE, page
+
+    text = PAGE.read_text()
+    assert page(text) == text
+
+
+def test_what_the_page_of_settings_shows_can_be_used(tmp_path: Path) -> None:
+    from passmuster import config
+    from passmuster.cli.config import _all_troubles
+    from passmuster.tui import theme_files
+    from tests.settings_page import PAGE
+
+    shown, theme = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "config.toml").write_text(shown)
+    assert not _all_troubles(tmp_path / "config.toml")
+    assert config.alone(tmp_path / "config.toml").bulk["high"] == 10
+    (tmp_path / "mine.toml").write_text(theme)
+    assert not [p for p in theme_files.pairs(theme_files.read(tmp_path / "mine.toml")) if p.faint]
 
 
 def test_sample_data_names_files_that_are_there() -> None:

@@ -193,9 +193,11 @@ def test_settings_that_cannot_be_used_are_named_with_the_nearest_right_key(
     settings = folder / "config.toml"
     settings.touch(mode=0o600)
     for text, tells in [
-        ("them = 'x'", "theme"), ("me = 3", "wrong type"), ("me = ", "not TOML"),
+        ("red_only = true", "read_only"), ("read_only = 'no'", "true or false"),
+        ("me = 3", "wrong type"), ("me = ", "not TOML"),
         ("[rules.unusd]\nmax_days = 3", "unused"), ("[rules.unused]\nmax_dys = 3", "max_days"),
         ("[rules.unused]\nmax_days = true", "wrong type"), ("key_store = 'cloud'", "key_store"),
+        ("[bulk]\nlov = 3", "low"), ("[reasons]\n10 = 'x'", "a digit"), ("nonsense = 1", "known"),
     ]:  # fmt: skip
         settings.write_text(text)
         done = inside("import", __file__, "--as", "people", code=None)

@@ -36,6 +36,8 @@ COMMANDS = {
     "evidence": "evidence",
     "verify": "evidence",
     "info": "info",
+    "config": "config",
+    "theme": "theme",
 }
 
 
@@ -70,8 +72,15 @@ class Lazy(click.Group):
 @click.option("--workspace", metavar="DIR", help="The folder that holds the inventory.")
 @click.option("--no-input", is_flag=True, help="Never ask; fail where an answer would be needed.")
 @click.option("--campaign", metavar="NAME", help="For the workstation, when several are open.")
+@click.option("--read-only", is_flag=True, help="Decide nothing; look around.")
+@click.option("--theme", metavar="NAME", help="The workstation's colours: see `muster theme list`.")
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.option("--screen-reader", is_flag=True, help="One thing below the other, in words.")
 @click.pass_context
-def muster(ctx: click.Context, workspace: str | None, no_input: bool, campaign: str | None) -> None:
+def muster(
+    ctx: click.Context, workspace: str | None, no_input: bool, campaign: str | None,
+    read_only: bool, theme: str | None, no_mouse: bool, screen_reader: bool,
+) -> None:  # fmt: skip
     """Review who, and above all what, may get into a company's systems.
 
     Without a command: the workstation, on the open campaign.
@@ -79,10 +88,17 @@ def muster(ctx: click.Context, workspace: str | None, no_input: bool, campaign: 
     \b
     Example:
       muster demo                     everything, on made-up data, in a minute
+      muster --read-only --theme muster-light
     """
     from passmuster.cli.common import Bench
 
-    ctx.obj = Bench(workspace, no_input, campaign)
+    for_once: dict[str, Any] = {
+        **({"read_only": True} if read_only else {}), **({"theme": theme} if theme else {}),
+        **({"mouse": False} if no_mouse else {}),
+        **({"screen_reader": True} if screen_reader else {}),
+    }  # fmt: skip
+    ctx.obj = Bench(workspace, no_input, campaign, for_once)
+    ctx.obj.shows_troubles = ctx.invoked_subcommand is None  # the screen does
     if ctx.invoked_subcommand is None:
         ctx.obj.workstation(campaign)
 

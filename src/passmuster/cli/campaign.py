@@ -50,6 +50,7 @@ def open_command(bench: Bench, /, passphrase_fd: int | None, as_json: bool, **wa
     """
     from passmuster import campaigns
 
+    bench.may_decide()
     bench.passphrase_fd = passphrase_fd
     bench.refresh()  # what is frozen must be what the rules say today
     opened = campaigns.open_campaign(
@@ -154,6 +155,7 @@ def close_command(
     """
     from passmuster import campaigns
 
+    bench.may_decide()
     bench.passphrase_fd = passphrase_fd
     at = bench.campaign(name)
     counts = campaigns.close(bench.db, at, bench.key(), now(), leave_drafts=leave_drafts)

@@ -1,6 +1,7 @@
 """What every command needs: the workspace, the settings, the person, the key, the printer."""
 
 import csv
+import dataclasses
 import json
 import os
 import sys
@@ -31,11 +32,16 @@ class Bench:
     """The workspace that a command works on; opened when first needed."""
 
     def __init__(
-        self, workspace: str | None, no_input: bool, campaign_name: str | None = None
-    ) -> None:
+        self, workspace: str | None, no_input: bool, campaign_name: str | None = None,
+        for_once: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.named = workspace
         self.campaign_name = campaign_name
         self.no_input = no_input or not sys.stdin.isatty()
+        self.for_once = dict(for_once or {})
+        """Settings that the flags of `muster` put in place of the files' for this one run."""
+        self.shows_troubles = False
+        """Whether the screen tells what is wrong with the settings; else stderr does, once."""
         self.passphrase_fd: int | None = None
         self.held_key: SigningKey | None = None
 
@@ -47,8 +53,32 @@ class Bench:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings that hold in this workspace."""
-        return config.load(self.folder)
+        """The settings of the files and the environment that hold in this workspace."""
+        loaded = config.load(self.folder)
+        if not self.shows_troubles:
+            for trouble in loaded.troubles:
+                talk(f"settings: {trouble}")
+        return loaded
+
+    @property
+    def settings_for_once(self) -> Settings:
+        """The settings with the flags of this run."""
+        if theme := self.for_once.get("theme"):
+            from passmuster.tui import theme_files
+
+            known, _ = theme_files.load(theme_files.folders())
+            if theme not in known:
+                raise UsageError(f"no theme {theme!r}{text.nearest(theme, known)}")
+        return dataclasses.replace(self.settings, **self.for_once)
+
+    def may_decide(self) -> None:
+        """Refuse to go on where nothing may be decided; every command that decides asks."""
+        if self.for_once.get("read_only"):
+            raise UsageError("--read-only: nothing is decided, signed, opened or closed")
+        if self.settings.read_only:
+            raise UsageError(
+                "read_only is set in your settings: nothing is decided, signed, opened or closed"
+            )
 
     @cached_property
     def db(self) -> "Database":
@@ -109,6 +139,7 @@ class Bench:
         """Open the screen; without a terminal say what to use instead."""
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise UsageError("no terminal: use `muster queue`, `muster decide`, `muster sign-off`")
+        settings = self.settings_for_once
         from passmuster import store, tui
 
         if not (self.folder / store.FILE).exists():
@@ -119,7 +150,7 @@ class Bench:
         except UsageError:
             me = ""  # the screen asks
         left = tui.run(
-            self.folder, campaign_name or self.campaign_name, me, self._unlock, self.settings,
+            self.folder, campaign_name or self.campaign_name, me, self._unlock, settings,
             now, fingerprint=mark,
         )  # fmt: skip
         if left and self.held_key is None:

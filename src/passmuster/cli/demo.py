@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from passmuster import resources
+from passmuster import config, resources
 from passmuster.cli.common import Bench, now, pass_bench, talk
 from passmuster.cli.inventory import bar
 from passmuster.text import plural, rfc3339
@@ -51,7 +51,7 @@ def _demo(bench: Bench, folder: Path) -> None:
     bench.db = store.create(folder)
     me = os.environ.get("MUSTER_ME") or _me()
     # a demo must not write into, or read from, the person's own settings
-    bench.settings = type(bench.settings)(me=me)
+    bench.settings = config.Settings(me=me)
     for run in import_samples(bench.db, me, now()):
         problems = f", {plural(run.problem_count, 'problem')}" if run.problem_count else ""
         talk(f"  {run.source:24} {run.format:32} {run.records:6,} records"

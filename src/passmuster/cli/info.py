@@ -1,7 +1,12 @@
-"""`muster info`: paths and versions, for people and for bug reports."""
+"""`muster info`: paths, versions and the terminal, for people and for bug reports."""
 
+import dataclasses
+import os
 import platform
+import shutil
 import sys
+from importlib import metadata
+from typing import Any
 
 import click
 
@@ -14,7 +19,7 @@ from passmuster.errors import UsageError
 @json_option
 @pass_bench
 def info_command(bench: Bench, as_json: bool) -> None:
-    """Where everything is, and which versions are used.
+    """Where everything is, which versions are used, and what is wrong with the settings.
 
     \b
     Example:
@@ -22,26 +27,65 @@ def info_command(bench: Bench, as_json: bool) -> None:
     """
     from passmuster import resources, store
 
-    try:
-        me = bench.settings.me
-    except UsageError as error:  # the page that helps to mend it must still open
-        me = f"settings cannot be read: {error}"
-
-    facts = {
+    bench.shows_troubles = True  # this page does
+    settings, me, troubles = _settings(bench)
+    files = [str(path) for path in config.files(bench.folder).values()]
+    facts: dict[str, Any] = {
         "passmuster": __version__,
         "python": platform.python_version(),
         "sqlite": f"{store.SQLITE_VERSION} ({store.DRIVER})",
+        "textual": metadata.version("textual"),
         "workspace": str(bench.folder),
         "workspace_exists": (bench.folder / store.FILE).is_file(),
-        "settings": str(bench.folder / "config.toml"),
-        "user_settings": str(config.user_folder() / "config.toml"),
+        "settings": files[1],
+        "user_settings": files[0],
+        "settings_read": [path for path in files if os.path.isfile(path)],  # noqa: PTH113 - it is text
         "themes": str(resources.folder("themes")),
+        "user_themes": str(config.user_folder() / "themes"),
         "sample_data": str(resources.folder("sample_data")),
         "me": me,
-        "terminal": sys.stdout.isatty(),
+        "clipboard": settings.clipboard,
+        **_terminal(),
+        **_theme(settings, troubles),
     }
+    facts["troubles"] = troubles
     if as_json:
         emit([facts], {}, as_json=True)
         return
     for name, value in facts.items():
-        print(f"{name:17} {value if value is not None else '-'}")
+        for told in (value or [None]) if isinstance(value, list) else [value]:
+            print(f"{name:17} {told if told is not None else '-'}")
+
+
+def _settings(bench: Bench) -> tuple[config.Settings, str | None, list[str]]:
+    """The settings, or those that ship: the page that helps to mend them must still open."""
+    try:
+        settings = dataclasses.replace(bench.settings, **bench.for_once)
+    except UsageError as error:
+        return config.Settings(), f"settings cannot be read: {error}", [str(error)]
+    return settings, settings.me, list(settings.troubles)
+
+
+def _terminal() -> dict[str, Any]:
+    size = shutil.get_terminal_size((0, 0)) if sys.stdout.isatty() else None
+    inside = {"TMUX": "tmux", "STY": "screen", "ZELLIJ": "zellij"}
+    return {
+        "terminal": sys.stdout.isatty(),
+        "terminal_size": f"{size.columns}x{size.lines}" if size else None,
+        "terminal_type": os.environ.get("TERM"),
+        "colorterm": os.environ.get("COLORTERM"),
+        "no_color": "NO_COLOR" in os.environ,
+        "multiplexer": next((name for key, name in inside.items() if key in os.environ), None),
+        "ssh": "SSH_CONNECTION" in os.environ or "SSH_TTY" in os.environ,
+    }
+
+
+def _theme(settings: config.Settings, troubles: list[str]) -> dict[str, str]:
+    """The theme in use; what is wrong with themes is put to *troubles*."""
+    from passmuster.tui import theme_files
+
+    found, wrong = theme_files.load(theme_files.folders())
+    troubles += wrong
+    if settings.theme not in found:
+        troubles.append(f"there is no theme {settings.theme!r}; there are {', '.join(found)}")
+    return {"theme": theme_files.in_use(settings.theme, found)}

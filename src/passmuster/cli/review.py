@@ -111,6 +111,7 @@ def decide_command(
     """
     from passmuster import campaigns
 
+    bench.may_decide()
     at = bench.campaign(campaign_name)
     ids = _items(bench, at.id, items)
     size = len(ids)
@@ -175,6 +176,7 @@ def own_command(
     """
     from passmuster import campaigns
 
+    bench.may_decide()
     at = bench.campaign(campaign_name)
     ids = _items(bench, at.id, items)
     campaigns.save_own(bench.db, ids, owner, evidence, now(), reassign=hand_over, by=bench.me)
@@ -202,6 +204,7 @@ def drafts_command(
 
     at = bench.campaign(campaign_name)
     if clear:
+        bench.may_decide()
         ids = _items(bench, at.id, clear)
         count = campaigns.clear_drafts(bench.db, ids) + campaigns.clear_own(bench.db, ids)
         talk(f"{plural(count, 'draft')} taken back")

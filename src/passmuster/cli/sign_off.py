@@ -38,6 +38,7 @@ def sign_off_command(
     """
     from passmuster import campaigns
 
+    bench.may_decide()
     bench.passphrase_fd = passphrase_fd
     at = bench.campaign(campaign_name)
     batch = campaigns.prepare(bench.db, at.id, bench.me)

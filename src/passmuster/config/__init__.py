@@ -12,6 +12,7 @@ from passmuster.config._fields import BULK, COLUMNS, REASONS, Settings
 from passmuster.config._files import (
     FILE,
     Setting,
+    alone,
     default_workspace,
     files,
     listing,
@@ -21,6 +22,6 @@ from passmuster.config._files import (
 )  # fmt: skip
 
 __all__ = [
-    "BULK", "COLUMNS", "FILE", "REASONS", "Setting", "Settings", "change", "default_workspace",
-    "files", "listing", "load", "schema", "troubles", "user_folder",
+    "BULK", "COLUMNS", "FILE", "REASONS", "Setting", "Settings", "alone", "change",
+    "default_workspace", "files", "listing", "load", "schema", "troubles", "user_folder",
 ]  # fmt: skip

@@ -36,10 +36,10 @@ def change(path: Path, key: str, value: Any) -> None:
 
 def _place(key: str) -> tuple[str, ...]:
     """*key* as steps into the file; only the thresholds of rules are two steps down."""
-    head, _, rest = key.partition(".")
+    head, dot, rest = key.partition(".")
     if head not in SHAPES:
         raise UsageError(f"unknown key {text.visible(head)!r}{text.nearest(head, SHAPES)}")
-    if not rest:
+    if not dot:
         return (head,)
     if SHAPES[head]["type"] != "object":
         raise UsageError(f"{head} has no entries")

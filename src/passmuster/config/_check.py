@@ -21,7 +21,9 @@ def faults(value: Any, shape: Shape) -> Iterator[Fault]:
     """Everything in *value* that *shape* does not allow."""
     shown = text.visible(repr(value))[:60]
     if "type" in shape and type(value) not in _TYPES[shape["type"]]:
-        yield (), f"has a value of the wrong type: {shown}, not {_article(shape['type'])}"
+        dot = shape["type"] == "string" and isinstance(value, dict)
+        hint = "; a name with a dot in it needs quotation marks" if dot else ""
+        yield (), f"has a value of the wrong type: {shown}, not {_article(shape['type'])}{hint}"
     elif "enum" in shape and value not in shape["enum"]:
         yield (), f"cannot be {shown}{text.nearest(str(value), shape['enum'])}"
     elif "minimum" in shape and not value >= shape["minimum"]:  # so that nan is none either

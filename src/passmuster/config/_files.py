@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -42,7 +43,13 @@ def load(workspace: Path) -> Settings:
     Raises UsageError, with the file and the nearest right key, for what decisions and evidence
     depend on; what only the screen depends on is left out and told in `troubles`.
     """
-    read = _read_all(workspace)
+    read = _read_all(files(workspace), os.environ)
+    return Settings(**read.values, troubles=tuple(read.troubles))
+
+
+def alone(path: Path) -> Settings:
+    """What the file *path* by itself makes of the settings; raises as `load`."""
+    read = _read_all({"user": path}, {})
     return Settings(**read.values, troubles=tuple(read.troubles))
 
 
@@ -80,17 +87,17 @@ class _Read(NamedTuple):
     troubles: list[str]
 
 
-def _read_all(workspace: Path) -> _Read:
+def _read_all(paths: Mapping[Origin, Path], environment: Mapping[str, str]) -> _Read:
     started = Settings()
     read = _Read({key: getattr(started, key) for key in SHAPES}, {}, [])
-    for origin, path in files(workspace).items():
+    for origin, path in paths.items():
         if path.is_file():
             judged = _read(path)
             if judged.errors:
                 raise UsageError(judged.errors[0])
             read.troubles.extend(judged.troubles)
             _lay_over(read, read.values, judged.values, (), (origin, str(path)))
-    if me := os.environ.get("MUSTER_ME"):
+    if me := environment.get("MUSTER_ME"):
         _lay_over(read, read.values, {"me": me}, (), ("environment", "MUSTER_ME"))
     return read
 
@@ -130,7 +137,7 @@ def listing(workspace: Path) -> list[Setting]:
 
     An empty table is one row, so that it is seen that there could be something. Raises as `load`.
     """
-    read = _read_all(workspace)
+    read = _read_all(files(workspace), os.environ)
     found = []
     for key, shape in SHAPES.items():
         choices = tuple(shape.get("enum") or shape.get("items", {}).get("enum", ()))

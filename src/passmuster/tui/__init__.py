@@ -48,7 +48,7 @@ def run(
         campaign = _campaign(db, campaign_name)
     clock = now or (lambda: rfc3339(datetime.now(UTC)))
     app = MusterApp(Desk(folder, me.lower(), signer, settings, clock, fingerprint), campaign)
-    app.run()
+    app.run(mouse=settings.mouse)
     if app.crash:
         raise MusterError(app.crash)
     with _reading(folder) as db:

@@ -4,7 +4,7 @@ It overrides `render_lines`, has no child and no Textual scroll bar, and so cost
 lines and for a million.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -24,14 +24,9 @@ Styles = dict[Role, Style]
 
 
 def styles_of(app: App[Any]) -> Styles:
-    """What each role looks like in the theme of *app*; without colour, weight and reverse."""
+    """What each role looks like in the theme of *app*."""
     if app.native_ansi_color:
-        plain = Style()
-        return {
-            "plain": plain, "dim": plain, "strong": Style(bold=True), "accent": Style(bold=True),
-            "error": Style(bold=True), "cursor": Style(reverse=True),
-            "caret": Style(reverse=True),
-        }  # fmt: skip
+        return _styles_of_terminal(app.get_css_variables())
     colors = app.get_css_variables()
 
     def style(color: str, back: str = "background", *, bold: bool = False) -> Style:
@@ -46,6 +41,24 @@ def styles_of(app: App[Any]) -> Styles:
         "cursor": style("muster-cursor-foreground", "muster-cursor-background"),
         "caret": style("background", "foreground"),
     }
+
+
+def _styles_of_terminal(colors: Mapping[str, str]) -> Styles:
+    """The roles in the terminal's own colours, or in none: weight and reverse carry the meaning.
+
+    No background is ever set: the one of the terminal is the only one that its colours are for.
+    """
+
+    def style(name: str, *, bold: bool = False) -> Style:
+        color = colors[name].removeprefix("ansi_")
+        return Style(color=None if color == "default" else color, bold=bold or None)
+
+    return {
+        "plain": style("foreground"), "dim": style("muster-dim"),
+        "strong": style("foreground", bold=True), "accent": style("accent", bold=True),
+        "error": style("error", bold=True), "cursor": Style(reverse=True),
+        "caret": Style(reverse=True),
+    }  # fmt: skip
 
 
 class LineView(Widget):
