@@ -313,7 +313,7 @@ async def test_keys_are_remapped_by_id_and_clashes_are_told(review: Review) -> N
     async with review.app().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         told = " ".join(pilot.app.troubles())  # type: ignore[attr-defined]
-        assert "no key 'revok'; did you mean revoke?" in told
+        assert "keys.revok: no such id; did you mean revoke?" in told
         assert "the key x is for disable and for abstain" in told
         await press(pilot, "a")
         assert not screen_of(pilot).ask.is_open
@@ -343,3 +343,26 @@ async def test_an_owner_is_named_for_all_that_is_marked(review: Review) -> None:
         await press(pilot, "z")
     assert not review.rows("SELECT * FROM own_draft")
     assert not review.drafts()
+
+
+async def test_what_the_settings_forbid_no_key_allows(review: Review) -> None:
+    review.settings = replace(review.settings, read_only=True)
+    async with review.app().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "percent_sign", "a")
+        assert not screen_of(pilot).ask.is_open
+        assert "read only" in bar(pilot, "header")
+
+
+async def test_for_a_screen_reader_all_is_words_below_each_other(review: Review) -> None:
+    review.settings = replace(review.settings, screen_reader=True)
+    async with review.app().run_test(size=(160, 48)) as pilot:
+        await settle(pilot)
+        screen = screen_of(pilot)
+        assert screen.pane.region.x == 0, "the evidence is below the queue, however wide it is"
+        await press(pilot, "r", "3")
+        text = painted(pilot)
+        assert not set(text) & set("◀─│▕█░▏┃▾▴")
+        assert "privileged !" in text
+        y = screen.table.region.y + 1 + screen.table.cursor - screen.table.top
+        assert pilot.app.cursor_position == (0, y)

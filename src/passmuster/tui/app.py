@@ -25,14 +25,15 @@ from passmuster import campaigns, config, keys, policy, resources, store
 from passmuster.campaigns import Campaign
 from passmuster.errors import MusterError
 from passmuster.store import Database
-from passmuster.text import nearest, visible
-from passmuster.tui import keymap, themes
+from passmuster.text import visible
+from passmuster.tui import keymap, own, themes
 from passmuster.tui.desk import Desk
 from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.sitting import Sitting
 from passmuster.tui.widgets.keys_bar import Key as KeyHint
+from passmuster.tui.widgets.line_view import LINEAR
 from passmuster.tui.writer import Job, Writer
 
 CRASH_FILE = "crash.txt"
@@ -103,15 +104,17 @@ class MusterApp(App[None]):
 
     def _load_keys(self) -> list[str]:
         """Put the person's keys in place of ours; what is wrong with them."""
-        wanted = self._normalize_keymap(self.desk.settings.keys)
-        known = keymap.ids()
-        wrong = [f"no key {i!r}{nearest(i, known)}" for i in wanted if i not in known]
+        wanted, known = self._normalize_keymap(self.desk.settings.keys), keymap.ids()
         self.set_keymap({i: keys for i, keys in wanted.items() if i in known})
-        return wrong + keymap.clashes(wanted)
+        return own.key_troubles(self.desk.settings.keys)
 
     def on_mount(self) -> None:
         """Start writing and show the first screen."""
         self.writer.start()
+        if self.desk.settings.screen_reader:
+            self.add_class(LINEAR)
+            if self._driver is not None:  # Textual hides the cursor that a braille line follows
+                self._driver.write("\x1b[?25h")
         if self.campaign is not None:
             self.push_screen(ReviewScreen(self.campaign))
         else:
@@ -127,12 +130,16 @@ class MusterApp(App[None]):
         self.sitting.me = me.lower()
 
     def action_toggle_read_only(self) -> None:
-        """Refuse every verb, or allow them again."""
-        self.read_only = not self.read_only
-        screen = self.screen
-        if isinstance(screen, ListScreen):
-            screen.say("read only: nothing can be decided until % is pressed again"
-                       if self.read_only else "decisions can be drafted again")  # fmt: skip
+        """Refuse every verb, or allow them again; what the settings forbid stays so."""
+        firm = self.desk.settings.read_only
+        self.read_only = firm or not self.read_only
+        said = "read only: nothing can be decided until % is pressed again"
+        if firm:
+            said = "read only, as your settings or --read-only have it: leave to change that"
+        elif not self.read_only:
+            said = "decisions can be drafted again"
+        if isinstance(self.screen, ListScreen):
+            self.screen.say(said)
 
     def on_unmount(self) -> None:
         """Let the writer finish, then close."""

@@ -26,6 +26,8 @@ from passmuster.tui.widgets.text_line import TextLine
 
 SIDE_BY_SIDE = 110
 """Columns from which the evidence stands beside the list."""
+TALL = 34
+"""Lines from which a list above its evidence gets more than six."""
 
 
 class ListScreen(Looking):
@@ -108,8 +110,9 @@ class ListScreen(Looking):
 
     def on_resize(self) -> None:
         """Evidence beside the list where there is room, below it where there is not."""
-        self.set_class(self.size.width >= SIDE_BY_SIDE, "-side")
-        self.set_class(self.size.height >= 34 and self.size.width < SIDE_BY_SIDE, "-tall")
+        beside = self.size.width >= SIDE_BY_SIDE and not self.desk.settings.screen_reader
+        self.set_class(beside, "-side")
+        self.set_class(self.size.height >= TALL and not beside, "-tall")
         self.call_after_refresh(self.redraw_bars)
 
     # the evidence

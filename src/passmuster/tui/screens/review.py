@@ -15,7 +15,7 @@ from passmuster.errors import FilterError, MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
 from passmuster.text import Json, nearest
-from passmuster.tui import queue_rows
+from passmuster.tui import own, queue_rows
 from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look, Section
@@ -29,16 +29,15 @@ from passmuster.tui.widgets.line_table import Column, TableRow
 from passmuster.tui.writer import SLOW_S
 
 
-def sections(settings: Settings) -> list[Section]:
-    """The saved filters of a queue: ours, then the person's own."""
+def built_in_sections(settings: Settings) -> dict[str, str]:
+    """The saved filters that every queue begins with."""
     unused = settings.rules.get("unused", {}).get("max_days", 90)
-    ours = {
+    return {
         "all": "", "mine": "state:open", "due": "due:<7d", "unowned": "owner:none",
         "privileged": "privileged:yes", "unused": f"unused:>{unused}d",
         "expiring": "expires:<30d", "supplier": "-supplier:none", "new": "new:yes",
         "contested": "contested:yes",
     }  # fmt: skip
-    return [Section(name, expression) for name, expression in {**ours, **settings.sections}.items()]
 
 
 class ReviewScreen(Parts):
@@ -65,9 +64,11 @@ class ReviewScreen(Parts):
     def on_mount(self) -> None:
         """Show the queue, and what is wrong with the settings."""
         self.chosen_columns = list(self.desk.settings.columns)
-        self.sections = sections(self.desk.settings)
+        theirs, wrong = own.sections(self.desk.settings.sections, self.desk.clock())
+        merged = built_in_sections(self.desk.settings) | dict(theirs)
+        self.sections = [Section(name, expression) for name, expression in merged.items()]
         self.count_again()
-        if troubles := self.muster.troubles():
+        if troubles := self.muster.troubles() + wrong:
             self.say(troubles[0] + f"  (and {len(troubles) - 1} more)" * (len(troubles) > 1),
                      "error")  # fmt: skip
 

@@ -20,6 +20,9 @@ from passmuster.tui.lines import Line, Role
 
 WHEEL = 3
 """Lines for one notch of the wheel."""
+LINEAR = "-linear"
+"""The class of an app whose screen is read aloud or on a braille line: no drawing, words only."""
+_DRAWING = str.maketrans({"◀": "!", "─": " ", "│": " ", **dict.fromkeys("▕█░▏┃▾▴", " ")})
 Styles = dict[Role, Style]
 
 
@@ -129,6 +132,8 @@ class LineView(Widget):
 
     def strip_of(self, line: Line, bar: str) -> Strip:
         """*line* as a strip of exactly the widget's width; a cursor line is filled with it."""
+        if self.app.has_class(LINEAR):
+            line, bar = [span._replace(text=span.text.translate(_DRAWING)) for span in line], ""
         styles, width = self.line_styles, self.inner_width
         segments, used = [], 0
         for span in line:
