@@ -19,7 +19,9 @@ class Place(NamedTuple):
     about: str
 
 
-PLACES: dict[str, Place] = {}
+PLACES: dict[str, Place] = {
+    "board": Place("b", "campaigns", "how far each campaign is, who is silent, when it is done"),
+}
 """By the name of the module; the key goes there from every other place."""
 
 _SPELLED = {",": "comma"}
