@@ -94,7 +94,7 @@ def forecast_short(found: Forecast) -> str:
 def lines(known: Known, width: int) -> list[Line]:
     """Everything about one campaign."""
     at, course = known.campaign, known.course
-    out: list[Line] = [_standing(known)]
+    out: list[Line] = [[say(at.name, "strong")], *fold(_standing(known), width)]
     out += _labelled("forecast", _forecast(known), width)
     out += _silence(known, width)
     if course.total:
@@ -119,7 +119,7 @@ def _title(name: str, legend: str) -> Line:
 
 def _standing(known: Known) -> Line:
     at, course, now = known.campaign, known.course, known.now
-    line: Line = [Span(f"{course.signed:,} of {course.total:,} signed", "strong")]
+    line: Line = [Span(f"{course.signed:,} of {course.total:,} signed")]
     if drafts := sum(r.drafts for r in course.reviewers):
         line.append(Span(f"  {plural(drafts, 'draft')} not signed"))
     how = state(at, now)

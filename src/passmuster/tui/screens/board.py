@@ -27,7 +27,7 @@ HOW_TO_OPEN = 'muster campaign open "November" --reviewer owner --fallback {me} 
 NAME_WIDTH = 13
 """Cells that the name keeps before another column may come in."""
 _COLUMNS = (
-    Column("name", "CAMPAIGN", 0), Column("signed", "SIGNED", 11, True),
+    Column("name", "CAMPAIGN", 0), Column("signed", "SIGNED", 9, True),
     Column("due", "DUE", 9), Column("forecast", "FORECAST", 11),
     Column("silent", "SILENT", 6, True),
 )  # fmt: skip
