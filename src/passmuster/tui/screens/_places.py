@@ -21,6 +21,7 @@ class Place(NamedTuple):
 
 PLACES: dict[str, Place] = {
     "board": Place("b", "campaigns", "how far each campaign is, who is silent, when it is done"),
+    "log": Place("l", "log", "what was signed, by whom, and whether it holds"),
 }
 """By the name of the module; the key goes there from every other place."""
 

@@ -14,7 +14,8 @@ from passmuster.campaigns import AgeClass, Campaign, Course
 from passmuster.errors import FilterError
 from passmuster.store import Database
 from passmuster.text import plural, rfc3339
-from passmuster.tui import course_lines, words
+from passmuster.tui import completion, course_lines, words
+from passmuster.tui.completion import Suggestions
 from passmuster.tui.course_lines import Known
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.look import Look, Section
@@ -69,6 +70,7 @@ class BoardScreen(ListScreen):
                 tooltip="copy the addresses of who is silent, or how to open a campaign"),
     ]  # fmt: skip
     NOUN = "campaign"
+    FILTER_HINT = "words of a campaign's name"
     SORTS: ClassVar[Mapping[str, str]] = {"state": "state", "due": "due date", "name": "name"}
 
     def __init__(self) -> None:
@@ -156,6 +158,11 @@ class BoardScreen(ListScreen):
     def try_filter(self, typed: str) -> FilterError | None:  # noqa: ARG002 - any text is a part
         """Any text is a part of a name."""
         return None
+
+    def suggestions(self, typed: str, at: int) -> Suggestions:
+        """Words of the names that there are."""
+        names = [word for c in self._campaigns.values() for word in c.name.split()]
+        return completion.for_last_word(typed, at, list(dict.fromkeys(names)))
 
     # the evidence
 
