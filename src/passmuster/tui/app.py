@@ -125,6 +125,22 @@ class MusterApp(App[None]):
         self.desk = replace(self.desk, me=me.lower())
         self.sitting.me = me.lower()
 
+    @property
+    def colourless(self) -> bool:
+        """Whether NO_COLOR rules, so that a theme changes nothing."""
+        return self._mono
+
+    def use_settings(self, settings: config.Settings) -> None:
+        """Settings were changed: take on those that can be taken on without a new start."""
+        before, self.desk = self.desk.settings, replace(self.desk, settings=settings)
+        self.key_troubles = self._load_keys()
+        if settings.theme != before.theme and not self._mono:
+            self.theme_troubles = self._load_themes()
+        if settings.read_only != before.read_only:
+            self.read_only = settings.read_only
+        if settings.me and settings.me.lower() != self.desk.me:
+            self.i_am(settings.me)
+
     def action_toggle_read_only(self) -> None:
         """Refuse every verb, or allow them again."""
         self.read_only = not self.read_only

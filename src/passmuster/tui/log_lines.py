@@ -123,10 +123,8 @@ def _holds(found: Found, width: int) -> list[Line]:
     after = "it is the first of its device" if said.predicate["prev"] is None else (
         "it follows the entry before it"
     )  # fmt: skip
-    return _labelled(
-        "check", [Span("verified", "strong"), say(f": signed with the key that {found.whose} enrolled; {after}")],
-        width,
-    )  # fmt: skip
+    how = f": signed with the key that {found.whose} enrolled; {after}"
+    return _labelled("check", [Span("verified", "strong"), say(how)], width)
 
 
 def _facts(said: Attestation, width: int) -> list[Line]:
