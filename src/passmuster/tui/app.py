@@ -8,6 +8,7 @@ any data in it; and a terminal that works.
 import contextlib
 import importlib
 import os
+import subprocess
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -75,6 +76,8 @@ class MusterApp(App[None]):
         self.key_troubles = self._load_keys()
         self.theme_troubles = self._load_themes()
         self.crash: str | None = None
+        self.processes: set[subprocess.Popen[str]] = set()
+        """Work that goes on beside the screen, and ends with it."""
 
     def _load_themes(self) -> list[str]:
         folders = [resources.folder("themes"), config.user_folder() / "themes"]
@@ -151,6 +154,8 @@ class MusterApp(App[None]):
 
     def on_unmount(self) -> None:
         """Let the writer finish, then close."""
+        for process in tuple(self.processes):
+            process.terminate()  # all or nothing is what it does; nothing, then
         self.writer.stop()
         self.db.close()
 

@@ -34,6 +34,12 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+def how_to_open(me: str, now: str) -> str:
+    """The command that opens a campaign due a month from now."""
+    due = words.when(now) + timedelta(days=30)
+    return HOW_TO_OPEN.format(me=shlex.quote(me or "you@example.com"), due=rfc3339(due)[:10])
+
+
 def columns(width: int) -> list[Column]:
     """The columns that *width* has room for."""
     taken, chosen = NAME_WIDTH, [_COLUMNS[0]]
@@ -211,8 +217,7 @@ class BoardScreen(ListScreen):
 
     def how_to_open(self) -> str:
         """The command that opens a campaign, due a month from now."""
-        due = words.when(self.desk.clock()) + timedelta(days=30)
-        return HOW_TO_OPEN.format(me=shlex.quote(self.desk.me), due=rfc3339(due)[:10])
+        return how_to_open(self.desk.me, self.desk.clock())
 
     # what can be done
 
