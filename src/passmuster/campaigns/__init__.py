@@ -22,6 +22,16 @@ from passmuster.campaigns._closing import (
     progress,
     votes,
 )  # fmt: skip
+from passmuster.campaigns._course import (
+    AgeClass,
+    Course,
+    Forecast,
+    SignedBatch,
+    Stand,
+    ages,
+    course,
+    forecast,
+)  # fmt: skip
 from passmuster.campaigns._deciding import (
     check_draft,
     check_own,
@@ -59,15 +69,18 @@ from passmuster.campaigns._queue import (
     rows,
     tiers,
 )  # fmt: skip
+from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
 from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
 
 __all__ = [
-    "GROUPS", "ITEM_KINDS", "ORDERS", "OWNER", "Around", "Batch", "Campaign", "Candidate",
-    "Definition", "Group", "Opened", "OwnRow", "Progress", "QueueRow", "Row", "Signed", "around",
+    "GROUPS", "ITEM_KINDS", "ORDERS", "OWNER", "AgeClass", "Around", "Batch", "Campaign",
+    "Candidate", "Course", "Definition", "Forecast", "Group", "Opened", "OwnRow", "Progress",
+    "QueueRow", "Row", "Signed", "SignedBatch", "SignedRow", "Stand", "ages", "around",
     "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
-    "check_draft", "check_own", "clear_drafts", "clear_own", "close", "count", "definition",
-    "digests", "dossiers", "draft_of", "excluded_row", "find_item", "groups", "handed_over",
-    "in_group", "item_dossier", "items_of", "material", "open_campaign", "outcomes_of", "part_uids",
-    "population_row", "prepare", "progress", "rank", "rows", "save_draft", "save_drafts",
-    "save_own", "sign_off", "source_runs", "tiers", "uri", "votes",
+    "check_draft", "check_own", "clear_drafts", "clear_own", "close", "count", "course",
+    "definition", "digests", "dossiers", "draft_of", "excluded_row", "find_item", "forecast",
+    "groups", "handed_over", "in_group", "item_dossier", "items_of", "material", "named_owners",
+    "open_campaign", "outcomes_of", "part_uids", "population_row", "prepare", "progress", "rank",
+    "rows", "save_draft", "save_drafts", "save_own", "sign_off", "signed_counts", "signed_rows",
+    "source_runs", "tiers", "uri", "votes",
 ]  # fmt: skip

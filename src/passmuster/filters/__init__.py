@@ -19,7 +19,7 @@ from passmuster import text
 from passmuster.errors import FilterError
 from passmuster.filters._keys import FRAME, NO_ABSENT, NO_GROUPS, WORD, Key, Made, keys, like
 
-__all__ = ["FRAME", "KEYS", "Compiled", "compile_filter"]
+__all__ = ["FRAME", "KEYS", "Compiled", "compile_filter", "plain_words"]
 
 MAX_CHARACTERS = 4000
 MAX_TERMS = 64
@@ -158,3 +158,23 @@ def _unknown(key: str, value: str, known: Key) -> str:
     few = len(known.values) <= 4 or any("<" in v or ">" in v for v in known.values)
     hint = f"; it takes {offered}" if few else text.nearest(value, known.values)
     return f"{key}: does not know {text.visible(value)[:60]!r}{hint}"
+
+
+def plain_words(expression: str, what: str) -> list[tuple[str, bool]]:
+    """The words of a filter over *what*, which has no qualifiers: (word, whether it is negated).
+
+    Raises FilterError, with the offset of the word at fault, for a qualifier: `owner:none` over
+    something that has no owner would else silently be a word that matches nothing.
+    """
+    found = []
+    for token in _tokens(expression):
+        key = (token["key"] or "").lower()
+        if key and key not in HANDLES:
+            raise FilterError(
+                f"{what} knows words only, not {key}: (in quotes it is text)", token.start("key"),
+            )  # fmt: skip
+        word = token[0].removeprefix(token["minus"]).replace('"', "")
+        if not word:
+            raise FilterError("nothing to search for here", token.start())
+        found.append((word, bool(token["minus"])))
+    return found

@@ -8,6 +8,7 @@ any data in it; and a terminal that works.
 import contextlib
 import importlib
 import os
+import subprocess
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -77,6 +78,8 @@ class MusterApp(App[None]):
         self.key_troubles = self._load_keys()
         self.theme_troubles = self._load_themes()
         self.crash: str | None = None
+        self.processes: set[subprocess.Popen[str]] = set()
+        """Work that goes on beside the screen, and ends with it."""
 
     def _load_themes(self) -> list[str]:
         folders = [resources.folder("themes"), config.user_folder() / "themes"]
@@ -129,6 +132,22 @@ class MusterApp(App[None]):
         self.desk = replace(self.desk, me=me.lower())
         self.sitting.me = me.lower()
 
+    @property
+    def colourless(self) -> bool:
+        """Whether NO_COLOR rules, so that a theme changes nothing."""
+        return self._mono
+
+    def use_settings(self, settings: config.Settings) -> None:
+        """Settings were changed: take on those that can be taken on without a new start."""
+        before, self.desk = self.desk.settings, replace(self.desk, settings=settings)
+        self.key_troubles = self._load_keys()
+        if settings.theme != before.theme and not self._mono:
+            self.theme_troubles = self._load_themes()
+        if settings.read_only != before.read_only:
+            self.read_only = settings.read_only
+        if settings.me and settings.me.lower() != self.desk.me:
+            self.i_am(settings.me)
+
     def action_toggle_read_only(self) -> None:
         """Refuse every verb, or allow them again; what the settings forbid stays so."""
         firm = self.desk.settings.read_only
@@ -143,6 +162,8 @@ class MusterApp(App[None]):
 
     def on_unmount(self) -> None:
         """Let the writer finish, then close."""
+        for process in tuple(self.processes):
+            process.terminate()  # all or nothing is what it does; nothing, then
         self.writer.stop()
         self.db.close()
 

@@ -71,3 +71,12 @@ def completed(typed: str, at: int, found: Suggestions) -> tuple[str, int] | None
     if len(found.words) == 1 and not chosen.endswith(":"):
         chosen += " "
     return typed[: found.start] + chosen + typed[at:], found.start + len(chosen)
+
+
+def for_last_word(typed: str, at: int, known: Sequence[str]) -> Suggestions:
+    """Which of *known* the word that ends at *at* could become, in a filter of plain words."""
+    start = typed.rfind(" ", 0, at) + 1
+    if start == at:
+        return Suggestions(at, [])
+    found = for_words(typed[start:], at - start, known)
+    return found._replace(start=found.start + start)

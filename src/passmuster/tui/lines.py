@@ -60,7 +60,7 @@ def fold(line: Sequence[Span], width: int) -> list[Line]:
     for span in line:
         for word in _WORDS.findall(span.text):
             size = cell_len(word)
-            if used + size > width and not word.isspace():
+            if used and used + size > width and not word.isspace():
                 out.append([])
                 used = 0
             if word.isspace() and (used + size > width or (used == 0 and len(out) > 1)):

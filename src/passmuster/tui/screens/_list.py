@@ -16,6 +16,7 @@ from passmuster.errors import FilterError
 from passmuster.text import plural
 from passmuster.tui.lines import Line, Role, Span, say, width_of
 from passmuster.tui.screens._looking import Looking
+from passmuster.tui.screens._typing import Command
 from passmuster.tui.widgets.ask_bar import AskBar
 from passmuster.tui.widgets.dossier_view import DossierView
 from passmuster.tui.widgets.keys_bar import Key, KeysBar
@@ -196,6 +197,11 @@ class ListScreen(Looking):
         if not answered:
             self.say("left as it was")
         self.redraw_bars()
+
+    def commands(self) -> dict[str, Command]:
+        """The first steps have no key; one goes there by name."""
+        first = Command("the first steps: import, key, campaign", lambda _: self.muster.go("guide"))
+        return {**super().commands(), "guide": first}
 
     # back
 

@@ -19,7 +19,11 @@ class Place(NamedTuple):
     about: str
 
 
-PLACES: dict[str, Place] = {}
+PLACES: dict[str, Place] = {
+    "board": Place("b", "campaigns", "how far each campaign is, who is silent, when it is done"),
+    "log": Place("l", "log", "what was signed, by whom, and whether it holds"),
+    "settings": Place(",", "settings", "every setting, what it does, and how to change it"),
+}
 """By the name of the module; the key goes there from every other place."""
 
 _SPELLED = {",": "comma"}

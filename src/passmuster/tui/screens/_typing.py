@@ -40,6 +40,8 @@ class Typing(MusterScreen[Any]):
     Typing.-filtering #sections { display: none; }
     Typing.-filtering #status { display: none; }
     """
+    FILTER_HINT = "words, kind:service, owner:none, unused:>90d …"
+    """What an empty filter line offers."""
 
     def compose_typing(self) -> ComposeResult:
         """The line, and the one below it."""
@@ -71,6 +73,10 @@ class Typing(MusterScreen[Any]):
     def names(self, key: str, beginning: str) -> Sequence[str]:
         """Names in the inventory that a qualifier could have as its value."""
         return self.muster.names(key, beginning)
+
+    def suggestions(self, typed: str, at: int) -> Suggestions:
+        """What the word of a filter that ends at *at* could become."""
+        return completion.for_filter(typed, at, self.names)
 
     def commands(self) -> dict[str, Command]:
         """What may be typed after `:` here: every action of a key, by the key's id."""
@@ -113,11 +119,10 @@ class Typing(MusterScreen[Any]):
         box.changed, box.left = self._filter_typed, self.drop_line
         box.entered = lambda _: self.action_keep_filter()
         box.completed = lambda typed, at: completion.completed(
-            typed, at, completion.for_filter(typed, at, self.names)
+            typed, at, self.suggestions(typed, at)
         )
         self.add_class("-filtering")
-        box.start(self.filter_now(), "words, kind:service, owner:none, unused:>90d …",
-                  prompt=FILTER)  # fmt: skip
+        box.start(self.filter_now(), self.FILTER_HINT, prompt=FILTER)
         self._suggest(self._for_filter(), "tab completes")
         self.redraw_bars()
 
@@ -133,7 +138,7 @@ class Typing(MusterScreen[Any]):
         self.redraw_bars()
 
     def _for_filter(self) -> Suggestions:
-        return completion.for_filter(self.line.value, self.line.at, self.names)
+        return self.suggestions(self.line.value, self.line.at)
 
     def _for_command(self) -> Suggestions:
         typed, at = self.line.value, self.line.at

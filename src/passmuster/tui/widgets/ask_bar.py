@@ -109,7 +109,9 @@ class AskBar(Vertical):
         wrong = self._answer(typed)
         if wrong is not None:
             self._error = wrong
-            self.text.start("", self.text.hint, secret=self.text.secret)
+            # a slip in a long answer is mended, not typed again
+            again = "" if self._options or self.text.secret else typed
+            self.text.start(again, self.text.hint, secret=self.text.secret)
             self._draw()
         elif self._question is question:
             self.close(answered=True)

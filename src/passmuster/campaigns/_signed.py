@@ -1,0 +1,60 @@
+"""What one log entry of decisions says, row by row, for somebody who reads the log."""
+
+from typing import NamedTuple
+
+from passmuster import blobs
+from passmuster.campaigns._queue import part_name
+from passmuster.errors import MusterError
+from passmuster.store import Database
+from passmuster.text import Json, strict_json
+
+
+class SignedRow(NamedTuple):
+    """One signed decision."""
+
+    risk: int
+    display_name: str
+    verdict: str
+    until: str | None
+    changes: int
+    """Parts of the item that are to change."""
+    reason: str
+
+
+# From the items to their decisions: an item's decisions have an index, an entry's have none.
+COUNTS = """
+SELECT d.verdict, count(*) FROM entry e JOIN campaign c ON c.digest = e.campaign
+    CROSS JOIN item n ON n.campaign_id = c.id
+    CROSS JOIN decision d ON d.item_id = n.id AND d.entry_id = e.id
+WHERE e.id = ? GROUP BY d.verdict
+"""
+ROWS = """
+SELECT n.risk, y.display_name, n.uri, y.uid, d.verdict, d.until, json_array_length(d.changes),
+    d.reason_text
+FROM entry e JOIN campaign c ON c.digest = e.campaign CROSS JOIN item n ON n.campaign_id = c.id
+    CROSS JOIN decision d ON d.item_id = n.id AND d.entry_id = e.id
+    JOIN identity y ON y.id = n.identity_id
+WHERE e.id = ? ORDER BY n.risk DESC, n.id LIMIT ?
+"""
+
+
+def signed_counts(db: Database, entry_id: int) -> dict[str, int]:
+    """Rows of a log entry by verdict; reads every item of its campaign, so call it in a thread."""
+    return dict(db.execute(COUNTS, (entry_id,)).fetchall())
+
+
+def signed_rows(db: Database, entry_id: int, limit: int) -> list[SignedRow]:
+    """The riskiest *limit* rows of a log entry; to be called in a thread, as `signed_counts`."""
+    return [
+        SignedRow(risk, part_name(name, uri, uid), *rest)
+        for risk, name, uri, uid, *rest in db.execute(ROWS, (entry_id, limit))
+    ]
+
+
+def named_owners(db: Database, own_digest: str, limit: int) -> list[Json]:
+    """The first *limit* rows of an `own.jsonl`; none where its bytes are not kept here."""
+    try:
+        content = blobs.get(db, own_digest)
+    except MusterError:
+        return []
+    return [strict_json(line) for line in content.split(b"\n", limit)[:limit] if line]

@@ -1,0 +1,140 @@
+"""The four steps from an empty workspace to the first decision, and whether each is done.
+
+Read from the workspace alone, so that a step done on the command line is done here as well.
+"""
+
+from typing import NamedTuple
+
+from passmuster import campaigns, connectors, keys
+from passmuster.config import Settings
+from passmuster.store import Database
+from passmuster.text import plural
+from passmuster.tui.lines import Line, Span, fold, say
+
+WHO, IMPORT, KEY, CAMPAIGN = range(4)
+TITLES = ("say who you are", "import an export", "make your signing key", "open a campaign")
+
+
+class Step(NamedTuple):
+    """One step."""
+
+    title: str
+    done: str
+    """What there is, once it is done; empty before."""
+
+
+def steps(db: Database, me: str) -> list[Step]:
+    """Every step, in the order in which they are done; keyed look-ups and small tables alone."""
+    imports = int(db.value("SELECT count(*) FROM import_run"))
+    mine = [k for k in keys.listed(db) if me and k["principal"].lower() == me.lower()]
+    opened = campaigns.campaigns(db)
+    done = (
+        me,
+        plural(imports, "import") if imports else "",
+        f"{mine[0]['fingerprint'][:23]}… in the {mine[0]['store']}" if mine else "",
+        plural(len(opened), "campaign") if opened else "",
+    )
+    return [Step(title, what) for title, what in zip(TITLES, done, strict=True)]
+
+
+def needed(db: Database, settings: Settings) -> bool:
+    """Whether somebody who starts the workstation should see these steps first.
+
+    A workspace with a campaign is at work, and needs at most to know whose queue to show; who has
+    a key and an inventory knows the way.
+    """
+    me = settings.me or db.value("SELECT principal FROM signing_key ORDER BY made_at DESC LIMIT 1")
+    found = steps(db, me or "")
+    if found[CAMPAIGN].done:
+        return not me
+    return not all(step.done for step in found[:CAMPAIGN])
+
+
+class Recipe(NamedTuple):
+    """How an export of one format is made."""
+
+    name: str
+    title: str
+    howto: str
+
+
+def recipes() -> list[Recipe]:
+    """Every format that muster reads."""
+    return [Recipe(f.name, f.title, f.howto) for f in connectors.formats().values()]
+
+
+def who_lines(me: str, width: int) -> list[Line]:
+    """The first step."""
+    out = _text(
+        "Whose queue shall it be? Your e-mail address says which items are yours to "
+        "decide. It is written to config.toml of this workspace, and sent nowhere.",
+        width,
+    )
+    if me:
+        return [*out, [], [Span("You are "), say(me, "strong"),
+                           Span("; enter changes it (MUSTER_ME goes before it).")]]  # fmt: skip
+    return [*out, [], _press("enter", "type your address")]
+
+
+def import_lines(all_: list[Recipe], place: int, said: list[str], width: int) -> list[Line]:
+    """The second: how to make an export, and that muster reads it."""
+    one = all_[place]
+    out = _text(
+        "muster reads what your platforms export; it needs no access to them. Make an "
+        "export with the platform's own command, then give its file here.",
+        width,
+    )
+    out += [
+        [],
+        _press("enter", "give a file; tab completes its name"),
+        _press("n  N", "the next platform, the one before"),
+        _press("y", "copy the command"),
+        [],
+    ]
+    out += fold([say(one.title, "strong"), say(f"  {one.name}", "dim"),
+                 Span(f"  {place + 1} of {len(all_)}", "dim")], width)  # fmt: skip
+    out += [[Span("  "), *line] for row in one.howto.splitlines()
+            for line in fold([say(row, "accent")], width - 2)]  # fmt: skip
+    if said:
+        out += [[], [Span("The last import said", "strong")]]
+        out += [line for row in said for line in fold([say(row)], width)]
+    out += [[], [Span("Others", "strong")]]
+    out += [[say(f"  {other.title}", "plain" if other is one else "dim")] for other in all_]
+    return out
+
+
+def key_lines(done: str, width: int) -> list[Line]:
+    """The third."""
+    out = _text(
+        "What you decide is signed with a key that only you have. Its private half is kept "
+        "in your system's keyring, or in a file under a passphrase; it is never written "
+        "anywhere in the clear.",
+        width,
+    )
+    if done:
+        return [*out, [], [say(f"You have one: {done}")],
+                *_text("Tell your auditor its fingerprint by another way than the evidence.",
+                       width)]  # fmt: skip
+    return [*out, [], _press("enter", "make one")]
+
+
+def campaign_lines(command: str, done: str, width: int) -> list[Line]:
+    """The fourth."""
+    out = _text(
+        "A campaign freezes what is to be judged, with its evidence, and asks people to "
+        "judge it by a day. It is opened on the command line (press q to go there):",
+        width,
+    )
+    out += [[], *[[Span("  "), *line] for line in fold([say(command, "accent")], width - 2)], []]
+    out.append(_press("y", "copy the command"))
+    if done:
+        out.append(_press("b", f"look at what is open ({done})"))
+    return out
+
+
+def _press(key: str, what: str) -> Line:
+    return [Span(f"  {key:<7}", "accent"), say(what)]
+
+
+def _text(words: str, width: int) -> list[Line]:
+    return fold([Span(words)], width)
