@@ -44,7 +44,7 @@ from passmuster.campaigns._opening import (
     population_row,
     source_runs,
 )  # fmt: skip
-from passmuster.campaigns._people import Answering, Portrait, people, portrait
+from passmuster.campaigns._people import PEOPLE, Answering, Portrait, people, portrait
 from passmuster.campaigns._population import ITEM_KINDS, OWNER
 from passmuster.campaigns._queue import (
     GROUPS,
@@ -63,7 +63,7 @@ from passmuster.campaigns._queue import (
 from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
 
 __all__ = [
-    "GROUPS", "ITEM_KINDS", "ORDERS", "OWNER", "Answering", "Around", "Batch", "Campaign",
+    "GROUPS", "ITEM_KINDS", "ORDERS", "OWNER", "PEOPLE", "Answering", "Around", "Batch", "Campaign",
     "Candidate", "Definition", "Group", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow",
     "Row", "Signed", "around", "assignment_row", "by_reviewer", "campaign", "campaigns",
     "candidates", "changed_since", "check_draft", "check_own", "clear_drafts", "clear_own", "close",

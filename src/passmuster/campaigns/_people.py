@@ -15,7 +15,7 @@ from passmuster.errors import VerificationFailed
 from passmuster.filters import FRAME
 from passmuster.store import Database
 
-MOST = 100_000
+PEOPLE = 100_000
 """People that are read, those with the riskiest first; they are held in memory, 300 bytes each."""
 OWNS, DECIDES, SIGNED = 30, 8, 3
 """How much of each is shown of one of them."""
@@ -100,7 +100,7 @@ def people_sql(where: str) -> str:
     """The one query: who answers for what matches *where*, and what they have to decide."""
     # a CROSS JOIN is read in the order that it is written in: once through the owners
     owned = FRAME.replace("FROM listing l", f"FROM ({_OWNERS}) w CROSS JOIN listing l")
-    return _NAMED.format(most=MOST, whose=(
+    return _NAMED.format(most=PEOPLE, whose=(
         "SELECT key, sum(identities) AS identities, sum(privileged) AS privileged,"
         " sum(unused) AS unused, max(risk) AS risk, sum(todo) AS todo FROM ("
         f" SELECT w.key, {_COUNTS} {owned} WHERE l.identity_id = w.iid AND ({where})"

@@ -9,6 +9,7 @@ from passmuster.policy._hits import (
     HitRow,
     Hits,
     Supply,
+    count_hits,
     hit_rows,
     hits_by_rule,
     last_import,
@@ -33,8 +34,9 @@ from passmuster.policy._rulebook import NEEDS, Rule, controls, load_rules, parse
 
 __all__ = [
     "HIT_ORDERS", "NEEDS", "ORDERS", "SEVERITY_ORDER", "HitRow", "Hits", "IdentityRow", "Rule",
-    "RuleRun", "Supply", "controls", "count_identities", "evaluate", "findings", "hit_rows",
-    "hits_by_rule", "identities", "identity_rows", "last_import", "listed_as_of", "load_rules",
-    "missing", "names", "not_evaluated", "parse", "points", "rank_hits", "rank_identities", "risk",
-    "rule_runs", "rules_of", "stale", "supplied", "supplies", "thresholds",
+    "RuleRun", "Supply", "controls", "count_hits", "count_identities", "evaluate", "findings",
+    "hit_rows", "hits_by_rule", "identities", "identity_rows", "last_import", "listed_as_of",
+    "load_rules", "missing", "names", "not_evaluated", "parse", "points", "rank_hits",
+    "rank_identities", "risk", "rule_runs", "rules_of", "stale", "supplied", "supplies",
+    "thresholds",
 ]  # fmt: skip

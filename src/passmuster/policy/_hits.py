@@ -85,6 +85,13 @@ def rank_hits(
     return array("I", (row[0] for row in db.execute(sql, (rule, *compiled.params))))
 
 
+def count_hits(db: Database, rule: str, expression: str, now: str) -> int:
+    """How many open findings of *rule* are on identities that *expression* matches."""
+    compiled = filters.compile_filter(expression, now, defaults=False)
+    sql = f"SELECT count(*) FROM ({hits_sql(walk=False)} AND ({compiled.sql}))"
+    return int(db.value(sql, (rule, *compiled.params)))
+
+
 def hits_sql(*, walk: bool) -> str:
     """The hits of a rule: down the listing, riskiest first (*walk*), or from the rule's own."""
     frame = FRAME

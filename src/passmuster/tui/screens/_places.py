@@ -19,7 +19,11 @@ class Place(NamedTuple):
     about: str
 
 
-PLACES: dict[str, Place] = {}
+PLACES: dict[str, Place] = {
+    "inventory": Place("i", "inventory", "every identity, whatever campaign it is in"),
+    "findings": Place("f", "findings", "the rules and what they found"),
+    "people": Place("w", "people", "who answers for what, and who is not known"),
+}
 """By the name of the module; the key goes there from every other place."""
 
 _SPELLED = {",": "comma"}
