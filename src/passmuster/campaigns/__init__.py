@@ -44,7 +44,18 @@ from passmuster.campaigns._opening import (
     population_row,
     source_runs,
 )  # fmt: skip
-from passmuster.campaigns._people import PEOPLE, Answering, Portrait, people, portrait
+from passmuster.campaigns._people import (
+    ENDED,
+    HERE,
+    LEFT,
+    NO_LEAD,
+    NOT_KNOWN,
+    PEOPLE,
+    Answering,
+    Portrait,
+    people,
+    portrait,
+)  # fmt: skip
 from passmuster.campaigns._population import ITEM_KINDS, OWNER
 from passmuster.campaigns._queue import (
     GROUPS,
@@ -63,13 +74,13 @@ from passmuster.campaigns._queue import (
 from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
 
 __all__ = [
-    "GROUPS", "ITEM_KINDS", "ORDERS", "OWNER", "PEOPLE", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Definition", "Group", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow",
-    "Row", "Signed", "around", "assignment_row", "by_reviewer", "campaign", "campaigns",
-    "candidates", "changed_since", "check_draft", "check_own", "clear_drafts", "clear_own", "close",
-    "count", "definition", "digests", "dossiers", "draft_of", "excluded_row", "find_item", "groups",
-    "handed_over", "in_group", "item_dossier", "items_of", "material", "open_campaign",
-    "outcomes_of", "part_uids", "people", "population_row", "portrait", "prepare", "progress",
-    "rank", "rows", "save_draft", "save_drafts", "save_own", "sign_off", "source_runs", "tiers",
-    "uri", "votes",
+    "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NOT_KNOWN", "NO_LEAD", "ORDERS", "OWNER",
+    "PEOPLE", "Answering", "Around", "Batch", "Campaign", "Candidate", "Definition", "Group",
+    "Opened", "OwnRow", "Portrait", "Progress", "QueueRow", "Row", "Signed", "around",
+    "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
+    "check_draft", "check_own", "clear_drafts", "clear_own", "close", "count", "definition",
+    "digests", "dossiers", "draft_of", "excluded_row", "find_item", "groups", "handed_over",
+    "in_group", "item_dossier", "items_of", "material", "open_campaign", "outcomes_of", "part_uids",
+    "people", "population_row", "portrait", "prepare", "progress", "rank", "rows", "save_draft",
+    "save_drafts", "save_own", "sign_off", "source_runs", "tiers", "uri", "votes",
 ]  # fmt: skip

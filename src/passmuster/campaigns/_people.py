@@ -20,7 +20,7 @@ PEOPLE = 100_000
 OWNS, DECIDES, SIGNED = 30, 8, 3
 """How much of each is shown of one of them."""
 
-HERE, LEFT, ENDED, NO_LEAD, UNKNOWN = "here", "left", "ended", "no lead", "not in the registers"
+HERE, LEFT, ENDED, NO_LEAD, NOT_KNOWN = "here", "left", "ended", "no lead", "not in the registers"
 
 # A key is a letter and what the thing is called: p a person's uid, t a team's, s a supplier's,
 # h a handle that nobody here has. Several sources may name the same owner: grouped in the order
@@ -134,7 +134,7 @@ def _answering(
     key: str, name: str, email: str | None, person: int, active: int | None, team: int, led: int,
     supplier: int, contract: int | None, *counts: int,
 ) -> Answering:  # fmt: skip
-    state = UNKNOWN
+    state = NOT_KNOWN
     if person:
         state = HERE if active else LEFT
     elif team:
@@ -194,7 +194,9 @@ def portrait(db: Database, who: Answering, now: str) -> Portrait:
         f" AND {compiled.sql} ORDER BY l.risk DESC, l.identity_id LIMIT {OWNS:d}",
         (uid, *compiled.params),
     )]  # fmt: skip
-    manager, teams, aliases, left_at, contract = None, [], [], None, None
+    manager, left_at, contract = None, None, None
+    teams: list[str] = []
+    aliases: list[str] = []
     if letter == "p":
         manager, teams, aliases, left_at = _person(db, uid)
     elif letter == "t":

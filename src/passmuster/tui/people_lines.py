@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from passmuster.campaigns import Answering, Portrait
+from passmuster.campaigns import ENDED, HERE, LEFT, NO_LEAD, NOT_KNOWN, Answering, Portrait
 from passmuster.policy import IdentityRow
 from passmuster.text import plural
 from passmuster.tui import words
@@ -22,7 +22,6 @@ _COLUMNS = (
     Column("todo", "TO DECIDE", 9, right=True),
 )
 _FIRST_IN = ("risk", "identities", "state", "todo", "kind", "privileged", "unused", "email")
-NOT_KNOWN, LEFT, ENDED, NO_LEAD = "not in the registers", "left", "ended", "no lead"
 
 NOBODY: list[Line] = [
     [Span("  nobody answers for anything yet: no source and no register names an owner")],
@@ -42,7 +41,7 @@ def columns(width: int) -> list[Column]:
 
 
 def table_row(who: Answering) -> TableRow:
-    """What the list shows of *who*; whoever is not here any more, or was never known, stands out."""
+    """What the list shows of *who*; those who are not here, or were never known, stand out."""
     cells = {
         "risk": f"{who.risk:>3}" if who.identities else "",
         "name": who.name,
@@ -53,7 +52,7 @@ def table_row(who: Answering) -> TableRow:
             ("identities", who.identities), ("privileged", who.privileged),
             ("unused", who.unused), ("todo", who.todo))},
     }  # fmt: skip
-    return TableRow(cells, "", "plain" if who.state == "here" else "strong")
+    return TableRow(cells, "", "plain" if who.state == HERE else "strong")
 
 
 def people_lines(who: Answering, known: Portrait | None, view: View) -> list[Line]:
@@ -85,7 +84,7 @@ def _asked(who: Answering) -> str:
 
 
 def _state(who: Answering, known: Portrait | None) -> list[Line]:
-    if who.state == "here":
+    if who.state == HERE:
         return [[Span("here")]]
     left = f" on {known.left_at[:10]}" if known and known.left_at else ""
     said, then = {

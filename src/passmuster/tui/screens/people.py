@@ -15,15 +15,14 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
-from passmuster import campaigns, filters, policy, store
-from passmuster.campaigns import Answering, Portrait
+from passmuster import campaigns, filters, store
+from passmuster.campaigns import ENDED, LEFT, NO_LEAD, NOT_KNOWN, Answering, Portrait
 from passmuster.errors import FilterError
 from passmuster.store import Database
 from passmuster.text import plural, rfc3339
 from passmuster.tui import identity_rows, people_lines, words
-from passmuster.tui.lines import Line, Span
+from passmuster.tui.lines import Line
 from passmuster.tui.look import Look, Section
-from passmuster.tui.people_lines import ENDED, LEFT, NO_LEAD, NOT_KNOWN
 from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.sections import View
 from passmuster.tui.widgets.keys_bar import Key
@@ -65,7 +64,7 @@ class PeopleScreen(ListScreen):
         super().__init__()
         self._ids: dict[str, int] = {}
         self._who: dict[int, Answering] = {}
-        self._read: dict[str, list[int]] = {}
+        self._found: dict[str, list[int]] = {}
         """By filter over identities: who answers for those, the riskiest first."""
         self._reading = threading.Lock()
         self._portrait: tuple[str, Portrait] | None = None
@@ -77,13 +76,13 @@ class PeopleScreen(ListScreen):
 
     def on_screen_resume(self) -> None:
         """What was decided meanwhile is to be decided no more."""
-        if not self._read and self.whole:
+        if not self._found and self.whole:
             self.show_look(self.look)
             self.count_sections()
 
     def changed_outside(self) -> None:
         """Read all again: now, or when somebody comes back to it."""
-        self._read, self._portrait = {}, None
+        self._found, self._portrait = {}, None
         if self.is_current:
             self.show_look(self.look)
             self.count_sections()
@@ -91,7 +90,7 @@ class PeopleScreen(ListScreen):
     # those who answer
 
     def read_ids(self, db: Database, look: Look, limit: int | None) -> "array[int]":  # noqa: ARG002
-        """Ids of those who answer for what the qualifiers match, and are called as the words say."""
+        """Those who answer for what the qualifiers match, and are called as the words say."""
         called, expression = filters.apart(look.expression)
         wanted = [word.lower() for word in called]
         found = [
@@ -107,7 +106,7 @@ class PeopleScreen(ListScreen):
 
     def _answering(self, db: Database, expression: str) -> list[int]:
         with self._reading:  # the list and its sections are read by two threads at a time
-            kept = self._read
+            kept = self._found
             if expression not in kept:
                 now = self.desk.clock()
                 unused = self.desk.settings.rules.get("unused", {}).get("max_days", 90)
@@ -177,12 +176,12 @@ class PeopleScreen(ListScreen):
             if self._portrait_db is not None:
                 with contextlib.suppress(store.SqliteError):
                     self._portrait_db.interrupt()
-            self._draw(who)
+            self._read_portrait(who)
         known = self._portrait[1] if self._portrait and self._portrait[0] == who.key else None
         return lambda width: people_lines.people_lines(who, known, View(width, now))
 
     @work(thread=True, exclusive=True, group="portrait")
-    def _draw(self, who: Answering) -> None:
+    def _read_portrait(self, who: Answering) -> None:
         worker = get_current_worker()
         with self.muster.reading() as db:
             self._portrait_db = db
@@ -195,9 +194,9 @@ class PeopleScreen(ListScreen):
             finally:
                 self._portrait_db = None
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._drawn, who.key, known)
+            self.app.call_from_thread(self._portrait_read, who.key, known)
 
-    def _drawn(self, key: str, known: Portrait) -> None:
+    def _portrait_read(self, key: str, known: Portrait) -> None:
         at = self.table.cursor_id
         if at is not None and self._who[at].key == key:
             self._portrait = (key, known)
