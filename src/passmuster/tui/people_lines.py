@@ -7,7 +7,7 @@ from passmuster.policy import IdentityRow
 from passmuster.text import plural
 from passmuster.tui import words
 from passmuster.tui.lines import Line, Span, fit, say
-from passmuster.tui.sections import ALARM, View, block
+from passmuster.tui.sections import ALARM, LABEL, View, block
 from passmuster.tui.widgets.line_table import Column, TableRow, fitting
 
 _COLUMNS = (
@@ -22,6 +22,9 @@ _COLUMNS = (
     Column("todo", "TO DECIDE", 9, right=True),
 )
 _FIRST_IN = ("risk", "identities", "state", "todo", "kind", "privileged", "unused", "email")
+
+WITH_SOURCE = 64
+"""Cells from which what somebody owns is shown with its source."""
 
 NOBODY: list[Line] = [
     [Span("  nobody answers for anything yet: no source and no register names an owner")],
@@ -104,11 +107,12 @@ def _state(who: Answering, known: Portrait | None) -> list[Line]:
 
 
 def _owned(row: IdentityRow, view: View) -> Line:
-    room = max(10, view.width - 8 - 34)
-    name = fit(row.name, min(room, 40))
+    where = 15 if view.width >= WITH_SOURCE else 0
+    name = fit(row.name, max(10, min(40, view.width - LABEL - 18 - where)))
     used = words.last_use_short(row.last_used_at, row.last_used_state, view.now)
+    source = fit(words.source(row.source, where - 1), where) if where else ""
     line: Line = [say(f"{words.risk(row.risk, row.severity)} "), Span(f"{name} "),
-                  say(f"{fit(words.source(row.source, 14), 14)} {used}", "dim")]  # fmt: skip
+                  say(source + used, "dim")]  # fmt: skip
     return [*line, ALARM] if row.is_privileged else line
 
 

@@ -28,7 +28,7 @@ FORMATS = 6
 NEVER = "not run yet: import an export"
 
 _COLUMNS = (
-    Column("severity", "SEVERITY", 8),
+    Column("severity", "SEVERITY", 9),
     Column("title", "RULE", 0),
     Column("hits", "HITS", 13, right=True),
     Column("new", "NEW", 7, right=True),
@@ -36,7 +36,7 @@ _COLUMNS = (
     Column("controls", "CONTROLS", 30),
 )
 _FIRST_IN = ("severity", "hits", "new", "rule", "controls")
-WHY_WIDTH, WHY_FROM = 30, 70
+WHY_WIDTH, WHY_FROM = 24, 70
 """Where there is room, the column of hits also says what is missing."""
 
 
@@ -78,12 +78,15 @@ def missing_words(rule: Rule, why: str) -> str:
 def rule_lines(
     rule: Rule, run: RuleRun | None, hits: Hits | None, *, set_to: Mapping[str, int],
     supplies: Mapping[str, Supply], last_import: str | None, view: View,
+    narrowed: str = "",
 ) -> list[Line]:  # fmt: skip
-    """Everything about *rule*; *set_to* are the person's own thresholds for it."""
+    """Everything about *rule*; *set_to* are the person's own thresholds for it, *narrowed* the
+    filter that its hits were counted with.
+    """
     out = block("", [[say(rule.title, "strong")]], view, label_width=0)
     out += block("", [[say(f"{rule.severity} · one finding per {rule.subject}"
                            f" · {rule.id}", "dim")]], view, label_width=0)  # fmt: skip
-    out += block("found", _found(run, hits, last_import, view), view)
+    out += block("found", _found(run, hits, last_import, narrowed, view), view)
     out.append([])
     out += block("why", [[say(rule.why)]], view)
     out += block("fix", [[say(rule.fix)]], view)
@@ -98,7 +101,7 @@ def rule_lines(
 
 
 def _found(
-    run: RuleRun | None, hits: Hits | None, last_import: str | None, view: View
+    run: RuleRun | None, hits: Hits | None, last_import: str | None, narrowed: str, view: View
 ) -> list[Line]:
     if run is None:
         return [[Span(NEVER, "strong")]]
@@ -112,6 +115,8 @@ def _found(
                               " all-clear", "dim")])  # fmt: skip
         return lines
     line: Line = [say(plural(count or 0, "open finding"), "strong")]
+    if narrowed:
+        line.append(say(f" on {narrowed}"))
     if hits is not None and last_import:
         new = f"{hits.new:,}" if hits.new else "none"
         line.append(say(f", {new} new since the last import {words.ago(last_import, view.now)}"))

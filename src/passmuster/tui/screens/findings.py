@@ -127,6 +127,10 @@ class FindingsScreen(ListScreen):
         return {s.name: len(self.read_ids(db, Look(s.expression, order="severity"), None))
                 for s in self.sections}  # fmt: skip
 
+    def view_shown(self, *, first: bool) -> None:  # noqa: ARG002
+        """The rule under the cursor has other hits in another view."""
+        self.show_evidence(keep_place=True)
+
     def counted(self) -> None:
         """Now the rows can say what is new."""
         self.table.forget()
@@ -171,6 +175,7 @@ class FindingsScreen(ListScreen):
             return rule_lines.rule_lines(
                 rule, self._runs.get(rule.id), self.hits_of(rule), set_to=set_to,
                 supplies=self._supplies, last_import=self._last_import, view=View(width, now),
+                narrowed=self.look.expression,
             )  # fmt: skip
 
         return make

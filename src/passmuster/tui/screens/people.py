@@ -48,7 +48,7 @@ _BY: dict[str, Callable[[Answering], object]] = {
 class PeopleScreen(ListScreen):
     """Those who answer for something; an id is given to each for as long as the screen is open."""
 
-    DEFAULT_CSS = "PeopleScreen.-side #queue { width: 13fr; }"
+    DEFAULT_CSS = "PeopleScreen.-side #queue { width: 15fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,right", "owned", "what they own", id="owned",
                 tooltip="their identities in the inventory"),
