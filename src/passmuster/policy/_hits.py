@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from passmuster import connectors, filters
 from passmuster.filters import FRAME, Compiled
-from passmuster.policy._evaluate import RuleRun
+from passmuster.policy._evaluate import RuleRun, supplied
 from passmuster.policy._identities import turned
 from passmuster.policy._rulebook import load_rules
 from passmuster.store import Database
@@ -161,6 +161,8 @@ def supplies(db: Database) -> dict[str, Supply]:
     ):
         if fact in found:
             found[fact].sources.append(source)
+    for fact in {"review", "agent"} & supplied(db) & found.keys():
+        found[fact].sources.append("this workspace")
     for format_ in connectors.formats().values():
         for fact in format_.supplies:
             if fact in found:
