@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from passmuster import filters, policy, store
 from passmuster.config import Settings
 from passmuster.errors import FilterError
-from passmuster.filters import FRAME, KEYS, _keys, compile_filter
+from passmuster.filters import FRAME, KEYS, _keys, apart, compile_filter, whole
 
 NOW = "2026-11-22T00:00:00Z"
 OLD = "2024-02-01T00:00:00Z"
@@ -71,6 +71,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store.Database]:
         **SEEN, "uid": "p1", "email": "ann@example.com", "display_name": "Ann Ito", "active": 1,
         "aliases": "[]", "teams": "[]",
     }])  # fmt: skip
+    _insert(made, "team", [{**SEEN, "uid": "t1", "display_name": "Ops", "aliases": "[]"}])
     owner = {**SEEN, "role": "owner", "origin": "tag"}
     _insert(
         made,
@@ -78,6 +79,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store.Database]:
         [
             {**owner, "identity_uid": "a", "identity_id": 1, "handle": "aito", "person_uid": "p1"},
             {**owner, "identity_uid": "b", "identity_id": 2, "handle": "none", "team_uid": None},
+            {**owner, "identity_uid": "c", "identity_id": 8, "handle": "o-team", "team_uid": "t1"},
         ],
     )
     credential = {
@@ -173,10 +175,12 @@ SELECTS = {
     "kind:human": {3, 4}, "kind:group": {5}, "kind:human,workload": {2, 3, 4},
     "KIND:Human": {3, 4}, "-kind:human": {1, 2, 7, 8}, "-kind:service,human": {2},
     "kind:human -ann": {4},
-    "owner:none": {3, 4, 7, 8}, "-owner:none": {1, 2}, "owner:unmatched": {2},
+    "owner:none": {3, 4, 7}, "-owner:none": {1, 2, 8}, "owner:unmatched": {2},
     "owner:ann@example.com": {1}, "owner:nn@example.com": set(), "owner:ito": {1},
-    "owner:@example": {1}, 'owner:"none"': {2}, "owner:none,ito": {1, 3, 4, 7, 8},
-    'owner:"ann ito"': {1},
+    "owner:@example": {1}, 'owner:"none"': {2}, "owner:none,ito": {1, 3, 4, 7},
+    'owner:"ann ito"': {1}, 'owner:"=ann ito"': {1}, 'owner:="Ann Ito"': {1}, "owner:=ito": set(),
+    "owner:=aito": {1}, "owner:=ann@example.com": {1}, "owner:=none": {2},
+    "owner:=ops,=aito": {1, 8}, "owner:ops": {8},
     "source:aws-1": SHOWN - {7}, "source:aws:111": SHOWN - {7}, 'source:"prod acc"': SHOWN - {7},
     "source:zzz": set(), "platform:kubernetes": {7}, "platform:AWS": SHOWN - {7},
     "env:prod": {1}, "env:live": {1}, 'env:"live systems"': {1}, "env:dev": set(),
@@ -190,9 +194,10 @@ SELECTS = {
     "expires:<30d": {2}, "expires:none": {1}, "expires:past": {3}, "expires:>365d": {8},
     "expires:<2026-12-31,none": {1, 2},
     "finding:unused": {1, 2}, "finding:any": {1, 2, 7, 8}, "finding:none": {3, 4},
-    "-finding:unused": {3, 4, 7, 8}, "severity:medium": {1, 7, 8}, "severity:high": {2},
+    "-finding:unused": {3, 4, 7, 8}, "severity:medium": {1, 7}, "severity:high": {2},
     "severity:none": {3, 4}, "risk:0": {3, 4}, "risk:>=1": {1, 2, 7, 8}, "risk:<1": {3, 4},
     "supplier:none": SHOWN - {2}, "supplier:ACM": {2}, 'supplier:"acme ltd"': {2},
+    "supplier:=acme": {2}, 'supplier:"=Acme Ltd"': {2}, "supplier:=acm": set(),
     "-supplier:acme": SHOWN - {2},
     "external:yes": {7}, "external:no": SHOWN - {7},
     "trust:external": {1, 7}, "trust:wildcard": {7}, "trust:any": {1, 7, 8},
@@ -219,6 +224,30 @@ def test_every_key_is_tried_and_every_offered_value_works(db: store.Database) ->
         assert words
         for value in values if key not in of_items else ():
             _select(db, f"{key}:{value}")
+
+
+def test_words_and_qualifiers_are_told_apart() -> None:
+    typed = 'jane "two words" -kind:service owner:"=Ann Ito" arn:aws:x'
+    assert apart(typed) == (
+        ["jane", "two words", "arn:aws:x"], '-kind:service owner:"=Ann Ito"'
+    )  # fmt: skip
+    assert apart("") == ([], "")
+    with pytest.raises(FilterError, match="only a qualifier") as error:
+        apart("kind:service -jane")
+    assert error.value.position == 13
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60))
+@example("none")
+@example('a "quoted" name')
+@example('""')
+@example(" , ")
+@example("-x:y")
+def test_a_whole_name_of_any_kind_is_asked_for_and_nothing_else(name: str) -> None:
+    for key in ("owner", "supplier"):
+        found = compile_filter(whole(key, name), NOW, defaults=False)
+        if '"' not in name:
+            assert set(found.params) == {name}
 
 
 def test_what_only_a_queue_knows_is_refused_elsewhere() -> None:

@@ -9,6 +9,8 @@ import pytest
 from passmuster import policy
 from passmuster.config import Settings
 from passmuster.filters import FRAME, compile_filter
+from passmuster.policy import _hits, _identities
+from passmuster.policy._identities import ordered
 
 if TYPE_CHECKING:
     from tests.policy.conftest import Estate
@@ -66,3 +68,38 @@ def test_a_rule_reads_each_big_table_once_at_most(estate: Estate, rule: policy.R
         assert named.count(table) <= 2, plan
     inside = [line for line in plan if "AUTOMATIC" in line]
     assert all(name not in line for line in inside for name in (" i ", " c ", " g ", " u ")), plan
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_first_page_of_the_inventory_needs_no_sort(estate: Estate, backwards: bool) -> None:
+    by = ordered("risk", backwards=backwards)
+    found = compile_filter("", NOW)
+    sql = f"SELECT l.identity_id {FRAME} WHERE {found.sql} ORDER BY {by} LIMIT 200"
+    assert _plan(estate, sql, found.params) == ["SCAN l USING COVERING INDEX listing_risk"]
+
+
+def test_windows_of_identities_and_of_hits_are_read_by_their_ids(estate: Estate) -> None:
+    plan = _plan(estate, f"{_identities.ROW} IN (1, 2)")
+    assert plan == ["SEARCH listing USING INTEGER PRIMARY KEY (rowid=?)"]
+    plan = _plan(estate, f"{_hits.HIT_ROW} IN (1, 2)")
+    assert plan == ["SEARCH f USING INTEGER PRIMARY KEY (rowid=?)",
+                    "SEARCH l USING INTEGER PRIMARY KEY (rowid=?)"]  # fmt: skip
+
+
+def test_the_hits_of_a_rule_are_found_by_the_rule_or_down_the_risks(estate: Estate) -> None:
+    tail = " ORDER BY l.risk DESC, l.identity_id, f.id LIMIT 200"
+    few = _plan(estate, _hits.hits_sql(walk=False) + tail, ("unused",))
+    assert few == [
+        "SEARCH f USING COVERING INDEX finding_rule (rule=?)",
+        "SEARCH l USING INTEGER PRIMARY KEY (rowid=?)", "USE TEMP B-TREE FOR ORDER BY",
+    ]  # fmt: skip
+    many = _plan(estate, _hits.hits_sql(walk=True) + tail, ("unused",))
+    assert many[:2] == [
+        "SCAN l USING COVERING INDEX listing_risk",
+        "SEARCH f USING COVERING INDEX finding_identity (identity_id=? AND rule=?)",
+    ]
+    assert many[2:] in ([], ["USE TEMP B-TREE FOR LAST TERM OF ORDER BY"])
+
+
+def test_counting_the_hits_goes_once_through_the_findings_by_rule(estate: Estate) -> None:
+    assert _plan(estate, _hits.BY_RULE, (NOW,)) == ["SCAN finding USING INDEX finding_rule"]

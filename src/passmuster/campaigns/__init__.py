@@ -54,6 +54,18 @@ from passmuster.campaigns._opening import (
     population_row,
     source_runs,
 )  # fmt: skip
+from passmuster.campaigns._people import (
+    ENDED,
+    HERE,
+    LEFT,
+    NO_LEAD,
+    NOT_KNOWN,
+    PEOPLE,
+    Answering,
+    Portrait,
+    people,
+    portrait,
+)  # fmt: skip
 from passmuster.campaigns._population import ITEM_KINDS, OWNER
 from passmuster.campaigns._queue import (
     GROUPS,
@@ -73,14 +85,15 @@ from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts,
 from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
 
 __all__ = [
-    "GROUPS", "ITEM_KINDS", "ORDERS", "OWNER", "AgeClass", "Around", "Batch", "Campaign",
-    "Candidate", "Course", "Definition", "Forecast", "Group", "Opened", "OwnRow", "Progress",
-    "QueueRow", "Row", "Signed", "SignedBatch", "SignedRow", "Stand", "ages", "around",
-    "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
-    "check_draft", "check_own", "clear_drafts", "clear_own", "close", "count", "course",
-    "definition", "digests", "dossiers", "draft_of", "excluded_row", "find_item", "forecast",
-    "groups", "handed_over", "in_group", "item_dossier", "items_of", "material", "named_owners",
-    "open_campaign", "outcomes_of", "part_uids", "population_row", "prepare", "progress", "rank",
-    "rows", "save_draft", "save_drafts", "save_own", "sign_off", "signed_counts", "signed_rows",
-    "source_runs", "tiers", "uri", "votes",
+    "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NOT_KNOWN", "NO_LEAD", "ORDERS", "OWNER",
+    "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign", "Candidate", "Course",
+    "Definition", "Forecast", "Group", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow",
+    "Row", "Signed", "SignedBatch", "SignedRow", "Stand", "ages", "around", "assignment_row",
+    "by_reviewer", "campaign", "campaigns", "candidates", "changed_since", "check_draft",
+    "check_own", "clear_drafts", "clear_own", "close", "count", "course", "definition", "digests",
+    "dossiers", "draft_of", "excluded_row", "find_item", "forecast", "groups", "handed_over",
+    "in_group", "item_dossier", "items_of", "material", "named_owners", "open_campaign",
+    "outcomes_of", "part_uids", "people", "population_row", "portrait", "prepare", "progress",
+    "rank", "rows", "save_draft", "save_drafts", "save_own", "sign_off", "signed_counts",
+    "signed_rows", "source_runs", "tiers", "uri", "votes",
 ]  # fmt: skip

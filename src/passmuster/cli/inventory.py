@@ -151,12 +151,6 @@ def _summarise(bench: Bench, runs: list[Any], as_json: bool, dry_run: bool) -> N
         talk(f"{text.plural(at_risk, 'identity')} at high risk: muster identities 'risk:>=60'")
 
 
-COLUMNS = (
-    "risk", "severity", "name", "kind", "status", "owner", "source", "environment", "supplier",
-    "is_privileged", "last_used_at", "last_used_state", "findings",
-)  # fmt: skip
-
-
 @click.command("identities")
 @click.argument("filter_words", nargs=-1, metavar="[FILTER]")
 @json_option
@@ -187,20 +181,12 @@ def identities_command(
 
 
 def _identities(bench: Bench, expression: str) -> Iterator[dict[str, Any]]:
-    from passmuster import filters
+    from passmuster import policy
 
     need_inventory(bench)
-    compiled = filters.compile_filter(expression, now())
-    rows = bench.db.execute(
-        f"SELECT i.uid, s.uid, {', '.join('l.' + c for c in COLUMNS)} {filters.FRAME}"
-        f" WHERE {compiled.sql} ORDER BY l.risk DESC, l.identity_id",
-        compiled.params,
-    )
-    for uid, source_uid, *values in rows:
-        row = dict(zip(COLUMNS, values, strict=True))
-        row["is_privileged"] = bool(row["is_privileged"])
+    for row in policy.identities(bench.db, expression, now()):
         used = row["last_used_at"][:10] if row["last_used_at"] else row["last_used_state"]
-        yield {"uid": uid, "source_uid": source_uid, **row, "last_used": used}
+        yield {**row, "last_used": used}
 
 
 def need_inventory(bench: Bench) -> None:

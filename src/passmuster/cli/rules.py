@@ -35,21 +35,18 @@ def list_command(bench: Bench, as_json: bool) -> None:
     from passmuster import policy
 
     bench.refresh()
-    ran = _ran(bench)
+    ran = policy.rule_runs(bench.db)
+    never = policy.RuleRun("", None, "not run yet: import an export")
     rows = []
     for rule in policy.load_rules().values():
-        hits, why = ran.get(rule.id, (None, "not run yet: import an export"))
+        run = ran.get(rule.id, never)
+        hits, why = run.hits, run.not_evaluated
         rows.append({
             "rule": rule.id, "severity": rule.severity, "title": rule.title, "hits": hits,
             "not_evaluated": why, "result": str(hits) if why is None else f"not evaluated: {why}",
         })  # fmt: skip
     columns = {"rule": "RULE", "severity": "SEVERITY", "result": "HITS", "title": "TITLE"}
     emit(rows, columns, as_json=as_json)
-
-
-def _ran(bench: Bench) -> dict[str, tuple[int | None, str | None]]:
-    rows = bench.db.execute("SELECT rule, hits, not_evaluated FROM rule_run")
-    return {rule: (hits, why) for rule, hits, why in rows}
 
 
 @rules_command.command("show")

@@ -19,7 +19,7 @@ from passmuster import text
 from passmuster.errors import FilterError
 from passmuster.filters._keys import FRAME, NO_ABSENT, NO_GROUPS, WORD, Key, Made, keys, like
 
-__all__ = ["FRAME", "KEYS", "Compiled", "compile_filter", "plain_words"]
+__all__ = ["FRAME", "KEYS", "Compiled", "apart", "compile_filter", "plain_words", "whole"]
 
 MAX_CHARACTERS = 4000
 MAX_TERMS = 64
@@ -74,6 +74,35 @@ def compile_filter(
     if defaults and "absent" not in asked:
         clauses.append(NO_ABSENT)
     return Compiled(" AND ".join(clauses) or "1", params)
+
+
+def apart(expression: str) -> tuple[list[str], str]:
+    """The words of *expression* without their quotes, and its qualifiers as a filter of their own.
+
+    For a list of something else than identities: there a word is looked for in its own names, and
+    the qualifiers still choose identities. Raises FilterError as `compile_filter` does, also for a
+    word with a minus, which would be both.
+    """
+    words, rest = [], []
+    for token in _tokens(expression):
+        if token["key"] and token["key"].lower() not in HANDLES:
+            rest.append(token[0])
+        elif token["minus"]:
+            raise FilterError("only a qualifier can be negated here", token.start())
+        else:
+            words.append(token[0].replace('"', ""))
+    return words, " ".join(rest)
+
+
+def whole(key: str, name: str) -> str:
+    """The filter for those whose *key* (owner or supplier) is *name*, and not a part of theirs.
+
+    The language cannot say a quotation mark: of a name with one, its longest part is looked for.
+    """
+    if '"' not in name:
+        return f'{key}:"={name}"' if re.search(r"[\s,]", name) else f"{key}:={name}"
+    longest = max(name.split('"'), key=len)
+    return f'{key}:"{longest}"' if longest else f"-{key}:none"
 
 
 def _tokens(expression: str) -> list[re.Match[str]]:

@@ -61,9 +61,15 @@ WORD = (
 )
 OWNER_TEXT = (
     "(l.owner LIKE ? ESCAPE '\\' OR l.identity_id IN (SELECT o.identity_id FROM owner o"
-    " LEFT JOIN person p ON p.uid = o.person_uid WHERE o.absent_since IS NULL AND"
-    " (o.handle LIKE ? ESCAPE '\\' OR p.email LIKE ? ESCAPE '\\'"
-    " OR p.display_name LIKE ? ESCAPE '\\')))"
+    " LEFT JOIN person p ON p.uid = o.person_uid LEFT JOIN team t ON t.uid = o.team_uid"
+    " WHERE o.absent_since IS NULL AND (o.handle LIKE ? ESCAPE '\\' OR p.email LIKE ? ESCAPE '\\'"
+    " OR p.display_name LIKE ? ESCAPE '\\' OR t.display_name LIKE ? ESCAPE '\\')))"
+)
+OWNER_IS = (
+    "(l.owner = ? OR l.identity_id IN (SELECT o.identity_id FROM owner o"
+    " LEFT JOIN person p ON p.uid = o.person_uid LEFT JOIN team t ON t.uid = o.team_uid"
+    " WHERE o.absent_since IS NULL AND (o.handle = ? COLLATE NOCASE OR p.email = ?"
+    " OR p.display_name = ? COLLATE NOCASE OR t.display_name = ? COLLATE NOCASE)))"
 )
 OWNER_EMAIL = (
     "(l.owner = ? OR l.identity_id IN (SELECT o.identity_id FROM owner o"
@@ -83,6 +89,10 @@ ENV = (
 SUPPLIER = (
     "(l.supplier LIKE ? ESCAPE '\\' OR l.supplier COLLATE NOCASE IN (SELECT x.uid FROM supplier x"
     " WHERE x.display_name LIKE ? ESCAPE '\\'))"
+)
+SUPPLIER_IS = (
+    "(l.supplier = ? COLLATE NOCASE OR l.supplier COLLATE NOCASE IN (SELECT x.uid FROM supplier x"
+    " WHERE x.display_name = ? COLLATE NOCASE))"
 )
 FINDING = (
     "l.identity_id IN (SELECT f.identity_id FROM finding f"
@@ -164,10 +174,18 @@ def _equals(fragment: str) -> Maker:
 
 
 def _owner(value: str, _now: datetime) -> Made:
+    if value.startswith("="):
+        return OWNER_IS, [value[1:]] * 5
     name, at, domain = value.partition("@")
     if name and at and domain:
         return OWNER_EMAIL, [value] * 3
-    return OWNER_TEXT, [like(value)] * 4
+    return OWNER_TEXT, [like(value)] * 5
+
+
+def _supplier(value: str, _now: datetime) -> Made:
+    if value.startswith("="):
+        return SUPPLIER_IS, [value[1:]] * 2
+    return SUPPLIER, [like(value)] * 2
 
 
 def _past(older: str, younger: str, *, dates: bool = False) -> Maker:
@@ -274,7 +292,8 @@ def _about_itself() -> dict[str, Key]:
     return {
         "kind": Key("what it is; groups show only when asked for", KINDS, {},
                      _one_of(KINDS, KIND)),
-        "owner": Key("an e-mail, a part of a name, none, or unmatched (named, but nobody known)",
+        "owner": Key("an e-mail, a part of a name, =whole name, none, or unmatched (named, but "
+                      "nobody known)",
                       ("none", "unmatched"), {
                           "none": "l.owner IS NULL",
                           "unmatched": "l.owner_state = 'unmatched'",
@@ -311,8 +330,8 @@ def _about_its_parts() -> dict[str, Key]:
         "severity": Key("its worst open finding", (*SEVERITIES, "none"),
                          {"none": "l.severity IS NULL"}, _one_of(SEVERITIES, SEVERITY)),
         "risk": Key("0 to 100", (">=90", ">=70", "<40"), {}, _risk),
-        "supplier": Key("a part of the third party's name", ("none",),
-                         {"none": "l.supplier IS NULL"}, _contains(SUPPLIER)),
+        "supplier": Key("a part of the third party's name, or =whole name", ("none",),
+                         {"none": "l.supplier IS NULL"}, _supplier),
         "external": Key("belongs to another organisation", ("yes", "no"),
                          _yes_no("i.is_external = 1", "i.is_external IS NOT 1")),
         "trust": Key("an outside party may become it", ("external", "wildcard", "any", "none"), {

@@ -4,14 +4,48 @@ Findings and the listing are written here and read everywhere; nothing here writ
 """
 
 from passmuster.policy._evaluate import RuleRun, evaluate, missing, not_evaluated, stale, supplied
+from passmuster.policy._hits import (
+    HIT_ORDERS,
+    HitRow,
+    Hits,
+    Supply,
+    count_hits,
+    hit_rows,
+    hits_by_rule,
+    last_import,
+    rank_hits,
+    rule_runs,
+    supplies,
+)  # fmt: skip
+from passmuster.policy._identities import (
+    ORDERS,
+    IdentityRow,
+    count_identities,
+    identities,
+    identity_rows,
+    listed_as_of,
+    rank_identities,
+)  # fmt: skip
 from passmuster.policy._listing import rules_of
 from passmuster.policy._names import names
 from passmuster.policy._query import findings
 from passmuster.policy._risk import SEVERITY_ORDER, points, risk
+<<<<<<< HEAD
 from passmuster.policy._rulebook import Rule, check, controls, load_rules, parse, thresholds
 
 __all__ = [
     "SEVERITY_ORDER", "Rule", "RuleRun", "check", "controls", "evaluate", "findings",
     "load_rules", "missing", "names", "not_evaluated", "parse", "points", "risk", "rules_of",
     "stale", "supplied", "thresholds",
+=======
+from passmuster.policy._rulebook import NEEDS, Rule, controls, load_rules, parse, thresholds
+
+__all__ = [
+    "HIT_ORDERS", "NEEDS", "ORDERS", "SEVERITY_ORDER", "HitRow", "Hits", "IdentityRow", "Rule",
+    "RuleRun", "Supply", "controls", "count_hits", "count_identities", "evaluate", "findings",
+    "hit_rows", "hits_by_rule", "identities", "identity_rows", "last_import", "listed_as_of",
+    "load_rules", "missing", "names", "not_evaluated", "parse", "points", "rank_hits",
+    "rank_identities", "risk", "rule_runs", "rules_of", "stale", "supplied", "supplies",
+    "thresholds",
+>>>>>>> h3
 ]  # fmt: skip

@@ -125,6 +125,10 @@ class MusterApp(App[None]):
 
     def _first_place(self) -> str:
         """Where one begins without a campaign: the guide, the campaigns, or what there is."""
+        from passmuster.tui.screens import guide
+
+        if guide.needed(self.db, self.desk.settings):
+            return "guide"
         return "board" if campaigns.campaigns(self.db) else "inventory"
 
     def i_am(self, me: str) -> None:

@@ -100,7 +100,8 @@ def _owner(dossier: Json, view: View) -> Line:
         line.append(say(", ".join(
             f"{one.who.rsplit('/', 1)[-1]} ({one.brief})" for one in found[:2]
         )))  # fmt: skip
-        line.append(Span("  (o)", "dim"))
+        if view.verbs:
+            line.append(Span("  (o)", "dim"))
     return line
 
 

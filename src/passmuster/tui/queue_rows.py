@@ -9,7 +9,7 @@ from passmuster.text import plural
 from passmuster.tui import words
 from passmuster.tui.lines import Line, Span, fit, say, width_of
 from passmuster.tui.sitting import State
-from passmuster.tui.widgets.line_table import Column, TableRow
+from passmuster.tui.widgets.line_table import Column, TableRow, fitting
 
 LETTERS = {"approve": "a", "revoke": "r", "disable": "d", "abstain": "x"}
 PAST = {"approve": "approved", "revoke": "to revoke", "disable": "to stop", "abstain": "abstained"}
@@ -36,15 +36,7 @@ def columns(width: int, wanted: Sequence[str] = ()) -> list[Column]:
 
     Without *wanted* the most telling come in first; name and risk are always there.
     """
-    by_key = {c.key: c for c in _COLUMNS}
-    chosen: set[str] = set()
-    taken = NAME_WIDTH
-    for key in ("risk", "name", *wanted) if wanted else _FIRST_IN:
-        if key not in ("risk", "name") and taken + by_key[key].width + 1 > width:
-            break
-        chosen.add(key)
-        taken += by_key[key].width + 1
-    return [c for c in _COLUMNS if c.key in chosen]
+    return fitting(_COLUMNS, ("risk", "name", *wanted) if wanted else _FIRST_IN, width, NAME_WIDTH)
 
 
 def table_row(row: QueueRow, staged: State | None, now: str, me: str, *, waiting: bool) -> TableRow:

@@ -32,6 +32,8 @@ class View:
     """Every row of every list, and the attributes."""
     old_days: int = 90
     """Age from which a credential is marked (`credential-old`)."""
+    verbs: bool = True
+    """Whether something can be decided where it is shown: then it says by which key."""
 
 
 def block(label: str, rows: Sequence[Line], view: View, label_width: int = LABEL) -> list[Line]:

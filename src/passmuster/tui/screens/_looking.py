@@ -85,6 +85,9 @@ class Looking(Typing, Placed):
     def view_shown(self, *, first: bool) -> None:
         """The rows of a look are there; *first* when the screen has just been opened."""
 
+    def counted(self) -> None:
+        """`read_counts` has run: what else it found can be shown."""
+
     def changed_outside(self) -> None:
         """Somebody, perhaps another muster, has written to the workspace."""
 
@@ -199,6 +202,7 @@ class Looking(Typing, Placed):
 
     def _counted_sections(self, found: dict[str, int]) -> None:
         self.counts = found
+        self.counted()
         self.redraw_bars()
 
     def action_section(self, by: int) -> None:

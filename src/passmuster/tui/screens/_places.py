@@ -21,6 +21,9 @@ class Place(NamedTuple):
 
 PLACES: dict[str, Place] = {
     "board": Place("b", "campaigns", "how far each campaign is, who is silent, when it is done"),
+    "inventory": Place("i", "inventory", "every identity, whatever campaign it is in"),
+    "findings": Place("f", "findings", "the rules and what they found"),
+    "people": Place("w", "people", "who answers for what, and who is not known"),
     "log": Place("l", "log", "what was signed, by whom, and whether it holds"),
     "settings": Place(",", "settings", "every setting, what it does, and how to change it"),
 }

@@ -32,6 +32,27 @@ class Column(NamedTuple):
     right: bool = False
 
 
+def fitting(
+    columns: Sequence[Column], first_in: Sequence[str], width: int, least: int = 16
+) -> list[Column]:
+    """Those of *columns* that *width* has room for, in their order.
+
+    They come in as *first_in* names them, until one does not fit; the one of width 0, which keeps
+    *least* cells, and the first named are always there.
+    """
+    by_key = {c.key: c for c in columns}
+    chosen = {c.key for c in columns if not c.width} | {first_in[0]}
+    taken = least + sum(by_key[key].width + 1 for key in chosen)
+    for key in first_in:
+        if key in chosen:
+            continue
+        if taken + by_key[key].width + 1 > width:
+            break
+        chosen.add(key)
+        taken += by_key[key].width + 1
+    return [c for c in columns if c.key in chosen]
+
+
 class TableRow(NamedTuple):
     """What a row shows."""
 

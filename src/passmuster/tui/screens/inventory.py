@@ -1,0 +1,131 @@
+"""The inventory: every identity that was ever imported, whatever campaign it is in.
+
+The first rows come from an index at once, the whole order from a thread, a row's evidence from
+keyed look-ups: as quick with a million as with ten.
+"""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from passmuster import policy
+from passmuster.config import Settings
+from passmuster.errors import FilterError
+from passmuster.filters import compile_filter
+from passmuster.store import Database
+from passmuster.text import plural
+from passmuster.tui import identity_rows, words
+from passmuster.tui.lines import Line
+from passmuster.tui.look import Look, Section
+from passmuster.tui.screens._identity import OfIdentities
+from passmuster.tui.widgets.line_table import Column, TableRow
+
+
+def sections(settings: Settings, now: str) -> list[Section]:
+    """The saved filters: ours, then those of the person's own that are not about a queue."""
+    unused = settings.rules.get("unused", {}).get("max_days", 90)
+    ours = {
+        "all": "", "unowned": "owner:none", "privileged": "privileged:yes",
+        "unused": f"unused:>{unused}d", "expiring": "expires:<30d", "supplier": "-supplier:none",
+        "new": "new:yes", "gone": "absent:yes", "groups": "kind:group",
+    }  # fmt: skip
+    own = {}
+    for name, expression in settings.sections.items():
+        try:
+            compile_filter(expression, now)
+        except FilterError:
+            continue
+        own[name] = expression
+    return [Section(name, expression) for name, expression in {**ours, **own}.items()]
+
+
+class InventoryScreen(OfIdentities):
+    """Every identity."""
+
+    NOUN = "identity"
+    SORTS: ClassVar[Mapping[str, str]] = {
+        "risk": "risk", "name": "name", "owner": "owner", "used": "last use", "kind": "kind",
+        "source": "source", "findings": "findings", "env": "environment", "supplier": "supplier",
+        "status": "status",
+    }  # fmt: skip
+
+    def __init__(self, expression: str = "") -> None:
+        super().__init__()
+        self.look = self.look._replace(expression=expression)
+        self.opened_with = expression
+        """The filter that another place opened it with; a step back leads there."""
+        self._facts: list[str] = []
+
+    def on_mount(self) -> None:
+        """The saved filters, and where all this is from."""
+        self.sections = sections(self.desk.settings, self.desk.clock())
+        self._read_facts()
+
+    def changed_outside(self) -> None:
+        """There may be another source."""
+        self._read_facts()
+        super().changed_outside()
+
+    def _read_facts(self) -> None:
+        db = self.muster.db
+        sources = db.value("SELECT count(*) FROM source WHERE platform <> 'register'")
+        at = policy.last_import(db)
+        self._facts = [plural(sources, "source")]
+        if at:
+            self._facts.append(f"last import {words.ago(at, self.desk.clock())}")
+
+    # the rows
+
+    def read_ids(self, db: Database, look: Look, limit: int | None) -> "array[int]":
+        """Identity ids."""
+        found = policy.rank_identities(
+            db, look.filter, self.desk.clock(), order=look.order, backwards=look.backwards,
+            limit=None if look.ids else limit,
+        )  # fmt: skip
+        if look.ids is None:
+            return found
+        wanted = set(look.ids)
+        return array("I", (i for i in found if i in wanted))
+
+    def read_rows(self, ids: Sequence[int]) -> Mapping[int, TableRow]:
+        """One keyed query over the listing."""
+        now, me = self.desk.clock(), self.desk.me
+        rows = policy.identity_rows(self.muster.db, ids)
+        return {row.id: identity_rows.table_row(row, now, me) for row in rows}
+
+    def read_counts(self, db: Database) -> dict[str, int]:
+        """How many identities each section has."""
+        now = self.desk.clock()
+        return {s.name: policy.count_identities(db, s.expression, now) for s in self.sections}
+
+    def columns(self, width: int) -> Sequence[Column]:
+        """As many as there is room for."""
+        return identity_rows.columns(width)
+
+    def nothing(self, *, filtered: bool) -> list[Line]:  # noqa: ARG002 - the section is no filter
+        """Why there is no row."""
+        name = self.sections[self.section].name if self.sections else "all"
+        what = "there is no identity" if name == "all" else f"no identity is here: {name}"
+        return identity_rows.nothing(
+            what, filtered=bool(self.look.expression),
+            imported=policy.last_import(self.muster.db) is not None,
+        )  # fmt: skip
+
+    def headline(self, width: int) -> Line:
+        """How much there is, and of when."""
+        count = self.counts.get("all")
+        parts = [] if count is None else [plural(count, "identity")]
+        return identity_rows.heading("Inventory", [*parts, *self._facts], width)
+
+    # back
+
+    def step_back(self) -> bool:
+        """From the filter that another place opened it with, to that place."""
+        as_opened = self.opened_with and self.look.expression == self.opened_with
+        busy = self.ask.is_open or self.typed_line is not None or self.table.marks
+        if as_opened and not busy and self.look.ids is None:
+            return False
+        return super().step_back()
+
+
+SCREEN = InventoryScreen
