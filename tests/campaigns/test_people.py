@@ -1,4 +1,4 @@
-"""Who answers for something: that the numbers are those of the inventory, and that nobody is lost."""
+"""Who answers for something: the numbers are those of the inventory, and nobody is lost."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def owned(tmp_path: Path) -> Iterator[Estate]:
     made.row("team", uid="Ops", display_name="Ops, night shift", lead="lee@example.com")
     made.row("supplier", uid="acme", display_name="Acme Ltd", contact="desk@acme.example")
     made.row("supplier", uid="over", display_name="Over", contract_ends_at=OLD)
-    things = {
+    things: dict[str, dict[str, object]] = {
         "a": {"is_privileged": 1, "last_used_state": "known", "last_used_at": OLD},
         "b": {"last_used_state": "never", "created_at": OLD},
         "c": {"last_used_state": "known", "last_used_at": NOW, "supplier": "ACME"},

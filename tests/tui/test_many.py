@@ -65,7 +65,7 @@ async def test_a_pattern_marks_what_it_matches_and_the_marked_open_as_a_view(
         whole = len(screen.table.rank)
         await press(pilot, "asterisk", "=batch knd:x", "enter")
         assert "did you mean kind?" in bar(pilot, "ask-lines")
-        await press(pilot, "=batch- -batch-03", "enter")
+        await press(pilot, "ctrl+u", "=batch- -batch-03", "enter")
         assert len(screen.table.marks) == len(PLAIN) - 1
         await press(pilot, "quotation_mark")
         assert len(screen.table.rank) == len(PLAIN) - 1

@@ -30,22 +30,13 @@ from passmuster.policy._listing import rules_of
 from passmuster.policy._names import names
 from passmuster.policy._query import findings
 from passmuster.policy._risk import SEVERITY_ORDER, points, risk
-<<<<<<< HEAD
-from passmuster.policy._rulebook import Rule, check, controls, load_rules, parse, thresholds
-
-__all__ = [
-    "SEVERITY_ORDER", "Rule", "RuleRun", "check", "controls", "evaluate", "findings",
-    "load_rules", "missing", "names", "not_evaluated", "parse", "points", "risk", "rules_of",
-    "stale", "supplied", "thresholds",
-=======
-from passmuster.policy._rulebook import NEEDS, Rule, controls, load_rules, parse, thresholds
+from passmuster.policy._rulebook import NEEDS, Rule, check, controls, load_rules, parse, thresholds
 
 __all__ = [
     "HIT_ORDERS", "NEEDS", "ORDERS", "SEVERITY_ORDER", "HitRow", "Hits", "IdentityRow", "Rule",
-    "RuleRun", "Supply", "controls", "count_hits", "count_identities", "evaluate", "findings",
-    "hit_rows", "hits_by_rule", "identities", "identity_rows", "last_import", "listed_as_of",
-    "load_rules", "missing", "names", "not_evaluated", "parse", "points", "rank_hits",
-    "rank_identities", "risk", "rule_runs", "rules_of", "stale", "supplied", "supplies",
-    "thresholds",
->>>>>>> h3
+    "RuleRun", "Supply", "check", "controls", "count_hits", "count_identities", "evaluate",
+    "findings", "hit_rows", "hits_by_rule", "identities", "identity_rows", "last_import",
+    "listed_as_of", "load_rules", "missing", "names", "not_evaluated", "parse", "points",
+    "rank_hits", "rank_identities", "risk", "rule_runs", "rules_of", "stale", "supplied",
+    "supplies", "thresholds",
 ]  # fmt: skip

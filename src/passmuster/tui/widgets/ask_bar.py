@@ -109,8 +109,9 @@ class AskBar(Vertical):
         wrong = self._answer(typed)
         if wrong is not None:
             self._error = wrong
-            # a slip in a long answer is mended, not typed again
-            again = "" if self._options or self.text.secret else typed
+            # a slip in a long answer is mended, not typed again; a number is typed anew
+            fresh = self._options or self.text.secret or typed.isdigit()
+            again = "" if fresh else typed
             self.text.start(again, self.text.hint, secret=self.text.secret)
             self._draw()
         elif self._question is question:
