@@ -1,4 +1,4 @@
-"""Who answers for something: that the numbers are those of the inventory, and that nobody is lost."""
+"""Who answers for something: the numbers are those of the inventory, and nobody is lost."""
 
 from collections.abc import Iterator
 from pathlib import Path
