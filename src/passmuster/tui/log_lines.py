@@ -39,21 +39,27 @@ def waiting(row: LogRow) -> list[Line]:
 
 def lines(read: Read, now: str, width: int) -> list[Line]:
     """Everything about one entry."""
-    row, found = read.row, read.found
-    out = _labelled("", _said(read), width, 0)
-    out += _holds(found, width)
-    said = found.attestation
+    try:
+        told = _told(read, now, width)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        # signed, perhaps, but by something that fills the fields in another way than we do
+        why = "This statement cannot be put in words by this version of muster"
+        told = [*_labelled("", [say(why, "error")], width, 0), *_holds(read.found, width)]
+    unsent = "not sent: no central log is configured, so it is kept here"
+    out = [*told, *_labelled("sent", [Span(unsent)], width)]
+    return [*out, *_rows(read, width), *_owners(read, width)]
+
+
+def _told(read: Read, now: str, width: int) -> list[Line]:
+    row, said = read.row, read.found.attestation
+    out = [*_labelled("", _said(read), width, 0), *_holds(read.found, width)]
     if said is not None:
         signed_at = str(said.predicate["signedAt"])
         out += _labelled("signed", [say(_when(signed_at, now))], width)
         if abs((words.when(row.logged_at) - words.when(signed_at)).total_seconds()) >= 60:
             out += _labelled("logged", [say(_when(row.logged_at, now))], width)
-        out += _facts(said, width)
-        out += _place(said, width)
-    out += _labelled(
-        "sent", [Span("not sent: no central log is configured, so it is kept here")], width
-    )
-    return [*out, *_rows(read, width), *_owners(read, width)]
+        out += [*_facts(said, width), *_place(said, width)]
+    return out
 
 
 def _when(stamp: str, now: str) -> str:
@@ -120,7 +126,7 @@ def _holds(found: Found, width: int) -> list[Line]:
         return _labelled("check", line, width)
     said = found.attestation
     assert said is not None
-    after = "it is the first of its device" if said.predicate["prev"] is None else (
+    after = "it is the first of its device" if said.predicate.get("prev") is None else (
         "it follows the entry before it"
     )  # fmt: skip
     how = f": signed with the key that {found.whose} enrolled; {after}"
@@ -192,8 +198,9 @@ def _owners(read: Read, width: int) -> list[Line]:
         return []
     out: list[Line] = [[], [Span("owners", "strong")]]
     for row in read.owners:
-        handed = f", who is to decide it: {row['reviewer']}" if row["reviewer"] else ""
-        out += fold([say(row["owner"], "strong"), say(f"  for {row['item']}{handed}")], width)
+        handed = f", who is to decide it: {row['reviewer']}" if row.get("reviewer") else ""
+        out += fold([say(row.get("owner"), "strong"), say(f"  for {row.get('item')}{handed}")],
+                    width)  # fmt: skip
     if (more := (read.row.rows or 0) - len(read.owners)) > 0:
         out.append([Span(f"… {more:,} more", "dim")])
     return out
