@@ -297,16 +297,20 @@ def _before(row: Json, view: View) -> list[Line]:
     return [line]
 
 
-def _changed(row: Json, view: View) -> list[Line]:
+def changed_words(row: Json) -> str:
+    """What an observation saw: `new credential k2`, `status: enabled → disabled`."""
     kind, _, name = row["subject"].partition(" ")
     field = row["field"].replace("_", " ")
     if kind == row["field"]:
-        what = f"new {kind} {name}" if row["old"] is None else f"{kind} {name} is gone"
-    else:
-        of = "" if kind == "identity" else f"{kind} {name} "
-        old = "unknown" if row["old"] is None else row["old"]
-        what = f"{of}{field}: {old} → {'nothing' if row['new'] is None else row['new']}"
-    return [[say(what), say(f"  {words.dated(row['observed_at'], view.now)}", "dim")]]
+        return f"new {kind} {name}" if row["old"] is None else f"{kind} {name} is gone"
+    of = "" if kind == "identity" else f"{kind} {name} "
+    old = "unknown" if row["old"] is None else row["old"]
+    return f"{of}{field}: {old} → {'nothing' if row['new'] is None else row['new']}"
+
+
+def _changed(row: Json, view: View) -> list[Line]:
+    observed = words.dated(row["observed_at"], view.now)
+    return [[say(changed_words(row)), say(f"  {observed}", "dim")]]
 
 
 def _provenance(dossier: Json, view: View) -> list[Line]:
