@@ -87,7 +87,7 @@ def _osc52(
     write(sequence(data, env))
     through = ""
     if env.get("TMUX"):
-        through = " through tmux (it must have allow-passthrough or set-clipboard on)"
+        through = " through tmux (set-clipboard or allow-passthrough on)"
     elif env.get("STY"):
         through = " through screen"
     return Copied("osc52", f"sent to your terminal's clipboard{through}")

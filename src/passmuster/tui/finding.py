@@ -68,12 +68,13 @@ def _shown(line: Line, start: int, ranges: list[range]) -> Line:
         piece, was = "", False
         for char in span.text:
             # a space between two letters that were found belongs to what was found
-            here = any(at in r and (not char.isspace() or at > r.start) for r in ranges)
+            gap = char.isspace()
+            here = any(at in r and not (gap and at <= max(start, r.start)) for r in ranges)
             if here != was and piece:
                 out.append(Span(piece, "caret" if was else span.role))
                 piece = ""
             piece, was = piece + char, here
-            at += not char.isspace()
+            at += not gap
         if piece:
             out.append(Span(piece, "caret" if was else span.role))
     return out

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from passmuster.text import Json, plural, visible
+from passmuster.text import Json, plural
 from passmuster.tui import raw, timeline
 from passmuster.tui.finding import Hit, Index
 from passmuster.tui.lines import Line, Role, Span, plain, say
@@ -255,7 +255,7 @@ class DetailsScreen(MusterScreen[str | None]):
     def action_copy_handle(self) -> None:
         """The handle by which the platform knows it."""
         if self.dossier is not None:
-            self._copy(handle(self.dossier), handle(self.dossier))
+            self._copy(handle(self.dossier), "the handle")
 
     def action_copy_all(self) -> None:
         """The tab as text; of the record, the very bytes that its sha256 is of."""
@@ -267,7 +267,7 @@ class DetailsScreen(MusterScreen[str | None]):
 
     def _copy(self, text: str, what: str) -> None:
         done = self.copied(text)
-        self.say(f"{visible(what)}: {done.words}", "plain" if done.how else "error")
+        self.say(f"{done.words}: {what}", "plain" if done.how else "error")
 
     # away
 
