@@ -45,6 +45,7 @@ def test_tmux_is_given_it_for_itself_and_to_hand_on(tmp_path: Path) -> None:
     bytes_, _ = sent("x", {**XTERM, "TMUX": "/tmp/tmux-0/default,1,0"}, tmp_path)
     own, _, rest = bytes_.partition("\x1bPtmux;")
     assert decoded(own) == "x"
+    assert rest.startswith("\x1b\x1b]52;c;")
     assert rest.endswith("\x07\x1b\\")
     assert decoded(rest.removesuffix("\x1b\\").replace("\x1b\x1b", "\x1b")) == "x"
 
