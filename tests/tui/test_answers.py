@@ -35,6 +35,7 @@ def test_a_day_in_words_is_that_day(typed: str, meant: str) -> None:
 
 @pytest.mark.parametrize(("typed", "now", "meant"), [
     ("1 month", "2027-01-31T00:00:00Z", "2027-02-28"),
+    ("2 months", "2027-01-31T00:00:00Z", "2027-03-31"),
     ("1 year", "2028-02-29T23:59:59Z", "2029-02-28"),
     ("end of next month", "2026-12-31T10:00:00Z", "2027-01-31"),
     ("q4", "2026-12-31T10:00:00Z", "2027-12-31"),

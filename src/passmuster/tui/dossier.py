@@ -5,15 +5,16 @@ Then comes what is riskiest; what cannot change the decision stands last. Unknow
 words, and a long list says how much of it is not shown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from passmuster.campaigns import COUNTED, NAMED, Around, Candidate
 from passmuster.model import Draft
 from passmuster.text import Json, plural
 from passmuster.tui import sections, words
 from passmuster.tui.lines import Line, Role, Span, say
 from passmuster.tui.parts import NOT_LIVE, change_words
-from passmuster.tui.sections import ALARM, View, block
+from passmuster.tui.sections import ALARM, LABEL, View, block, cut
 
 STALE_DAYS = 90
 """Without use for so long, an identity is said to be unused rather than used."""
@@ -28,15 +29,25 @@ class Own:
 
 
 def dossier_lines(
-    dossier: Json, view: View, draft: Draft | None = None, own: Own | None = None
-) -> list[Line]:
-    """The whole pane for *dossier*, with what has been drafted on it."""
+    dossier: Json, view: View, draft: Draft | None = None, own: Own | None = None,
+    beside: Around | None = None,
+) -> list[Line]:  # fmt: skip
+    """The whole pane for *dossier*, with what has been drafted on it.
+
+    *beside* is what was looked up today (`campaigns.around`) and is no part of what is signed.
+    """
     out = _title(dossier, view)
-    out += block("owner", [_owner(dossier, view)], view)
-    out += block("impact", [_impact(dossier, view)], view)
+    found = candidates(dossier, view.now) if beside is None else beside.candidates
+    owner = _owner(dossier, found, view)
+    out += block("owner", [cut(owner, view.width - LABEL) if view.short else owner], view)
+    out += block("impact", [_impact(dossier, beside, view)], view)
     out += _drafted(dossier, draft, own, view)
-    out.append([])
-    out += sections.all_of(dossier, view)
+    if dossier["identity"]["purpose"]:
+        purpose: Line = [say(dossier["identity"]["purpose"])]
+        out += block("purpose", [cut(purpose, view.width - LABEL) if view.short else purpose], view)
+    if not view.short:
+        out.append([])
+    out += sections.all_of(dossier, view, [] if beside is None else _hanging(beside, view))
     return out
 
 
@@ -52,12 +63,12 @@ def _title(dossier: Json, view: View) -> list[Line]:
         what,
         *kind,
         source["name"] or source["tenant_uid"],
-        identity["environment"] or "environment unknown",
+        identity["environment"] or f"{'env' if view.short else 'environment'} unknown",
     ]
     line.append(say(" · ".join(facts)))
     if identity["absent_since"]:
         line += [say(f" · gone since {identity['absent_since'][:10]}", "strong"), ALARM]
-    else:
+    elif identity["status"] != "enabled" or view.full:
         status = "status unknown" if identity["status"] == "unknown" else identity["status"]
         line.append(say(f" · {status}", "plain" if status == "enabled" else "strong"))
     if identity["is_privileged"]:
@@ -75,7 +86,7 @@ def _part(dossier: Json) -> str:
     return str(dossier["subject"])
 
 
-def _owner(dossier: Json, view: View) -> Line:
+def _owner(dossier: Json, found: Sequence[Candidate], view: View) -> Line:
     """Who answers for it, on what evidence; a name that nobody knows is no owner."""
     owners = dossier["owners"]
     known = [o for o in owners if (o["person_uid"] and o["person_active"]) or o["team"]]
@@ -85,24 +96,26 @@ def _owner(dossier: Json, view: View) -> Line:
             line.append(Span(f"  and {len(known) - 1} more", "dim"))
         return line
     gone = next((o for o in owners if o["person_uid"]), None)
-    if gone is not None:
-        what = "has left" if gone["person_active"] == 0 else "is not in the register any more"
-        return [
-            Span("none: "),
-            say(f"{owner_name(gone)} {what}", "strong"),
-            say(_evidence(gone), "dim"),
-            ALARM,
-        ]
-    line = [Span("none", "strong"), ALARM]
-    found = candidates(dossier, view.now)
-    if found:
-        line.append(Span(f"  {plural(len(found), 'candidate')}: "))
-        line.append(say(", ".join(
-            f"{one.who.rsplit('/', 1)[-1]} ({one.brief})" for one in found[:2]
-        )))  # fmt: skip
-        if view.verbs:
-            line.append(Span("  (o)", "dim"))
-    return line
+    if gone is None:
+        return [Span("none", "strong"), ALARM, *_offered(found, view)]
+    what = "has left" if gone["person_active"] == 0 else "is not in the register any more"
+    line = [Span("none: "), say(f"{owner_name(gone)} {what}", "strong")]
+    if view.full:
+        line.append(say(_evidence(gone), "dim"))
+    return [*line, ALARM, *_offered(found, view)]
+
+
+def _offered(found: Sequence[Candidate], view: View) -> Line:
+    if not found:
+        return []
+    named = [one.who.rsplit("/", 1)[-1] for one in found[:2]]
+    if view.short:
+        names = ", ".join(who.partition("@")[0] for who in named)
+    else:
+        pairs = zip(named, found, strict=False)
+        names = ", ".join(f"{who} ({one.brief})" for who, one in pairs)
+    key = [Span("  (o)", "dim")] if view.verbs else []
+    return [Span(f"  {plural(len(found), 'candidate')}: "), say(names), *key]
 
 
 def owner_name(owner: Json) -> str:
@@ -112,16 +125,6 @@ def owner_name(owner: Json) -> str:
 
 def _evidence(owner: Json) -> str:
     return f"  {owner['evidence'] or owner['origin']}"
-
-
-class Candidate(NamedTuple):
-    """Somebody who may be the owner."""
-
-    who: str
-    brief: str
-    """The evidence."""
-    why: str
-    """The evidence, with how much it is worth."""
 
 
 def candidates(dossier: Json, now: str) -> list[Candidate]:
@@ -143,20 +146,49 @@ def candidates(dossier: Json, now: str) -> list[Candidate]:
     return list(found.values())
 
 
-def _impact(dossier: Json, view: View) -> Line:
+def _impact(dossier: Json, beside: Around | None, view: View) -> Line:
     """What stops when it is stopped: who uses it, since when nobody does, what hangs on it."""
-    line = [*_use(dossier, view)]
     live = [c for c in dossier["credentials"] if c["status"] not in NOT_LIVE]
     parts = []
     if live:
-        parts.append(f"{plural(len(live), 'credential')} would stop")
+        stop = "stops" if len(live) == 1 else "stop"
+        parts.append(f"{plural(len(live), 'credential')} {stop}")
     outside = sum(1 for t in dossier["trusts"] if t["is_external"])
     if outside:
         many = "outside parties" if outside > 1 else "outside party"
-        parts.append(f"{outside} {many} would be locked out")
-    if parts:
-        line.append(say(f"; {', '.join(parts)}"))
-    return line
+        parts.append(f"{outside} {many} locked out")
+    if beside is not None:
+        parts += _lost(beside)
+    return [*_use(dossier, view), *([say(f"; {', '.join(parts)}")] if parts else [])]
+
+
+def _lost(beside: Around) -> list[str]:
+    out, inside, members = [], len(beside.lets_in), len(beside.members)
+    if inside:
+        out.append(f"{_counted(inside, NAMED, 'identity')} {'let' * (inside > 1) or 'lets'} it in"
+                   " today")  # fmt: skip
+    if members:
+        out.append(f"{_counted(members, COUNTED, 'member')} {'lose' * (members > 1) or 'loses'}"
+                   " it today")  # fmt: skip
+    return out
+
+
+def _counted(found: int, limit: int, noun: str) -> str:
+    return f"more than {plural(limit, noun)}" if found > limit else plural(found, noun)
+
+
+def _hanging(beside: Around, view: View) -> list[Line]:
+    """By name, what lets it in and who is in it: of today, so not part of what is signed."""
+    if view.short:
+        return []
+    most = NAMED if view.full else sections.CAPS["trusts"]
+    rows: list[Line] = []
+    for one, many, found in (("lets it in", "let it in", beside.lets_in),
+                             ("is in it", "are in it", beside.members)):  # fmt: skip
+        rows += [[say(name), say(f"  {kind}, {one} today", "dim")] for kind, name in found[:most]]
+        if len(found) > most:
+            rows.append([Span(f"… more {many} today", "dim")])
+    return rows
 
 
 def _use(dossier: Json, view: View) -> Line:
@@ -174,12 +206,9 @@ def _use(dossier: Json, view: View) -> Line:
         return [say(f"{counted}{more} {verb}", "strong"), say(seen)]
     if state == "known" and at:
         if (words.days_since(at, view.now) or 0) >= STALE_DAYS:
-            return [
-                Span("nothing has used it since ", "strong"),
-                say(words.dated(at, view.now), "strong"),
-            ]
+            return [say(f"unused since {words.dated(at, view.now)}", "strong")]
         return [
-            say(f"in use: {words.last_use(at, state, view.now)}", "strong"),
+            say(f"used {words.dated(at, view.now)}", "strong"),
             Span(", by what is unknown"),
         ]
     if state == "never":

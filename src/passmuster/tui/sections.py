@@ -1,12 +1,17 @@
-"""The sections below the first lines of a dossier: riskiest first, each a list of rows."""
+"""The sections below the first lines of a dossier: riskiest first, each a list of rows.
 
+Where the pane is short (80 by 24 leaves it 15 lines) a finding takes one line and says its rule
+by its id; what is cut there is one key away in the details.
+"""
+
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from passmuster.text import Json, plural
 from passmuster.tui import words
-from passmuster.tui.lines import Line, Role, Span, fold, say, width_of
+from passmuster.tui.lines import Line, Role, Span, fit, fold, say, width_of
 
 LABEL = 8
 """Cells of the left column."""
@@ -17,6 +22,11 @@ CAPS = {
     "before": 3, "changed": 4,
 }  # fmt: skip
 """Rows of each section beside the queue; the details screen shows all."""
+SHORT_CAPS = {**CAPS, "credentials": 3, "grants": 3, "trusts": 2, "usage": 2, "sightings": 2,
+              "before": 1, "changed": 2}  # fmt: skip
+"""The same in a short pane."""
+SHORT_BELOW = 24
+"""Lines of a pane below which it is short."""
 PAST = {"approve": "approved", "revoke": "revoked", "disable": "disabled", "abstain": "abstained"}
 CONTROLS = 4
 """Control ids after a finding, beside the queue."""
@@ -34,6 +44,13 @@ class View:
     """Age from which a credential is marked (`credential-old`)."""
     verbs: bool = True
     """Whether something can be decided where it is shown: then it says by which key."""
+    short: bool = False
+    """There are few lines: say what decides, in one line each."""
+
+    @property
+    def caps(self) -> dict[str, int]:
+        """Rows of each section."""
+        return SHORT_CAPS if self.short else CAPS
 
 
 def block(label: str, rows: Sequence[Line], view: View, label_width: int = LABEL) -> list[Line]:
@@ -51,17 +68,37 @@ def block(label: str, rows: Sequence[Line], view: View, label_width: int = LABEL
     return out
 
 
-def all_of(dossier: Json, view: View) -> list[Line]:
-    """Every section of *dossier* in its order."""
+def cut(line: Line, width: int) -> Line:
+    """*line* in at most *width* cells, the alarm kept; what is cut off shows as `…`."""
+    if width_of(line) <= width:
+        return line
+    out: Line = []
+    room = width - (2 if ALARM in line else 0)
+    for span in line:
+        size = width_of([span])
+        if span == ALARM:
+            continue
+        if size > room:
+            out.append(Span(fit(span.text, room), span.role))
+            break
+        out.append(span)
+        room -= size
+    return [*out, ALARM] if ALARM in line else out
+
+
+def all_of(dossier: Json, view: View, hanging: Sequence[Line] = ()) -> list[Line]:
+    """Every section of *dossier* in its order; *hanging* is what would break, as of today."""
     out: list[Line] = []
-    for section in _SECTIONS:
+    # of what was reviewed before, the last word and what is new since come before the rest
+    order = _REVIEWED if dossier["before"] else _SECTIONS
+    for section in order:
         if dossier[section.key]:
             out += _listed(section, dossier, view)
-        elif section.none:
+        elif section.none and not (view.short and section.key in _SPARE):
             out += block(section.label, [[Span(section.none, "dim")]], view)
+        if section.key == "usage":
+            out += block("breaks", list(hanging), view)
     out += _remedies(dossier, view)
-    if dossier["identity"]["purpose"]:
-        out += block("purpose", [[say(dossier["identity"]["purpose"])]], view)
     out += block("from", _provenance(dossier, view), view)
     out += block("id", _handles(dossier), view)
     out += _rest(dossier, view)
@@ -69,9 +106,12 @@ def all_of(dossier: Json, view: View) -> list[Line]:
 
 
 def _listed(section: "Section", dossier: Json, view: View) -> list[Line]:
-    label, name, draw, _ = section
-    rows = dossier[name]
-    shown = rows if view.full else rows[: CAPS[name]]
+    label, name, draw, _, rank = section
+    rows, cap = dossier[name], view.caps[name]
+    if view.full:
+        shown = sorted(rows, key=rank) if rank else rows
+    else:
+        shown = heapq.nsmallest(cap, rows, key=rank) if rank else rows[:cap]
     drawn = [line for row in shown for line in draw(row, view)]
     left = len(rows) - len(shown) + dossier["left_out"].get(name, 0)
     if left:
@@ -82,7 +122,12 @@ def _listed(section: "Section", dossier: Json, view: View) -> list[Line]:
 
 def _finding(row: Json, view: View) -> list[Line]:
     grave = row["severity"] in ("critical", "high")
-    line: Line = [
+    if view.short:
+        letter = row["severity"][0].upper()
+        line = [say(f"{letter} {row['rule']}", "strong" if grave else "plain"),
+                say(f"  {row['detail'] or row['title']}")]  # fmt: skip
+        return [cut([*line, ALARM] if grave else line, view.width - LABEL)]
+    line = [
         say(row["title"], "strong" if grave else "plain"),
         say(f"  {row['severity']} +{row['points']}", "dim"),
     ]
@@ -113,7 +158,7 @@ def _remedies(dossier: Json, view: View) -> list[Line]:
     if view.full:
         return []  # they stand with their findings there
     rows: list[Line] = []
-    for finding in dossier["findings"][: CAPS["findings"]]:
+    for finding in dossier["findings"][: view.caps["findings"]]:
         rows.append([say(finding["title"])])
         rows += [[Span("  ", "dim"), *line] for line in _remedy(finding, view)]
     return block("to fix", rows, view)
@@ -126,12 +171,18 @@ def _credential(row: Json, view: View) -> list[Line]:
     facts: list[str] = [] if kind.lower() in words.credential(row).lower() else [kind]
     if age is None:
         facts.append("age unknown")
+    elif view.short and row["last_rotated_at"]:
+        facts.append(f"rotated {plural(age, 'day')} ago")
     else:
         facts.append(plural(age, "day") + (" since rotated" if row["last_rotated_at"] else " old"))
-    facts.append(words.last_use(row["last_used_at"], row["last_used_state"], view.now))
+    if view.short and row["last_used_state"] == "known" and row["last_used_at"]:
+        facts.append(f"used {words.ago(row['last_used_at'], view.now)}")
+    else:
+        facts.append(words.last_use(row["last_used_at"], row["last_used_state"], view.now))
     if row["last_used_from"] and view.full:
         facts.append(f"from {row['last_used_from']}")
-    facts.append("status unknown" if row["status"] == "unknown" else row["status"])
+    if row["status"] != "enabled" or view.full:
+        facts.append("status unknown" if row["status"] == "unknown" else row["status"])
     if live:
         facts.append(_expiry(row, view))
     role: Role = "plain" if live else "dim"
@@ -139,10 +190,28 @@ def _credential(row: Json, view: View) -> list[Line]:
         say(words.credential(row), "strong" if live else "dim"),
         say("  " + ", ".join(f for f in facts if f), role),
     ]
-    # a certificate and a federation end by themselves; age says nothing about them
-    ages = row["credential_type"] not in ("certificate", "federated")
-    overdue = live and ages and age is not None and age >= view.old_days
+    overdue = live and _ages(row) and age is not None and age >= view.old_days
     return [[*line, ALARM] if overdue or _expired(row, view) else line]
+
+
+def _ages(row: Json) -> bool:
+    """A certificate and a federation end by themselves; age says nothing about them."""
+    return row["credential_type"] not in ("certificate", "federated")
+
+
+def _oldest_first(row: Json) -> tuple[bool, bool, str]:
+    """Live ones before dead ones, and what has been the same for longest first."""
+    live = row["status"] not in ("disabled", "deleted")
+    return not live, not _ages(row), row["last_rotated_at"] or row["created_at"] or "9"
+
+
+def _widest_first(row: Json) -> tuple[bool, bool]:
+    """Anybody, then outsiders."""
+    return not row["is_wildcard"], not row["is_external"]
+
+
+def _people_first(row: Json) -> bool:
+    return bool(row["consumer_kind"] != "person")
 
 
 def _expired(row: Json, view: View) -> bool:
@@ -169,7 +238,7 @@ def _grant(row: Json, view: View) -> list[Line]:
     line.append(say("  " + ", ".join(facts)))
     if admin:
         line.append(ALARM)
-        if row["level_reason"]:
+        if row["level_reason"] and not view.short:
             return [line, [Span("  because: ", "dim"), say(row["level_reason"])]]
     return [line]
 
@@ -228,16 +297,20 @@ def _before(row: Json, view: View) -> list[Line]:
     return [line]
 
 
-def _changed(row: Json, view: View) -> list[Line]:
+def changed_words(row: Json) -> str:
+    """What an observation saw: `new credential k2`, `status: enabled → disabled`."""
     kind, _, name = row["subject"].partition(" ")
     field = row["field"].replace("_", " ")
     if kind == row["field"]:
-        what = f"new {kind} {name}" if row["old"] is None else f"{kind} {name} is gone"
-    else:
-        of = "" if kind == "identity" else f"{kind} {name} "
-        old = "unknown" if row["old"] is None else row["old"]
-        what = f"{of}{field}: {old} → {'nothing' if row['new'] is None else row['new']}"
-    return [[say(what), say(f"  {words.dated(row['observed_at'], view.now)}", "dim")]]
+        return f"new {kind} {name}" if row["old"] is None else f"{kind} {name} is gone"
+    of = "" if kind == "identity" else f"{kind} {name} "
+    old = "unknown" if row["old"] is None else row["old"]
+    return f"{of}{field}: {old} → {'nothing' if row['new'] is None else row['new']}"
+
+
+def _changed(row: Json, view: View) -> list[Line]:
+    observed = words.dated(row["observed_at"], view.now)
+    return [[say(changed_words(row)), say(f"  {observed}", "dim")]]
 
 
 def _provenance(dossier: Json, view: View) -> list[Line]:
@@ -288,15 +361,20 @@ class Section(NamedTuple):
     draw: Callable[[Json, View], list[Line]]
     none: str
     """What to say of an empty list; nothing where its absence says nothing."""
+    rank: Callable[[Json], Any] | None = None
+    """What comes first, where the dossier's own order is not by risk."""
 
 
 _SECTIONS = (
     Section("found", "findings", _finding, "no rule found anything"),
-    Section("keys", "credentials", _credential, "no credential is known"),
+    Section("keys", "credentials", _credential, "no credential is known", _oldest_first),
     Section("may", "grants", _grant, "no permission is known"),
-    Section("trusts", "trusts", _trust, ""),
-    Section("used by", "usage", _usage, ""),
+    Section("trusts", "trusts", _trust, "nobody else is known who may become it", _widest_first),
+    Section("used by", "usage", _usage, "", _people_first),
     Section("seen", "sightings", _sighting, ""),
     Section("before", "before", _before, "never reviewed here"),
     Section("changed", "changed", _changed, ""),
 )
+_REVIEWED = (_SECTIONS[0], *_SECTIONS[-2:], *_SECTIONS[1:-2])
+_SPARE = ("trusts",)
+"""Empty lists that a short pane passes over in silence."""

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.screen import Screen
 
+from passmuster.tui import clipboard
+from passmuster.tui.clipboard import Copied
 from passmuster.tui.desk import Desk
 from passmuster.tui.widgets.text_line import TextLine
 
@@ -33,3 +35,9 @@ class MusterScreen(Screen[T]):
     def desk(self) -> Desk:
         """Whose queue, in which workspace."""
         return self.muster.desk
+
+    def copied(self, text: str) -> Copied:
+        """Copy *text* in the way that the settings have; what is returned says which it was."""
+        driver = self.app._driver  # noqa: SLF001 - Textual's own copying writes to it too
+        write = driver.write if driver is not None else (lambda _: None)
+        return clipboard.copy(text, write, self.desk.settings.clipboard, self.desk.folder)

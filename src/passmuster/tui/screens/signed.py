@@ -10,6 +10,7 @@ from passmuster.campaigns import Row, Signed
 from passmuster.connectors import Plan
 from passmuster.text import Json, plural
 from passmuster.tui import words
+from passmuster.tui.clipboard import Copied
 from passmuster.tui.dossier import decision_words
 from passmuster.tui.lines import Line, Role, Span, fold, plain, say
 from passmuster.tui.parts import change_words
@@ -18,8 +19,6 @@ from passmuster.tui.widgets.dossier_view import DossierView
 from passmuster.tui.widgets.keys_bar import Key, KeysBar
 from passmuster.tui.widgets.line_view import LineBar
 
-COPY_LIMIT = 74_000
-"""Characters that terminals take by OSC 52."""
 _Todo = tuple[Row, Json, list[tuple[str, list[Plan]]]]
 
 
@@ -171,17 +170,11 @@ class SignedScreen(MusterScreen[None]):
         self.query_one(KeysBar).show_keys(keys, self.app.size.width)
 
     def action_copy(self) -> None:
-        """Give the lines to the terminal's clipboard, and say that it was the terminal's."""
+        """Copy the lines, and say which way they went."""
         text = script(self._todo)
-        if not text:
-            words_, role = "there is no line to copy", "plain"
-        elif len(text) > COPY_LIMIT:
-            words_ = "too long for a terminal's clipboard; `muster campaign outcomes` lists them"
-            role = "error"
-        else:
-            self.app.copy_to_clipboard(text)
-            words_, role = "sent to your terminal's clipboard (OSC 52)", "plain"
-        self.query_one("#notice", LineBar).show([Span(" "), say(words_, role)])  # type: ignore[arg-type]
+        done = self.copied(text) if text else Copied("", "there is no line to copy")
+        role: Role = "plain" if done.how or not text else "error"
+        self.query_one("#notice", LineBar).show([Span(" "), say(done.words, role)])
 
     def action_leave(self) -> None:
         """To the queue."""
