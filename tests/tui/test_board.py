@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 
 from passmuster import campaigns, config, store
 from passmuster.model import Attention, Draft
-from passmuster.tui import course_lines
+from passmuster.tui import clipboard, course_lines
 from passmuster.tui.app import MusterApp
 from passmuster.tui.course_lines import Known, forecast_words
 from passmuster.tui.desk import Desk
@@ -80,7 +80,7 @@ async def test_who_is_silent_is_named_and_an_overdue_campaign_says_so_in_words(
         assert "too early to say: a pace needs two signed batches" in text
         assert "slow\\x1b]52;c;aGk=\\x07[/]@example.org: 1 item, not begun yet" in text
         await press(pilot, "y")
-        assert "the addresses of 1 silent reviewer were sent" in bar(pilot, "status")
+        assert "the addresses of 1 silent reviewer: sent" in bar(pilot, "status")
         await press(pilot, "j", "y")
         assert "nobody is silent here" in bar(pilot, "status")
 
@@ -161,8 +161,8 @@ async def test_an_empty_workspace_says_how_to_open_a_campaign_and_copies_it(
 ) -> None:
     folder = tmp_path / "empty"
     store.create(folder).close()
-    app = MusterApp(Desk(folder, ME, lambda _: key(ME, 1), config.Settings(me=ME), lambda: NOW),
-                    None)  # fmt: skip
+    settings = config.Settings(me=ME, clipboard="file")
+    app = MusterApp(Desk(folder, ME, lambda _: key(ME, 1), settings, lambda: NOW), None)
     app._first_place = lambda: "board"  # type: ignore[method-assign]
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
@@ -171,7 +171,8 @@ async def test_an_empty_workspace_says_how_to_open_a_campaign_and_copies_it(
                    " --due 2026-12-23")  # fmt: skip
         assert command in text
         await press(pilot, "y")
-        assert pilot.app.clipboard == command
+        assert "which only you can read" in bar(pilot, "status")
+        assert (folder / clipboard.FILE).read_text() == command
 
 
 def test_a_closed_campaign_says_what_was_never_decided(busy: Review) -> None:

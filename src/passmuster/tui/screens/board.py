@@ -250,12 +250,10 @@ class BoardScreen(ListScreen):
         """Give what is next of use to the terminal's clipboard, and say what it was."""
         silent = self._silent()
         if not self._campaigns:
-            self.app.copy_to_clipboard(self.how_to_open())
-            self.say("the command was sent to your terminal's clipboard (OSC 52)")
+            self.say(f"the command: {self.copied(self.how_to_open()).words}")
         elif silent:
-            self.app.copy_to_clipboard(", ".join(silent))
             who = plural(len(silent), "silent reviewer")
-            self.say(f"the addresses of {who} were sent to your terminal's clipboard (OSC 52)")
+            self.say(f"the addresses of {who}: {self.copied(', '.join(silent)).words}")
         else:
             self.say("nobody is silent here: there is nothing to copy")
 

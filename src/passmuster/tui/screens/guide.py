@@ -172,8 +172,7 @@ class GuideScreen(ListScreen):
         else:
             self.say("there is no command here to copy")
             return
-        self.app.copy_to_clipboard(text)
-        self.say("the command was sent to your terminal's clipboard (OSC 52)")
+        self.say(f"the command: {self.copied(text).words}")
 
     def _put(
         self, question: str, hint: str, answer: Callable[[str], str | None],

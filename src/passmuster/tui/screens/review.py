@@ -15,7 +15,7 @@ from passmuster.errors import FilterError, MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
 from passmuster.text import Json, nearest
-from passmuster.tui import own, queue_rows
+from passmuster.tui import keymap, own, queue_rows
 from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look, Section
@@ -23,7 +23,7 @@ from passmuster.tui.screens import _bars
 from passmuster.tui.screens._marking import GROUP_WORDS
 from passmuster.tui.screens._parts import Parts
 from passmuster.tui.screens._typing import Command
-from passmuster.tui.sections import View
+from passmuster.tui.sections import SHORT_BELOW, View
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
 from passmuster.tui.writer import SLOW_S
@@ -48,6 +48,8 @@ class ReviewScreen(Parts):
                 tooltip="the whole evidence of this item"),
         Binding("dollar_sign", "sign", "review and sign", id="sign", key_display="$",
                 tooltip="see all that is drafted, then sign it"),
+        Binding("y", "copy", "copy the handle", id="copy",
+                tooltip="put the platform's handle of this item on the clipboard"),
         Binding("c", "columns", "columns", id="columns", tooltip="choose what the list shows"),
     ]  # fmt: skip
     NOUN = "item"
@@ -59,6 +61,8 @@ class ReviewScreen(Parts):
     def __init__(self, campaign: Campaign) -> None:
         super().__init__(campaign)
         self.progress: Progress | None = None
+        self.around: campaigns.Around | None = None
+        """What is known of the item today, beside its frozen evidence."""
         self.chosen_columns: list[str] = []
 
     def on_mount(self) -> None:
@@ -201,10 +205,11 @@ class ReviewScreen(Parts):
             return
         if item_id != self.dossier_of and not self.for_marked:
             self.ask.close(answered=False)
-        self.dossier, self.dossier_of = None, item_id
+        self.dossier, self.dossier_of, self.around = None, item_id, None
         if item_id is not None:
             try:
                 self.dossier = campaigns.item_dossier(self.muster.db, item_id)
+                self.around = campaigns.around(self.muster.db, self.dossier)
             except MusterError as error:
                 self.say(f"its evidence cannot be read: {error}", "error")
             else:
@@ -223,9 +228,12 @@ class ReviewScreen(Parts):
         now, old_days = self.desk.clock(), self.desk.old_days
         state = self.muster.sitting.state(item_id)
         own = Own(state.own.owner, state.own.reassign) if state.own else None
+        beside = self.around
 
         def make(width: int) -> list[Line]:
-            return dossier_lines(dossier, View(width, now, full, old_days), state.draft, own)
+            short = not full and self.pane.size.height < SHORT_BELOW
+            view = View(width, now, full, old_days, short)
+            return dossier_lines(dossier, view, state.draft, own, beside)
 
         return make
 
@@ -283,13 +291,33 @@ class ReviewScreen(Parts):
 
     def action_details(self) -> None:
         """The whole evidence on a screen of its own."""
-        from passmuster.tui.screens.details import DetailsScreen
+        from passmuster.tui.screens.details import HANDED, DetailsScreen
 
         self.load_item()
         item_id = self.dossier_of
         if item_id is not None and self.dossier is not None:
             self.muster.sitting.details_opened.add(item_id)
-            self.app.push_screen(DetailsScreen(self.drawn(item_id, self.dossier, full=True)))
+            verbs = () if self._refusal() else HANDED.values()
+            self.app.push_screen(
+                DetailsScreen(self.drawn(item_id, self.dossier, full=True), self.dossier, verbs,
+                              self.campaign.due_at), self._handed,
+            )  # fmt: skip
+
+    def _handed(self, verb: str | None) -> None:
+        """Carry out what was pressed in the details, on the item that was read there."""
+        if verb is not None:
+            self.call_later(self.run_action, keymap.known()[verb].action)
+
+    def action_copy(self) -> None:
+        """Put the handle of the item under the cursor on the clipboard."""
+        self.load_item()
+        if self.dossier is None:
+            self.say("there is nothing here to copy")
+            return
+        from passmuster.tui.screens.details import handle
+
+        copied = self.copied(handle(self.dossier))
+        self.say(copied.words, "plain" if copied.how else "error")
 
     def action_sign(self) -> None:
         """Wait for the disk, freeze what is drafted, and show it."""
