@@ -42,10 +42,10 @@ class View:
     """Every row of every list, and the attributes."""
     old_days: int = 90
     """Age from which a credential is marked (`credential-old`)."""
-    verbs: bool = True
-    """Whether something can be decided where it is shown: then it says by which key."""
     short: bool = False
     """There are few lines: say what decides, in one line each."""
+    verbs: bool = True
+    """Whether something can be decided where it is shown: then it says by which key."""
 
     @property
     def caps(self) -> dict[str, int]:
