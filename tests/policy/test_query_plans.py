@@ -103,3 +103,10 @@ def test_the_hits_of_a_rule_are_found_by_the_rule_or_down_the_risks(estate: Esta
 
 def test_counting_the_hits_goes_once_through_the_findings_by_rule(estate: Estate) -> None:
     assert _plan(estate, _hits.BY_RULE, (NOW,)) == ["SCAN finding USING INDEX finding_rule"]
+
+
+def test_a_count_looks_into_no_table_that_the_filter_does_not_name(estate: Estate) -> None:
+    found = compile_filter("owner:none", NOW)
+    plan = _plan(estate, _identities.count_sql(found.sql), found.params)
+    assert plan == ["CO-ROUTINE (subquery-1)", "SEARCH l USING INDEX listing_owner (owner=?)",
+                    "SCAN (subquery-1)"]  # fmt: skip

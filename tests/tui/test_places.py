@@ -194,7 +194,7 @@ async def test_an_identity_is_found_again_in_the_queue_or_it_is_said_that_it_is_
         assert isinstance(pilot.app.screen, InventoryScreen)
         assert "not in your queue" in bar(pilot, "status")
         await press(pilot, "slash", "=1", "backspace", "backspace", "=5", "enter", "Q")
-        assert pilot.app.screen is pilot.app.screen_stack[1]
+        assert here(pilot) is screen_of(pilot)
         assert at_cursor(pilot) == "batch-05"
 
 

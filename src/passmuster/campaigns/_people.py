@@ -35,7 +35,7 @@ GROUP BY o.identity_id, o.person_uid, o.team_uid,
 _TODO = """
 SELECT coalesce('p' || a.person_uid, 'h' || lower(n.reviewer)) AS key, 0 AS identities,
     0 AS privileged, 0 AS unused, 0 AS risk, count(*) AS todo
-FROM campaign c JOIN item n ON n.campaign_id = c.id AND n.state = 'open'
+FROM campaign c CROSS JOIN item n ON n.campaign_id = c.id AND n.state = 'open'
     LEFT JOIN alias a ON a.name = n.reviewer
 WHERE c.closed_at IS NULL GROUP BY 1
 """
@@ -87,26 +87,30 @@ class Answering:
         return filters.whole("owner", self.name)
 
 
-_COUNTS = (
-    "count(*) AS identities, sum(l.is_privileged) AS privileged,"
-    " sum(CASE l.last_used_state WHEN 'known' THEN l.last_used_at < :unused_before"
+_FACTS = (
+    "l.is_privileged AS privileged, CASE l.last_used_state"
+    "  WHEN 'known' THEN l.last_used_at < :unused_before"
     "  WHEN 'never' THEN coalesce((SELECT x.created_at FROM identity x"
-    "   WHERE x.id = l.identity_id) < :unused_before, 0) ELSE 0 END) AS unused,"
-    " max(l.risk) AS risk, 0 AS todo"
+    "   WHERE x.id = l.identity_id) < :unused_before, 0) ELSE 0 END AS unused, l.risk AS risk"
+)
+_COUNTS = (
+    "SELECT key, count(*) AS identities, sum(privileged) AS privileged, sum(unused) AS unused,"
+    " max(risk) AS risk, 0 AS todo"
 )
 
 
 def people_sql(where: str) -> str:
     """The one query: who answers for what matches *where*, and what they have to decide."""
-    # a CROSS JOIN is read in the order that it is written in: once through the owners
+    # a CROSS JOIN is read in the order that it is written in: once through the owners. A LIMIT
+    # keeps the inner query apart: only there does SQLite leave out joins that nobody asks for.
     owned = FRAME.replace("FROM listing l", f"FROM ({_OWNERS}) w CROSS JOIN listing l")
     return _NAMED.format(most=PEOPLE, whose=(
         "SELECT key, sum(identities) AS identities, sum(privileged) AS privileged,"
         " sum(unused) AS unused, max(risk) AS risk, sum(todo) AS todo FROM ("
-        f" SELECT w.key, {_COUNTS} {owned} WHERE l.identity_id = w.iid AND ({where})"
-        "  GROUP BY w.key"
-        f" UNION ALL SELECT 's' || lower(l.supplier) AS key, {_COUNTS} {FRAME}"
-        f"  WHERE l.supplier IS NOT NULL AND ({where}) GROUP BY 1"
+        f"{_COUNTS} FROM (SELECT w.key AS key, {_FACTS} {owned}"
+        f"  WHERE l.identity_id = w.iid AND ({where}) LIMIT -1) GROUP BY key"
+        f" UNION ALL {_COUNTS} FROM (SELECT 's' || lower(l.supplier) AS key, {_FACTS} {FRAME}"
+        f"  WHERE l.supplier IS NOT NULL AND ({where}) LIMIT -1) GROUP BY key"
         f" UNION ALL {_TODO}) GROUP BY key"
     ))  # fmt: skip
 

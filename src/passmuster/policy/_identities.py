@@ -58,7 +58,16 @@ def rank_identities(
 def count_identities(db: Database, expression: str, now: str) -> int:
     """How many identities *expression* matches."""
     compiled = filters.compile_filter(expression, now)
-    return int(db.value(f"SELECT count(*) {FRAME} WHERE {compiled.sql}", compiled.params))
+    return int(db.value(count_sql(compiled.sql), compiled.params))
+
+
+def count_sql(where: str) -> str:
+    """Counts without a look into tables that *where* does not name.
+
+    SQLite leaves out joins that nobody asks for, but not under an aggregate; the LIMIT keeps it
+    from making one query of the two. At a million that is a fifth of the time.
+    """
+    return f"SELECT count(*) FROM (SELECT l.identity_id {FRAME} WHERE {where} LIMIT -1)"
 
 
 @dataclass(frozen=True, slots=True)

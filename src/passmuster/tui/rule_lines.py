@@ -30,7 +30,7 @@ NEVER = "not run yet: import an export"
 _COLUMNS = (
     Column("severity", "SEVERITY", 9),
     Column("title", "RULE", 0),
-    Column("hits", "HITS", 13, right=True),
+    Column("hits", "HITS", 14, right=True),
     Column("new", "NEW", 7, right=True),
     Column("rule", "ID", 22),
     Column("controls", "CONTROLS", 30),
