@@ -9,6 +9,7 @@ import functools
 import inspect
 import itertools
 import sys
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,9 +110,17 @@ SCREEN = frozenset({
 """Settings that no decision and no evidence depends on: a wrong one is left out, and told."""
 
 
-@functools.cache
 def docs() -> dict[str, str]:
     """The docstring of each setting, on one line."""
+    with _ONE_AT_A_TIME:  # CPython 3.11 counts wrong when two threads parse (SystemError)
+        return _docs()
+
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@functools.cache
+def _docs() -> dict[str, str]:
     (body,) = (
         node.body
         for node in ast.parse(inspect.getsource(sys.modules[__name__])).body

@@ -16,7 +16,7 @@ from passmuster.errors import FilterError, MusterError, UsageError
 from passmuster.store import Database
 from passmuster.tui import completion, setting_rows
 from passmuster.tui.completion import Suggestions
-from passmuster.tui.lines import Line, Span, say
+from passmuster.tui.lines import Line, Span, fold, say
 from passmuster.tui.look import Look, Section
 from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.setting_rows import Entry
@@ -103,7 +103,8 @@ class SettingsScreen(ListScreen):
     def nothing(self, *, filtered: bool) -> list[Line]:
         """Why there is no setting."""
         if self._unread:
-            return [[say(f"  {self._unread}", "error")]]
+            room = self.table.inner_width - 4
+            return [[Span("  "), *row] for row in fold([say(self._unread, "error")], room)]
         if filtered:
             return [[Span("  no setting is so; esc takes the filter off, tab goes on")]]
         return [[Span("  everything is as it is built in")]]

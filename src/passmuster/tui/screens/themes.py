@@ -6,10 +6,9 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from passmuster import config, resources
 from passmuster.errors import FilterError
 from passmuster.store import Database
-from passmuster.tui import themes
+from passmuster.tui import theme_files, themes
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.look import Look
 from passmuster.tui.screens._list import ListScreen
@@ -30,8 +29,7 @@ class ThemesScreen(ListScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        folders = [resources.folder("themes"), config.user_folder() / "themes"]
-        self._themes = list(themes.load(folders)[0].values())
+        self._themes = list(themes.load(theme_files.folders())[0].values())
         self._before = ""
         self._began = False
 
