@@ -13,7 +13,7 @@ from passmuster.text import Json
 from passmuster.tui.dossier import dossier_lines
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.screens._list import ListScreen
-from passmuster.tui.sections import View
+from passmuster.tui.sections import SHORT_BELOW, View
 from passmuster.tui.widgets.keys_bar import Key
 
 
@@ -67,14 +67,22 @@ class OfIdentities(ListScreen):
         dossier, now, old_days = self.dossier(row_id), self.desk.clock(), self.desk.old_days
         if dossier is None:
             return lambda _: [[Span("it is no longer in the inventory", "dim")]]
-        return lambda width: dossier_lines(dossier, View(width, now, full, old_days, verbs=False))
+        beside = campaigns.around(self.muster.db, dossier)
+
+        def make(width: int) -> list[Line]:
+            short = not full and self.pane.size.height < SHORT_BELOW
+            view = View(width, now, full, old_days, short, verbs=False)
+            return dossier_lines(dossier, view, beside=beside)
+
+        return make
 
     def action_details(self) -> None:
         """The whole evidence on a screen of its own."""
         from passmuster.tui.screens.details import DetailsScreen
 
         if (row_id := self.table.cursor_id) is not None:
-            self.app.push_screen(DetailsScreen(self.evidence(row_id, full=True)))
+            shown = DetailsScreen(self.evidence(row_id, full=True), self.dossier(row_id))
+            self.app.push_screen(shown)
 
     def action_queue(self) -> None:
         """Go to where this identity is decided."""
