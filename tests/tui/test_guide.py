@@ -11,6 +11,7 @@ from passmuster import config, keys, resources, store, tlog
 from passmuster.config import Settings
 from passmuster.tui import first_steps, paths
 from passmuster.tui.app import MusterApp
+from passmuster.tui.clipboard import FILE
 from passmuster.tui.desk import Desk
 from passmuster.tui.screens.guide import GuideScreen, needed
 from passmuster.tui.widgets.line_view import LineView
@@ -27,13 +28,18 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_world: None) -> P
     monkeypatch.setattr(keys, "BCRYPT_ROUNDS", 1)
     folder = tmp_path / "new"
     store.create(folder).close()
+    (folder / "config.toml").write_text('clipboard = "file"\n')
+    (folder / "config.toml").chmod(0o600)
     shutil.copy(resources.folder("sample_data") / REPORT, tmp_path / "report one.csv")
     return folder
 
 
 def app_of(folder: Path, me: str = "") -> MusterApp:
     return MusterApp(
-        Desk(folder, me, lambda _: key(ME, 1), Settings(me=me or None), lambda: NOW), None
+        Desk(
+            folder, me, lambda _: key(ME, 1), Settings(me=me or None, clipboard="file"), lambda: NOW
+        ),
+        None,
     )
 
 
@@ -73,7 +79,7 @@ async def test_four_steps_lead_from_nothing_to_a_signing_key(empty: Path) -> Non
         assert states(pilot) == [True, True, True, False]
         assert "--fallback jo@example.com" in painted(pilot)
         await press(pilot, "y")
-        assert pilot.app.clipboard.startswith('muster campaign open "November"')
+        assert (empty / FILE).read_text().startswith('muster campaign open "November"')
     db = store.open_(empty)
     made = keys.load(db, "jo@example.com", lambda: b"longer than that", 1.0)
     assert tlog.check(db) == 1, "the key is enrolled"
@@ -148,12 +154,12 @@ async def test_every_format_shows_how_its_export_is_made_and_y_copies_it(empty: 
         for recipe in recipes:
             assert recipe.title in " ".join(painted(pilot).replace("│", " ").split())
             await press(pilot, "y")
-            assert pilot.app.clipboard == recipe.howto
+            assert (empty / FILE).read_text() == recipe.howto
             seen.add(recipe.name)
             await press(pilot, "n")
         assert len(seen) == len(recipes) >= 10
         await press(pilot, "N", "y")
-        assert pilot.app.clipboard == recipes[-1].howto
+        assert (empty / FILE).read_text() == recipes[-1].howto
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (40, 12)])
