@@ -42,6 +42,12 @@ Finding
   :        a command: :jump AKIA…, :group owner, :section unowned
   paste    a key id, ARN, fingerprint or e-mail: the cursor goes there
 
+The whole evidence (enter)
+  1 2 3    evidence, timeline, the record as signed; tab goes round
+  /  n N   search here; next hit, hit before
+  y  Y     copy the platform's handle; copy the whole tab
+  a r d …  back to the queue, and that verb on this item
+
 Many at once
   space    mark an item; v marks from the last mark to here
   m  *     mark all like this one; mark what a filter matches
@@ -53,6 +59,7 @@ Moving
   j k      one row down, up; also the arrows, page up and down, home, end
   J K      scroll the evidence
   enter →  the whole evidence on a screen of its own
+  y        copy the handle of this item
   ctrl+p   every action by name; also ctrl+k
   q        back, or quit; drafts are kept
 """
