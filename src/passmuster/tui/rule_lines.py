@@ -36,7 +36,7 @@ _COLUMNS = (
     Column("controls", "CONTROLS", 30),
 )
 _FIRST_IN = ("severity", "hits", "new", "rule", "controls")
-WHY_WIDTH, WHY_FROM = 24, 70
+WHY_WIDTH, WHY_FROM = 24, 90
 """Where there is room, the column of hits also says what is missing."""
 
 

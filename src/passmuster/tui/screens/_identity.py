@@ -81,8 +81,8 @@ class OfIdentities(ListScreen):
         from passmuster.tui.screens.details import DetailsScreen
 
         if (row_id := self.table.cursor_id) is not None:
-            shown = DetailsScreen(self.evidence(row_id, full=True), self.dossier(row_id))
-            self.app.push_screen(shown)
+            dossier = self.dossier(row_id)
+            self.app.push_screen(DetailsScreen(self.evidence(row_id, full=True), dossier))
 
     def action_queue(self) -> None:
         """Go to where this identity is decided."""

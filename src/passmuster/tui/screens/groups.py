@@ -26,9 +26,9 @@ from passmuster.tui.widgets.line_table import Column, TableRow
 SHOWN = 200
 """Items of a group that the pane names."""
 _COLUMNS = (
-    Column("risk", " RISK", 5, True), Column("open", "OPEN", 9, True),
-    Column("name", "GROUP", 0), Column("items", "ITEMS", 9, True),
-    Column("privileged", "PRIVILEGED", 10, True), Column("unused", "UNUSED", 9, True),
+    Column("risk", " RISK", 5, True), Column("open", "OPEN", 7, True),
+    Column("name", "GROUP", 0), Column("items", "ITEMS", 7, True),
+    Column("privileged", "PRIVILEGED", 10, True), Column("unused", "UNUSED", 7, True),
 )  # fmt: skip
 
 
