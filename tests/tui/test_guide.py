@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from passmuster import config, keys, resources, store, tlog
 from passmuster.config import Settings
-from passmuster.tui import first_steps, paths
+from passmuster.tui import clipboard, first_steps, paths
 from passmuster.tui.app import MusterApp
 from passmuster.tui.clipboard import FILE
 from passmuster.tui.desk import Desk
@@ -46,6 +46,10 @@ def app_of(folder: Path, me: str = "") -> MusterApp:
 def guide(pilot: Pilot[None]) -> GuideScreen:
     assert isinstance(pilot.app.screen, GuideScreen)
     return pilot.app.screen
+
+
+def copied(folder: Path) -> str:
+    return (folder / clipboard.FILE).read_text()
 
 
 def states(pilot: Pilot[None]) -> list[bool]:
