@@ -146,6 +146,9 @@ async def test_the_inventory_has_every_identity_and_the_evidence_of_each(review:
         assert pane(pilot).startswith(listed(pilot)[1])
         await press(pilot, "enter")
         assert isinstance(pilot.app.screen, DetailsScreen)
+        assert "arn:aws:iam" in bar(pilot, "title")
+        await press(pilot, "a", "2", "3")
+        assert isinstance(pilot.app.screen, DetailsScreen), "no verb goes from here to the queue"
         await press(pilot, "escape")
         assert here(pilot).table.cursor == 1
 
