@@ -108,6 +108,12 @@ async def test_from_each_place_one_gets_to_each_other_and_one_esc_leads_home(
 
 @pytest.mark.parametrize("name", PLACES)
 async def test_hostile_names_stay_text_in_every_place(review: Review, name: str) -> None:
+    db = store.open_(review.folder)  # as if the import had let them in as they are
+    for column in ("identity SET display_name", "listing SET name"):
+        db.execute(f"UPDATE {column} = ? WHERE {column.split()[-1]} LIKE 'evil%'", (HOSTILE,))
+    db.execute("UPDATE owner SET handle = ? WHERE handle LIKE '%owned%'", ("\x1b]0;owned\x07",))
+    db.execute("UPDATE finding SET detail = ?", ("\x9b31m detail\u202e",))
+    db.close()
     async with review.app().run_test(size=(200, 60)) as pilot:
         await settle(pilot)
         await press(pilot, PLACES[name][0])
