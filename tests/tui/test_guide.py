@@ -14,6 +14,7 @@ from passmuster.tui.app import MusterApp
 from passmuster.tui.clipboard import FILE
 from passmuster.tui.desk import Desk
 from passmuster.tui.screens.guide import GuideScreen, needed
+from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.widgets.line_view import LineView
 from tests.scene import key
 from tests.tui.conftest import ME, NOW, Review, bar, painted, press, settle
@@ -84,9 +85,19 @@ async def test_four_steps_lead_from_nothing_to_a_signing_key(empty: Path) -> Non
         assert "--fallback jo@example.com" in painted(pilot)
         await press(pilot, "y")
         assert (empty / FILE).read_text().startswith('muster campaign open "November"')
+
+        await press(pilot, "enter", "enter", "=not this one", "enter")
+        assert "passphrase does not open" in bar(pilot, "rule")
+        assert app.campaign is None
+        await press(pilot, "enter", "=Spring", "enter", "=longer than that", "enter")
+        assert app.campaign is not None
+        assert app.campaign.name == "Spring"
+        assert isinstance(app.screen, ReviewScreen)
+        assert app.is_home(app.screen)
+        assert "decided" in bar(pilot, "header")
     db = store.open_(empty)
     made = keys.load(db, "jo@example.com", lambda: b"longer than that", 1.0)
-    assert tlog.check(db) == 1, "the key is enrolled"
+    assert tlog.check(db) == 2, "the key is enrolled, the campaign opened"
     assert made.store == "file"
     assert not needed(db, config.load(empty))
     db.close()
@@ -145,7 +156,7 @@ async def test_an_import_does_not_stop_the_screen_and_ends_with_the_program(
         await pilot.press("j", "j")
         assert screen.table.cursor == 3
         await pilot.press("k", "k", "enter")
-        assert "one import is running" in bar(pilot, "rule")
+        assert "importing report one.csv: wait for it" in bar(pilot, "rule")
         (process,) = app.processes
     assert process.wait(20) != 0
 

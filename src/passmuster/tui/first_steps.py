@@ -122,11 +122,12 @@ def campaign_lines(command: str, done: str, width: int) -> list[Line]:
     """The fourth."""
     out = _text(
         "A campaign freezes what is to be judged, with its evidence, and asks people to "
-        "judge it by a day. It is opened on the command line (press q to go there):",
+        "judge it by a day. Press enter for one over everything, or open one with a scope of "
+        "its own on the command line:",
         width,
     )
     out += [[], *[[Span("  "), *line] for line in fold([say(command, "accent")], width - 2)], []]
-    out.append(_press("y", "copy the command"))
+    out += [_press("enter", "open a first one, over everything"), _press("y", "copy the command")]
     if done:
         out.append(_press("b", f"look at what is open ({done})"))
     return out

@@ -5,36 +5,38 @@ make the screen wait.
 """
 
 import shlex
-import subprocess
-import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 
-from passmuster import config, keys, store, tlog
+from passmuster import campaigns, config, keys, store, tlog
 from passmuster.errors import FilterError, MusterError
 from passmuster.store import Database
+from passmuster.text import rfc3339
 from passmuster.tui import first_steps, paths
 from passmuster.tui.first_steps import CAMPAIGN, IMPORT, KEY, WHO, Step, needed
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.look import Look
-from passmuster.tui.screens._list import ListScreen
+from passmuster.tui.screens._child import WithChild
 from passmuster.tui.screens.board import how_to_open
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
+from passmuster.tui.words import when
 
 __all__ = ["SCREEN", "GuideScreen", "needed"]
 
 _COLUMNS = (Column("step", "FIRST STEPS", 24), Column("state", "", 0))
-KEPT_LINES = 5
-"""Lines of what an import says that are shown."""
+NAME = "First review"
+DAYS = 30
+"""From the opening of the first campaign to its due date."""
 
 
-class GuideScreen(ListScreen):
+class GuideScreen(WithChild):
     """Steps, and what to do for the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,7 +57,6 @@ class GuideScreen(ListScreen):
         self._recipes = first_steps.recipes()
         self._recipe = 0
         self._import_said: list[str] = []
-        self._importing = False
 
     # the rows
 
@@ -133,7 +134,7 @@ class GuideScreen(ListScreen):
     def hints(self) -> list[Key]:
         """The keys that make sense now."""
         here = self.table.cursor_id
-        found = [] if here == CAMPAIGN else [Key("enter", "do it", "step")]
+        found = [Key("enter", "do it", "step")]
         if here == IMPORT:
             found.append(Key("n", "next platform", "recipe(1)"))
         if here in (IMPORT, CAMPAIGN):
@@ -153,7 +154,7 @@ class GuideScreen(ListScreen):
         elif here == KEY:
             self._ask_store()
         elif here == CAMPAIGN:
-            self.action_copy()
+            self._ask_name()
 
     def action_recipe(self, by: int) -> None:
         """How another platform makes its export."""
@@ -210,8 +211,8 @@ class GuideScreen(ListScreen):
     # the import
 
     def _ask_file(self) -> None:
-        if self._importing:
-            self.say("one import is running: wait for it")
+        if self.running:
+            self.say(f"{self.running}: wait for it")
             return
         self._put("which file?", "a path; tab completes; options of muster import may follow",
                   self._file_given)  # fmt: skip
@@ -236,34 +237,13 @@ class GuideScreen(ListScreen):
         first = Path(parts[0]).expanduser()
         if not first.is_file():
             return f"there is no file {first}"
-        self.say(f"importing {first.name} …")
-        self._importing = True
-        self._import([str(first), *parts[1:]])
+        self.run_muster(["import", str(first), *parts[1:]], f"importing {first.name}",
+                        self._imported)  # fmt: skip
         return None
 
-    @work(thread=True, group="import")
-    def _import(self, parts: list[str]) -> None:
-        command = [sys.executable, "-m", "passmuster", "--workspace", str(self.desk.folder),
-                   "--no-input", "import", *parts]  # fmt: skip
-        said: list[str] = []
-        with subprocess.Popen(  # noqa: S603 - our own program, no shell between
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace",
-        ) as process:  # fmt: skip
-            self.muster.processes.add(process)
-            assert process.stdout is not None
-            for line in process.stdout:
-                said = [*said, line.rstrip()][-KEPT_LINES:]
-                if self.is_attached:
-                    self.app.call_from_thread(self.say, said[-1])
-        self.muster.processes.discard(process)
-        if self.is_attached:
-            self.app.call_from_thread(self._imported, process.returncode, said)
-
     def _imported(self, code: int, said: list[str]) -> None:
-        self._importing = False
-        self._import_said = [line for line in said if line]
-        last = self._import_said[-1] if self._import_said else ""
+        self._import_said = said
+        last = said[-1] if said else ""
         if code:
             self.say(last.removeprefix("muster: ") or "the import failed", "error")
         else:
@@ -327,6 +307,53 @@ class GuideScreen(ListScreen):
     def _key_made(self, fingerprint: str) -> None:
         self.say(f"your key is {fingerprint}")
         self.show_look(self.look)
+
+    # the campaign
+
+    def _ask_name(self) -> None:
+        if self.running:
+            self.say(f"{self.running}: wait for it")
+            return
+        missing = next((step for step in self._steps[:CAMPAIGN] if not step.done), None)
+        if missing is not None:
+            self.say(f"first: {missing.title}", "error")
+            return
+
+        def answer(typed: str) -> str | None:
+            self._open(typed.strip() or NAME)
+            return None
+
+        self._put("what shall it be called?", f"enter alone: {NAME}; every identity, due in"
+                  f" {DAYS} days, its owner asked, else you", answer)  # fmt: skip
+
+    def _open(self, name: str) -> None:
+        db = self.muster.db
+        stores = {k["store"] for k in keys.listed(db)
+                  if k["principal"].lower() == self.desk.me}  # fmt: skip
+        due = rfc3339(when(self.desk.clock()) + timedelta(days=DAYS))[:10]
+        words = ["campaign", "open", name, "--reviewer", "owner", "--fallback", self.desk.me,
+                 "--due", due]  # fmt: skip
+
+        def go(secret: bytes | None) -> None:
+            self.run_muster(words, f"opening {name}", self._opened, secret)
+
+        if stores != {"file"}:
+            go(None)
+            return
+
+        def unlocked(typed: str) -> str | None:
+            go(typed.encode())
+            return None
+
+        self._put("passphrase of your signing key", "enter opens it, esc leaves it", unlocked,
+                  secret=True)  # fmt: skip
+
+    def _opened(self, code: int, said: list[str]) -> None:
+        if code:
+            last = said[-1] if said else "the campaign was not opened"
+            self.say(last.removeprefix("muster: "), "error")
+            return
+        self.muster.open_campaign(campaigns.campaigns(self.muster.db)[0])
 
 
 SCREEN = GuideScreen
