@@ -94,7 +94,7 @@ def test_a_workspace_of_the_first_release_is_brought_up_by_opening_it_to_write(
         store.open_(folder, read_only=True)
     db = store.open_(folder)
     assert db.value("PRAGMA user_version") == store.SCHEMA_VERSION
-    assert indexes(db) >= {"listing_name", "trust_from"}
+    assert indexes(db) >= {"listing_name", "trust_from", "item_risk"}
     assert db.value("SELECT email FROM person") == "p@x"
     assert store.device(db) == "d"
     db.close()

@@ -261,3 +261,9 @@ def version_2(db: UtilsDatabase) -> None:
     """Names that begin alike, and what trusts an identity, are found by an index."""
     db.execute("CREATE INDEX listing_name ON listing (name)")
     db.execute("CREATE INDEX trust_from ON trust (from_uid)")
+
+
+@migrations()
+def version_3(db: UtilsDatabase) -> None:
+    """The first rows of a whole queue are there at once, however long it is."""
+    db.execute("CREATE INDEX item_risk ON item (campaign_id, reviewer, risk DESC, id)")
