@@ -70,7 +70,7 @@ class Terminal:
             command, stdin=side, stdout=side, stderr=side, start_new_session=True,
             env={**base, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8",
                  **(env or {})},
-            preexec_fn=_take_terminal,
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - there is no other way to a terminal of its own
         )  # fmt: skip
         os.close(side)
 

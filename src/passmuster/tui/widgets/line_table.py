@@ -273,17 +273,15 @@ class LineTable(LineView, can_focus=True):
                 return
             x -= column.width + 1
 
-    def on_focus(self) -> None:
-        """The terminal's own cursor, which a braille line follows, comes here."""
-        self._follow()
-
     def _follow(self) -> None:
         room = self.room
         top = min(max(self.top, self.cursor - room + 1), self.cursor)
         self.top = max(0, min(top, len(self.rank) - room))
-        if self.has_focus:
-            y = self.region.y + len(self.head()) + self.cursor - self.top
-            self.app.cursor_position = Offset(self.region.x, y)
+
+    @property
+    def caret(self) -> Offset:
+        """The beginning of the cursor's row."""
+        return self.region.offset + Offset(0, len(self.head()) + self.cursor - self.top)
 
     def _announce(self) -> None:
         if self.cursor_id != self._announced or not self.rank:

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.events import MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -93,6 +93,13 @@ class LineView(Widget):
 
     def prepare(self, first: int, last: int) -> None:
         """Called before lines *first* to *last* (exclusive) are drawn: read them in one go."""
+
+    @property
+    def caret(self) -> Offset:
+        """Where the terminal's own cursor stands while this has the focus: a braille line
+        follows it. The app asks at every frame, for what is above may come and go.
+        """
+        return self.region.offset
 
     # drawing
 
