@@ -1,4 +1,4 @@
-"""A terminal for tests: a program in a pty of a given size, what it sends, and what then stands where.
+"""A terminal for tests: a program in a pty of a given size, and what then stands where.
 
 It answers the questions that a modern terminal answers (synchronised output, cursor position,
 device attributes) and keeps a model of the screen (pyte), so that a test can ask for text, styles

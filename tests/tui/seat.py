@@ -1,6 +1,6 @@
-"""The workstation as a process of its own, with a fixed key and clock: `python -m tests.tui.seat DIR`.
+"""The workstation as a process of its own, with a fixed key and clock.
 
-For tests in a real terminal that sign, or that need the program to break: `--break` makes the
+`python -m tests.tui.seat DIR`, for tests in a real terminal that sign, or that need the program to break: `--break` makes the
 details screen fail with a secret among its local variables.
 """
 

@@ -94,4 +94,4 @@ def mind_the_keyboard() -> None:
         return
     from textual.drivers import linux_driver
 
-    linux_driver.getincrementaldecoder = lambda _: KeyboardDecoder  # type: ignore[attr-defined]
+    linux_driver.getincrementaldecoder = lambda _: KeyboardDecoder  # type: ignore[attr-defined, assignment]
