@@ -91,7 +91,13 @@ class Terminal:
     # reading
 
     def read(self, seconds: float) -> bytes:
-        """What comes within *seconds*; nothing when the program is silent or gone."""
+        """What comes within *seconds*, put on the screen; nothing from a program that is gone."""
+        data = self._receive(seconds)
+        if self._stream is not None:
+            self._stream.feed(data)
+        return data
+
+    def _receive(self, seconds: float) -> bytes:
         if not select.select([self._main], [], [], seconds)[0]:
             return b""
         try:
@@ -102,8 +108,6 @@ class Terminal:
         for question, answer in _ANSWERS:
             if question in data:
                 os.write(self._main, answer)
-        if self._stream is not None:
-            self._stream.feed(data)
         return data
 
     def until(self, met: Callable[[], bool], what: str = "") -> Self:
@@ -165,14 +169,16 @@ class Terminal:
         began = time.perf_counter()
         self.press(key)
         first = last = 0.0
-        size = 0
-        while data := self.read(quiet_s if size else PATIENCE_S):
+        came = b""
+        while data := self._receive(quiet_s if came else PATIENCE_S):
             last = time.perf_counter()
             first = first or last
-            size += len(data)
-        if not size:
+            came += data
+        if not came:
             raise AssertionError(f"{key} led to nothing; on the screen:\n{self}")
-        return Stroke((first - began) * 1e3, (last - began) * 1e3, size)
+        if self._stream is not None:  # only now: the model is slow
+            self._stream.feed(came)
+        return Stroke((first - began) * 1e3, (last - began) * 1e3, len(came))
 
     def resize(self, rows: int, columns: int) -> Self:
         """Give the terminal another size; the program is told by SIGWINCH, as in real life."""
