@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.events import Click
-from textual.geometry import Offset, Region
+from textual.geometry import Offset
 from textual.message import Message
 
 from passmuster.tui.lines import Line, Role, Span, fit
@@ -127,22 +127,17 @@ class LineTable(LineView, can_focus=True):
             self.cursor = 0
             self._wanted = wanted
         self._follow()
-        self.refresh()
+        self.redraw()
         self._announce()
 
     def go_to(self, place: int) -> None:
         """Put the cursor on the row at *place*."""
         if not self.rank:
             return
-        old, top = self.cursor, self.top
         self.cursor = max(0, min(len(self.rank) - 1, place))
         self._wanted = self.cursor_id
         self._follow()
-        if self.top == top:
-            self._refresh_row(old)
-            self._refresh_row(self.cursor)
-        else:
-            self.refresh()
+        self.redraw()
         self._announce()
 
     def go_to_id(self, row_id: int) -> None:
@@ -162,20 +157,20 @@ class LineTable(LineView, can_focus=True):
         else:
             for row_id in ids:
                 self._cache.pop(row_id, None)
-        self.refresh()
+        self.redraw()
 
     def toggle_mark(self) -> None:
         """Mark the row under the cursor or take the mark away, and go on."""
         if (row_id := self.cursor_id) is not None:
             self.marks ^= {row_id}
             self.marked_last = row_id
-            self._refresh_row(self.cursor)
+            self.redraw()
             self.go_to(self.cursor + 1)
 
     def mark(self, ids: Iterable[int]) -> None:
         """Mark these too."""
         self.marks.update(ids)
-        self.refresh()
+        self.redraw()
 
     # drawing
 
@@ -224,10 +219,6 @@ class LineTable(LineView, can_focus=True):
         )
         return [Span(gutter + cells, "cursor" if at_cursor else row.role)]
 
-    def _refresh_row(self, place: int) -> None:
-        y = place - self.top + len(self.head())
-        self.refresh(Region(0, y, self.size.width, 1))
-
     def on_resize(self) -> None:
         """Choose the columns that the width has room for."""
         self.choose_columns()
@@ -239,7 +230,7 @@ class LineTable(LineView, can_focus=True):
         rest = max(4, self.inner_width - GUTTER - taken)
         self._columns = [c if c.width else c._replace(width=rest) for c in columns]
         self._follow()
-        self.refresh()
+        self.redraw()
 
     # moving
 
