@@ -128,8 +128,9 @@ class LineView(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of *crop*: those on the screen already, if nothing has changed since."""
-        if self._painted is None or self._painted_size != self.size:
+        if self._stale or self._painted is None or self._painted_size != self.size:
             self._painted, self._painted_size = self._compose_lines(), self.size
+            self._stale = False
         strips = self._painted[crop.y : crop.bottom]
         if crop.x == 0 and crop.width == self.size.width:
             return strips
