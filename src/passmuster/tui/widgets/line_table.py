@@ -109,6 +109,9 @@ class LineTable(LineView, can_focus=True):
         self._cache: dict[int, TableRow] = {}
         self._wanted: int | None = None
         self._announced: int | None = None
+        self.moved: Callable[[int | None], None] = self.post_moved
+        """Called, when a key or the mouse has moved the cursor, with the id that it has come to;
+        posts `Moved` by default. What is drawn in the call is in the frame of the cursor."""
 
     @property
     def cursor_id(self) -> int | None:
@@ -130,7 +133,7 @@ class LineTable(LineView, can_focus=True):
         self.redraw()
         self._announce()
 
-    def go_to(self, place: int) -> None:
+    def go_to(self, place: int, *, by_hand: bool = False) -> None:
         """Put the cursor on the row at *place*."""
         if not self.rank:
             return
@@ -138,7 +141,7 @@ class LineTable(LineView, can_focus=True):
         self._wanted = self.cursor_id
         self._follow()
         self.redraw()
-        self._announce()
+        self._announce(by_hand=by_hand)
 
     def go_to_id(self, row_id: int) -> None:
         """Put the cursor on the row with this id, if it is in the view."""
@@ -236,16 +239,16 @@ class LineTable(LineView, can_focus=True):
 
     def action_move(self, by: int) -> None:
         """Move the cursor by so many rows."""
-        self.go_to(self.cursor + by)
+        self.go_to(self.cursor + by, by_hand=True)
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by what is seen at a time."""
         self.scroll_lines(pages * self.room)
-        self.go_to(self.cursor + pages * self.room)
+        self.go_to(self.cursor + pages * self.room, by_hand=True)
 
     def action_end(self, last: int) -> None:
         """Go to the first or the last row."""
-        self.go_to(len(self.rank) - 1 if last else 0)
+        self.go_to(len(self.rank) - 1 if last else 0, by_hand=True)
 
     def on_click(self, event: Click) -> None:
         """Put the cursor where the mouse is."""
@@ -255,7 +258,7 @@ class LineTable(LineView, can_focus=True):
         if event.y < len(self.head()):
             self._head_clicked(event.x - GUTTER)
         elif place < len(self.rank):
-            self.go_to(place)
+            self.go_to(place, by_hand=True)
 
     def _head_clicked(self, x: int) -> None:
         for column in self._columns:
@@ -274,7 +277,11 @@ class LineTable(LineView, can_focus=True):
         """The beginning of the cursor's row."""
         return self.region.offset + Offset(0, len(self.head()) + self.cursor - self.top)
 
-    def _announce(self) -> None:
+    def _announce(self, *, by_hand: bool = False) -> None:
         if self.cursor_id != self._announced or not self.rank:
             self._announced = self.cursor_id
-            self.post_message(self.Moved(self.cursor_id))
+            (self.moved if by_hand else self.post_moved)(self.cursor_id)
+
+    def post_moved(self, row_id: int | None) -> None:
+        """Tell of the cursor's row by a message: the screen may be in the middle of something."""
+        self.post_message(self.Moved(row_id))
