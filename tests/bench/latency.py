@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -110,7 +109,7 @@ def typing(t: Terminal) -> dict[str, float]:
     t.press("/").wait_for("tab completes").settle(0.3)
     echoes = [t.stroke(letter, 0.01) for letter in "svc-00001"]
     began = time.perf_counter()
-    t.wait_for(" shown")
+    t.press("enter").wait_for(" shown")
     whole = (time.perf_counter() - began) * 1e3
     t.press("escape").settle(0.3)
     return {"echo p99": max(s.first_ms for s in echoes), "filter ms": whole}
@@ -151,7 +150,8 @@ def rounds(count: int, number: int, times: int) -> dict[str, dict[str, float]]:
 
 def main(count: int, number: int = 3) -> None:
     figures = rounds(count, number, 100)
-    print(f"{count:,} identities, {COLUMNS}x{ROWS}, medians of {number} rounds, load {os.getloadavg()[0]:.1f}")
+    print(f"{count:,} identities, {COLUMNS}x{ROWS}, medians of {number} rounds, "
+          f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
     print("\n| # | what | ours | against | ratio | goal |\n| --- | --- | --- | --- | --- | --- |")
     for number_, what, ours, field, floor, against, most in RATIOS:
         a, b = figures[ours][field], figures[floor][against]

@@ -1,7 +1,7 @@
 """The workstation as a process of its own, with a fixed key and clock.
 
-`python -m tests.tui.seat DIR`, for tests in a real terminal that sign, or that need the program to break: `--break` makes the
-details screen fail with a secret among its local variables.
+`python -m tests.tui.seat DIR`, for tests in a real terminal that sign, or that need the program
+to break: `--break` makes the details screen fail with a secret among its local variables.
 """
 
 import sys
