@@ -5,18 +5,18 @@ import sys
 
 os.environ.setdefault("TEXTUAL_FPS", "120")
 
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
 COLUMNS = ("RISK", "IDENTITY", "KIND", "SOURCE", "OWNER", "LAST USE", "DECISION")
 
 
-class Tabled(App):
-    def compose(self):
-        yield DataTable(cursor_type="row")
+class Tabled(App[None]):
+    def compose(self) -> ComposeResult:
+        yield DataTable[str](cursor_type="row")
 
-    def on_mount(self):
-        table = self.query_one(DataTable)
+    def on_mount(self) -> None:
+        table: DataTable[str] = self.query_one(DataTable)
         table.add_columns(*COLUMNS)
         for n in range(int(sys.argv[1])):
             table.add_row(str(n % 100), f"user-{n:07d}", "service", "aws-1111", "none", "3 y", "")
