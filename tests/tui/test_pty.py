@@ -89,7 +89,7 @@ def test_the_first_thing_painted_is_the_queue_with_its_data(
     with Terminal(muster(queue), rows=size[0], columns=size[1]) as t:
         t.until(lambda: "Autumn" in str(t))
         assert "svc-00" in str(t.wait_for("> "))
-        t.wait_for("telemetry").settle()  # the evidence of the first
+        t.wait_for("impact").settle()  # the evidence of the first
         assert not unwanted(t.sent)
 
 
@@ -166,7 +166,7 @@ def test_no_byte_of_a_name_reaches_the_terminal_as_a_control(
         for _ in ATTACKS:
             t.press("a", "1").read(0.1)
         t.settle(0.2).press("home", "down", "r", "3", "down", "d", "4").settle(0.2)
-        t.press("right").wait_for("telemetry").press("escape").settle(0.2)
+        t.press("right").wait_for("[evidence]").press("escape").settle(0.2)
         t.press("?").settle(0.2).press("escape").settle(0.2)
         t.press("/").wait_for("tab completes").paste("".join(ATTACKS.values()).encode()).settle()
         t.press("escape").settle(0.2)
