@@ -8,7 +8,9 @@ check:        ## what CI does
 
 bench:        ## the ratios at 100,000 identities
 	$(PYTHON) -m tests.bench.run 100000
+	$(PYTHON) -m tests.bench.latency 100000
 
 long:         ## the ratios at 1,000,000 identities, and the long sweeps
 	$(PYTHON) -m tests.bench.run 1000000
+	$(PYTHON) -m tests.bench.latency 1000000
 	$(PYTHON) -m pytest -m long -q

@@ -136,8 +136,11 @@ def _connect(path: Path, read_only: bool, check_same_thread: bool) -> Database:
         if not read_only:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA mmap_size = 1073741824")
-        db.execute("PRAGMA cache_size = -65536")
+        if read_only:  # a screen: a window of rows at a time, in little memory
+            db.execute("PRAGMA cache_size = -8192")
+        else:
+            db.execute("PRAGMA mmap_size = 1073741824")
+            db.execute("PRAGMA cache_size = -65536")
         _bring_up_to_date(db, read_only)
     except sqlite3.DatabaseError as error:
         raise WorkspaceError(f"{path}: cannot be opened: {error}") from None

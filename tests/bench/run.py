@@ -64,6 +64,7 @@ def import_seconds(folder: Path, files: list[Path], db: Database) -> tuple[float
     return ours, parse + write
 
 
+LINKS = 300
 TABLES = (
     "source", "import_run", "identity", "credential", "entitlement", "grant", "trust", "owner",
     "usage", "seen",
@@ -106,6 +107,33 @@ def bench_rules(db: Database) -> None:
     ).fetchall())  # fmt: skip
     ours = cpu(lambda: policy.evaluate(db, config.Settings(), NOW))
     tell("all rules and the listing", ours, scan, note=f"one scan; {ours / scan:.0f} scans")
+
+
+def bench_rule_queries(db: Database) -> None:
+    """All rules when nothing has changed, against their queries alone: `count(*)` of each."""
+    settings = config.Settings()
+
+    def bare() -> None:
+        for rule in policy.load_rules().values():
+            values = rule.where_params(NOW, settings)
+            db.execute(f"SELECT count(*) FROM (\n{rule.sql}\n)", values).fetchall()
+
+    floor = cpu(bare)
+    ours = cpu(lambda: policy.evaluate(db, settings, NOW))
+    tell("all rules again", ours, floor, note="count(*) of each rule's query, nothing written")
+
+
+def bench_chain(folder: Path) -> None:
+    """Verifying the log's chain against hashing its bytes: a link is a signed batch, not a row."""
+    db = store.create(folder / "chain")
+    for _ in range(LINKS):
+        tlog.enrol(db, keys.in_memory(ME), NOW)
+    whole = [bytes(r[0]) for r in db.execute("SELECT envelope FROM entry")]
+    ours = cpu(lambda: tlog.check(db))
+    floor = cpu(lambda: [sha256(envelope) for envelope in whole])
+    note = f"{LINKS / ours:,.0f} links a second, signatures too"
+    tell("verify the chain", ours, floor, note=note)
+    db.close()
 
 
 def bench_opening(db: Database) -> None:
@@ -175,6 +203,8 @@ def main(count: int) -> None:
         bench_import(folder, files, db)
         bench_again(folder, files, db, count)
         bench_rules(db)
+        bench_rule_queries(db)
+        bench_chain(folder)
         bench_start(folder)
         bench_opening(db)
         bench_queue(db)

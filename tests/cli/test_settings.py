@@ -1,10 +1,7 @@
 """`muster config`, `muster theme`, `muster info` and the flags of the workstation."""
 
 import json
-import os
-import pty
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -15,8 +12,8 @@ from passmuster import config
 from passmuster.store import Database
 from tests.conftest import ME, REPOSITORY, Muster
 from tests.estates import opened
+from tests.terminal import Terminal
 from tests.test_house import loaded
-from tests.tui.test_terminal import read_until
 
 SHIPPED = {
     "ansi", "mono", "muster-dark", "muster-deuteranopia", "muster-high-contrast", "muster-light",
@@ -207,19 +204,11 @@ def test_a_theme_that_is_not_there_is_a_wrong_word_before_the_screen_opens(
 
 def screen(folder: Path, until: str, *words: str, **environment: str) -> str:
     """What the workstation sends to a terminal until *until* is in it."""
-    main, side = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "passmuster", *words], stdin=side, stdout=side, stderr=side,
-        env={**os.environ, "MUSTER_WORKSPACE": str(folder), "MUSTER_ME": ME,
-             "TERM": "xterm-256color", **environment},
-    )  # fmt: skip
-    os.close(side)
-    try:
-        return read_until(main, until)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(main)
+    command = [sys.executable, "-m", "passmuster", *words]
+    env = {"MUSTER_WORKSPACE": str(folder), "MUSTER_ME": ME, **environment}
+    with Terminal(command, env=env) as t:
+        t.wait_for(until)
+        return t.sent.decode(errors="replace")
 
 
 MOUSE_ON = "\x1b[?1000h"

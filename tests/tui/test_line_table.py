@@ -107,7 +107,7 @@ async def test_the_cursor_shows_without_colour_and_the_terminals_own_cursor_foll
         assert style.reverse
         styles = [s for row in styled for _, s in row if s is not None]
         assert all(s.color is None and s.bgcolor is None for s in styles)
-        assert app.cursor_position == (0, 3)
+        assert app.table.caret == (0, 3)
 
 
 async def test_an_empty_table_says_why_and_survives_every_key() -> None:

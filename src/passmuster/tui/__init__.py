@@ -1,10 +1,7 @@
 """The workstation. Textual is imported only when it is run."""
 
-import codecs
 import contextlib
-import functools
 import os
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,8 +38,9 @@ def run(
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     from passmuster.tui.app import MusterApp
     from passmuster.tui.desk import Desk
+    from passmuster.tui.terminal import mind_the_keyboard
 
-    _forgive_bytes()
+    mind_the_keyboard()
     store.open_(folder).close()  # brings an older workspace up to date; the screen only reads
     with _reading(folder) as db:
         campaign = _campaign(db, campaign_name)
@@ -51,6 +49,8 @@ def run(
     app.run(mouse=settings.mouse)
     if app.crash:
         raise MusterError(app.crash)
+    if app.ended_by:
+        raise SystemExit(128 + app.ended_by)
     with _reading(folder) as db:
         return sum(campaigns.progress(db, c.id, app.desk.me).drafts
                    for c in campaigns.campaigns(db) if c.closed_at is None)  # fmt: skip
@@ -71,18 +71,3 @@ def _campaign(db: store.Database, name: str | None) -> campaigns.Campaign | None
         return campaigns.campaign(db, name)
     found = [c for c in campaigns.campaigns(db) if c.closed_at is None]
     return found[0] if len(found) == 1 else None
-
-
-def _forgive_bytes() -> None:
-    """Let a byte that is no UTF-8 arrive as a replacement character.
-
-    Textual 8.2 decodes the keyboard strictly, so one key of a Latin-1 terminal would end the
-    program; it looks the decoder up by this name.
-    """
-    if sys.platform == "win32":
-        return
-    from textual.drivers import linux_driver
-
-    linux_driver.getincrementaldecoder = lambda encoding: functools.partial(  # type: ignore[attr-defined]
-        codecs.getincrementaldecoder(encoding), errors="replace"
-    )

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, Paste
 from textual.message import Message
@@ -33,8 +33,10 @@ from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.sitting import Sitting
+from passmuster.tui.terminal import TerminalApp
 from passmuster.tui.widgets.keys_bar import Key as KeyHint
 from passmuster.tui.widgets.line_view import LINEAR
+from passmuster.tui.widgets.text_line import TextLine
 from passmuster.tui.writer import Job, Writer
 
 CRASH_FILE = "crash.txt"
@@ -48,7 +50,7 @@ class Written(Message):
         self.job, self.error = job, error
 
 
-class MusterApp(App[None]):
+class MusterApp(TerminalApp):
     """The workstation."""
 
     TITLE = "passmuster"
@@ -93,6 +95,11 @@ class MusterApp(App[None]):
         if wanted in found:
             self.theme = wanted
         return wrong
+
+    @property
+    def typing(self) -> TextLine | None:
+        """The line that is being typed in on the screen that is seen."""
+        return self.screen.typing if isinstance(self.screen, MusterScreen) else None
 
     def own_keys(self, shown: Sequence[KeyHint]) -> list[KeyHint]:
         """*shown* with the person's keys in place of ours."""

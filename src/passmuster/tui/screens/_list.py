@@ -106,6 +106,7 @@ class ListScreen(Looking):
     def on_mount(self) -> None:
         """Show the first rows and look for changes from outside from time to time."""
         self.ask.closed = self.question_closed
+        self.table.moved = lambda _: self.show_evidence()
         self.table.focus()
         self.watch_changes()
 

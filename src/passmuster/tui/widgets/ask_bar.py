@@ -78,7 +78,7 @@ class AskBar(Vertical):
         lines: list[Line] = [[Span(" "), *self._question]]
         if self._error:
             lines.append([Span(" "), say(self._error, "error")])
-        lines += self._grid(max(20, self.size.width - 2))
+        lines += self._grid(max(20, self.app.size.width - 2))
         bar = self.query_one("#ask-lines", LineBar)
         bar.styles.height = len(lines)
         bar.show(*lines)

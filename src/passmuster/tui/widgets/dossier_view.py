@@ -47,7 +47,7 @@ class DossierView(LineView, can_focus=True):
     def _remake(self) -> None:
         self.lines = self._make(self.inner_width) if self.size.width else []
         self.top = max(0, min(self.top, len(self.lines) - self.room))
-        self.refresh()
+        self.redraw()
 
     def action_scroll(self, by: int) -> None:
         """Move by so many lines."""

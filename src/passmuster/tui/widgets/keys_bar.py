@@ -37,7 +37,7 @@ class KeysBar(LineBar):
     def show_keys(self, keys: Sequence[Key], width: int) -> None:
         """Show *keys*, without spare ones where the width or nine are too few for all."""
         shown = list(keys)
-        while len(shown) > MOST or sum(k.width for k in shown) > width:
+        while len(shown) > MOST or (len(shown) > 1 and sum(k.width for k in shown) > width):
             spare = [k for k in shown if k.spare]
             shown.remove(spare[0] if spare else shown[-2])
         line: Line = [Span(" ")]

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.events import Click
-from textual.geometry import Offset, Region
+from textual.geometry import Offset
 from textual.message import Message
 
 from passmuster.tui.lines import Line, Role, Span, fit
@@ -109,6 +109,9 @@ class LineTable(LineView, can_focus=True):
         self._cache: dict[int, TableRow] = {}
         self._wanted: int | None = None
         self._announced: int | None = None
+        self.moved: Callable[[int | None], None] = self.post_moved
+        """Called, when a key or the mouse has moved the cursor, with the id that it has come to;
+        posts `Moved` by default. What is drawn in the call is in the frame of the cursor."""
 
     @property
     def cursor_id(self) -> int | None:
@@ -127,23 +130,18 @@ class LineTable(LineView, can_focus=True):
             self.cursor = 0
             self._wanted = wanted
         self._follow()
-        self.refresh()
+        self.redraw()
         self._announce()
 
-    def go_to(self, place: int) -> None:
+    def go_to(self, place: int, *, by_hand: bool = False) -> None:
         """Put the cursor on the row at *place*."""
         if not self.rank:
             return
-        old, top = self.cursor, self.top
         self.cursor = max(0, min(len(self.rank) - 1, place))
         self._wanted = self.cursor_id
         self._follow()
-        if self.top == top:
-            self._refresh_row(old)
-            self._refresh_row(self.cursor)
-        else:
-            self.refresh()
-        self._announce()
+        self.redraw()
+        self._announce(by_hand=by_hand)
 
     def go_to_id(self, row_id: int) -> None:
         """Put the cursor on the row with this id, if it is in the view."""
@@ -162,20 +160,20 @@ class LineTable(LineView, can_focus=True):
         else:
             for row_id in ids:
                 self._cache.pop(row_id, None)
-        self.refresh()
+        self.redraw()
 
     def toggle_mark(self) -> None:
         """Mark the row under the cursor or take the mark away, and go on."""
         if (row_id := self.cursor_id) is not None:
             self.marks ^= {row_id}
             self.marked_last = row_id
-            self._refresh_row(self.cursor)
+            self.redraw()
             self.go_to(self.cursor + 1)
 
     def mark(self, ids: Iterable[int]) -> None:
         """Mark these too."""
         self.marks.update(ids)
-        self.refresh()
+        self.redraw()
 
     # drawing
 
@@ -224,10 +222,6 @@ class LineTable(LineView, can_focus=True):
         )
         return [Span(gutter + cells, "cursor" if at_cursor else row.role)]
 
-    def _refresh_row(self, place: int) -> None:
-        y = place - self.top + len(self.head())
-        self.refresh(Region(0, y, self.size.width, 1))
-
     def on_resize(self) -> None:
         """Choose the columns that the width has room for."""
         self.choose_columns()
@@ -239,22 +233,22 @@ class LineTable(LineView, can_focus=True):
         rest = max(4, self.inner_width - GUTTER - taken)
         self._columns = [c if c.width else c._replace(width=rest) for c in columns]
         self._follow()
-        self.refresh()
+        self.redraw()
 
     # moving
 
     def action_move(self, by: int) -> None:
         """Move the cursor by so many rows."""
-        self.go_to(self.cursor + by)
+        self.go_to(self.cursor + by, by_hand=True)
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by what is seen at a time."""
         self.scroll_lines(pages * self.room)
-        self.go_to(self.cursor + pages * self.room)
+        self.go_to(self.cursor + pages * self.room, by_hand=True)
 
     def action_end(self, last: int) -> None:
         """Go to the first or the last row."""
-        self.go_to(len(self.rank) - 1 if last else 0)
+        self.go_to(len(self.rank) - 1 if last else 0, by_hand=True)
 
     def on_click(self, event: Click) -> None:
         """Put the cursor where the mouse is."""
@@ -264,7 +258,7 @@ class LineTable(LineView, can_focus=True):
         if event.y < len(self.head()):
             self._head_clicked(event.x - GUTTER)
         elif place < len(self.rank):
-            self.go_to(place)
+            self.go_to(place, by_hand=True)
 
     def _head_clicked(self, x: int) -> None:
         for column in self._columns:
@@ -273,19 +267,21 @@ class LineTable(LineView, can_focus=True):
                 return
             x -= column.width + 1
 
-    def on_focus(self) -> None:
-        """The terminal's own cursor, which a braille line follows, comes here."""
-        self._follow()
-
     def _follow(self) -> None:
         room = self.room
         top = min(max(self.top, self.cursor - room + 1), self.cursor)
         self.top = max(0, min(top, len(self.rank) - room))
-        if self.has_focus:
-            y = self.region.y + len(self.head()) + self.cursor - self.top
-            self.app.cursor_position = Offset(self.region.x, y)
 
-    def _announce(self) -> None:
+    @property
+    def caret(self) -> Offset:
+        """The beginning of the cursor's row."""
+        return self.region.offset + Offset(0, len(self.head()) + self.cursor - self.top)
+
+    def _announce(self, *, by_hand: bool = False) -> None:
         if self.cursor_id != self._announced or not self.rank:
             self._announced = self.cursor_id
-            self.post_message(self.Moved(self.cursor_id))
+            (self.moved if by_hand else self.post_moved)(self.cursor_id)
+
+    def post_moved(self, row_id: int | None) -> None:
+        """Tell of the cursor's row by a message: the screen may be in the middle of something."""
+        self.post_message(self.Moved(row_id))

@@ -4,25 +4,26 @@ It overrides `render_lines`, has no child and no Textual scroll bar, and so cost
 lines and for a million.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Self
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.events import MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
-from textual.geometry import Region
+from textual.geometry import Offset, Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from passmuster.tui.lines import Line, Role
+from passmuster.tui.lines import Line, Role, Span, width_of
 
 WHEEL = 3
 """Lines for one notch of the wheel."""
 LINEAR = "-linear"
 """The class of an app whose screen is read aloud or on a braille line: no drawing, words only."""
 _DRAWING = str.maketrans({"◀": "!", "─": " ", "│": " ", **dict.fromkeys("▕█░▏┃▾▴", " ")})
+MOST_STRIPS = 1_000
+"""Lines that are kept as they were drawn."""
 Styles = dict[Role, Style]
 
 
@@ -76,6 +77,11 @@ class LineView(Widget):
         super().__init__(id=id)
         self.top = 0
         self._styles_of_theme: Styles | None = None
+        self._painted: list[Strip] | None = None
+        """The lines as they were last drawn."""
+        self._painted_size = Size(0, 0)
+        self._stale = False
+        self._strips: dict[tuple[object, ...], Strip] = {}
 
     # what a subclass says of its lines
 
@@ -93,6 +99,13 @@ class LineView(Widget):
 
     def prepare(self, first: int, last: int) -> None:
         """Called before lines *first* to *last* (exclusive) are drawn: read them in one go."""
+
+    @property
+    def caret(self) -> Offset:
+        """Where the terminal's own cursor stands while this has the focus: a braille line
+        follows it. The app asks at every frame, for what is above may come and go.
+        """
+        return self.region.offset
 
     # drawing
 
@@ -114,44 +127,93 @@ class LineView(Widget):
         return max(1, self.size.width - self.BAR)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Draw the lines of *crop*."""
-        head = self.head()
-        first = self.top + max(0, crop.y - len(head))
-        self.prepare(first, min(self.count(), self.top + crop.bottom - len(head)))
-        strips = [self._strip(y, head) for y in range(crop.y, crop.bottom)]
+        """The lines of *crop*: those on the screen already, if nothing has changed since."""
+        if self._stale or self._painted is None or self._painted_size != self.size:
+            self._painted, self._painted_size = self._compose_lines(), self.size
+            self._stale = False
+        strips = self._painted[crop.y : crop.bottom]
         if crop.x == 0 and crop.width == self.size.width:
             return strips
         return [strip.crop(crop.x, crop.right) for strip in strips]
 
-    def _strip(self, y: int, head: Sequence[Line]) -> Strip:
-        if y < len(head):
-            return self.strip_of(head[y], "")
-        number = self.top + y - len(head)
-        line = self.line(number) if number < self.count() else []
-        return self.strip_of(line, self._bar(y - len(head)))
+    def redraw(self) -> None:
+        """Something changed: at the next frame send those lines that differ from what stands."""
+        self._stale = True
+        super().refresh()
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """Without regions, draw everything anew and send all of it."""
+        if not regions:
+            self._painted = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _exchange_repaint_regions(self) -> Collection[Region]:
+        """What is to be sent: Textual asks once for each frame, and would send the whole."""
+        regions = super()._exchange_repaint_regions()
+        old = self._painted
+        if not self._stale or old is None or self._painted_size != self.size:
+            return regions
+        self._stale = False
+        self._painted = new = self._compose_lines()
+        # a line that is drawn as before is the same object
+        return [Region(0, y, self.size.width, 1)
+                for y, strip in enumerate(new) if strip is not old[y]]  # fmt: skip
+
+    def _compose_lines(self) -> list[Strip]:
+        """Every line that is seen, as strips of exactly the widget's width."""
+        height, head = self.size.height, self.head()[: self.size.height]
+        room, count = max(1, height - len(head)), self.count()
+        bottom = min(count, self.top + height - len(head))
+        self.prepare(self.top, bottom)
+        strips = [self._strip(line, "") for line in head]
+        start = size = 0
+        if self.BAR and count > room:
+            size = max(1, room * room // count)
+            start = (room - size) * self.top // (count - room)
+        for y in range(height - len(head)):
+            number = self.top + y
+            bar = "┃" if start <= y < start + size else ""
+            strips.append(self._strip(self.line(number) if number < bottom else [], bar))
+        return strips
+
+    def _strip(self, line: Line, bar: str) -> Strip:
+        """*line* as a strip; the same strip for the same line, so that its bytes are kept too."""
+        key = (bar, self.size.width, self.app.has_class(LINEAR), *line)
+        strip = self._strips.get(key)
+        if strip is None:
+            if len(self._strips) >= MOST_STRIPS:
+                self._strips.clear()
+            strip = self._strips[key] = self.strip_of(line, bar)
+        return strip
 
     def strip_of(self, line: Line, bar: str) -> Strip:
         """*line* as a strip of exactly the widget's width; a cursor line is filled with it."""
         if self.app.has_class(LINEAR):
             line, bar = [span._replace(text=span.text.translate(_DRAWING)) for span in line], ""
-        styles, width = self.line_styles, self.inner_width
-        segments, used = [], 0
+        styles, width = self.line_styles, self.size.width
+        runs: list[Span] = []
         for span in line:
-            segments.append(Segment(span.text, styles[span.role]))
-            used += cell_len(span.text)
-        fill = styles["cursor" if line and line[0].role == "cursor" else "plain"]
-        strip = Strip(segments, used).adjust_cell_length(width, fill)
-        if not self.BAR:
-            return strip
-        return Strip.join([strip, Strip([Segment(bar or " ", styles["dim"])], 1)])
-
-    def _bar(self, y: int) -> str:
-        count, room = self.count(), self.room
-        if count <= room:
-            return ""
-        size = max(1, room * room // count)
-        start = (room - size) * self.top // max(1, count - room)
-        return "┃" if start <= y < start + size else ""
+            if runs and runs[-1].role == span.role:  # one change of style less to send
+                runs[-1] = Span(runs[-1].text + span.text, span.role)
+            else:
+                runs.append(span)
+        role: Role = "cursor" if line and line[0].role == "cursor" else "plain"
+        room = width - self.BAR if bar or role == "cursor" else width
+        used = width_of(runs)
+        if used < room:
+            if runs and runs[-1].role == role:
+                runs[-1] = Span(runs[-1].text + " " * (room - used), role)
+            else:
+                runs.append(Span(" " * (room - used), role))
+        strip = Strip([Segment(text, styles[role]) for text, role in runs], max(used, room))
+        if used > width - self.BAR:
+            strip = strip.crop(0, width - self.BAR)
+        if strip.cell_length < width:
+            end = Segment(bar or " ", styles["dim" if bar else "plain"])
+            strip = Strip([*strip, end], width)
+        return strip
 
     # moving
 
@@ -182,7 +244,7 @@ class LineView(Widget):
         top = max(0, min(self.count() - self.room, self.top + by))
         if top != self.top:
             self.top = top
-            self.refresh()
+            self.redraw()
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """The wheel moves the window."""
@@ -197,6 +259,8 @@ class LineView(Widget):
     def notify_style_update(self) -> None:
         """The theme changed: look the styles up again."""
         self._styles_of_theme = None
+        self._strips.clear()
+        self._painted = None
         super().notify_style_update()
 
 
@@ -214,7 +278,7 @@ class LineBar(LineView):
         """Draw *lines* instead of what is there."""
         if list(lines) != self.lines:
             self.lines = list(lines)
-            self.refresh()
+            self.redraw()
 
     def count(self) -> int:
         """All lines."""

@@ -24,7 +24,7 @@ class TextLine(LineBar):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
-        self.value, self.at = "", 0
+        self.value, self.at, self._caret = "", 0, 0
         self.prompt, self.hint, self.secret = "", "", False
         self.changed: Callable[[str], None] = lambda _: None
         self.entered: Callable[[str], None] = lambda _: None
@@ -92,7 +92,7 @@ class TextLine(LineBar):
             self.changed(value)
 
     def draw(self) -> None:
-        """Draw the text around the caret; the terminal's own cursor goes there too."""
+        """Draw the text around the caret."""
         shown = "•" * len(self.value) if self.secret else self.value
         room = max(8, self.size.width - len(self.prompt) - 2)
         start = max(0, self.at - room)
@@ -102,10 +102,13 @@ class TextLine(LineBar):
             line += [Span(after[:1] or " ", "caret"), Span(after[1:])]
         else:
             line += [Span(" ", "caret"), Span(self.hint, "dim")]
+        self._caret = len(self.prompt) + cell_len(before)
         self.show(line)
-        if self.size.area:
-            x = self.region.x + len(self.prompt) + cell_len(before)
-            self.app.cursor_position = Offset(x, self.region.y)
+
+    @property
+    def caret(self) -> Offset:
+        """Where the next letter comes."""
+        return self.region.offset + Offset(self._caret, 0)
 
     def on_resize(self) -> None:
         """Draw as much as there is room for."""

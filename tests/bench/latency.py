@@ -1,0 +1,169 @@
+"""Key presses in a real terminal, as ratios: `python -m tests.bench.latency COUNT [ROUNDS]`.
+
+Programs take turns in each round; a figure is the median of the rounds. A key is pressed when the
+screen is quiet and timed until the last byte of what follows. CPU is from /proc. What is compared:
+the floor app (`apps/floor.py`), our table alone, the workbench as a whole, at COUNT and at 1,000
+identities, and Textual's own table at 1,000 rows.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from statistics import median
+from typing import NamedTuple
+
+from tests.bench.workspace import ME, workspace
+from tests.terminal import Terminal
+
+ROWS, COLUMNS = 40, 120
+READY = "user-0"
+"""In every program's first useful frame."""
+
+
+class Program(NamedTuple):
+    command: tuple[str, ...]
+    whole: str
+    """On the screen when all is loaded."""
+
+
+class Figures(NamedTuple):
+    p50: float
+    p99: float
+    cpu: float
+    """Milliseconds a key."""
+    size: float
+    """Bytes a key."""
+
+
+def programs(count: int) -> dict[str, Program]:
+    def app(name: str, *words: str) -> Program:
+        return Program(("-m", f"tests.bench.apps.{name}", *words), READY)
+
+    def bench(n: int) -> Program:
+        return Program(("-m", "passmuster", "--workspace", str(workspace(n))), f"[all {n:,}]")
+
+    return {
+        "floor": app("floor"), "datatable 1k": app("datatable", "1000"),
+        "table 1k": app("table", str(workspace(1_000))),
+        "table": app("table", str(workspace(count))),
+        "bench 1k": bench(1_000), "bench": bench(count),
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def running(program: Program, *, compiled: str) -> Iterator[Terminal]:
+    """The program as it is installed: with its bytecode kept between runs."""
+    env = {"MUSTER_ME": ME, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": compiled,
+           "TEXTUAL_FPS": "120"}  # fmt: skip
+    with Terminal([sys.executable, *program.command], rows=ROWS, columns=COLUMNS, env=env) as t:
+        yield t
+
+
+def press(t: Terminal, keys: tuple[str, ...], times: int) -> Figures:
+    """Press *keys* in turn."""
+    before = t.cpu_s
+    strokes = [t.stroke(keys[n % len(keys)]) for n in range(times)]
+    ms = sorted(s.last_ms for s in strokes)
+    return Figures(
+        median(ms), ms[len(ms) * 99 // 100], (t.cpu_s - before) * 1e3 / times,
+        sum(s.size for s in strokes) / times,
+    )  # fmt: skip
+
+
+def measure(name: str, program: Program, compiled: str, times: int) -> dict[str, float]:
+    """One round of one program: figure → value."""
+    out: dict[str, float] = {}
+    with running(program, compiled=compiled) as t:
+        t.wait_for(READY)
+        out["start ms"], out["start cpu"] = (time.perf_counter() - t.began) * 1e3, t.cpu_s * 1e3
+        t.wait_for(program.whole).settle(1.0)
+        out["rss"] = t.rss_mib
+        for _ in range(ROWS):
+            t.stroke("down")  # from here on every press scrolls
+        kinds: dict[str, tuple[str, ...]] = {"down": ("down",), "pagedown": ("pagedown",)}
+        if not name.startswith("datatable"):
+            kinds |= {"jump": ("end", "home"), "mark": ("space",)}
+        for kind, keys in kinds.items():
+            few = min(times, 15) if kind in ("pagedown", "jump", "mark") else times
+            for field, value in press(t, keys, few)._asdict().items():
+                out[f"{kind} {field}"] = value
+            if kind == "pagedown" and not name.startswith("floor"):
+                t.press("home").settle(0.3)
+        t.settle(1.0)
+        at, sent, began = t.cpu_s, len(t.sent), time.perf_counter()
+        while time.perf_counter() < began + 5:
+            t.read(0.5)
+        out["idle cpu"] = (t.cpu_s - at) * 1e3 / 5
+        out["idle bytes"] = (len(t.sent) - sent) / 5
+        if name.startswith("bench"):
+            out |= typing(t)
+    return out
+
+
+def typing(t: Terminal) -> dict[str, float]:
+    """The filter: the echo of each letter, and the whole result after the last."""
+    t.press("/").wait_for("tab completes").settle(0.3)
+    echoes = [t.stroke(letter, 0.01) for letter in "svc-00001"]
+    began = time.perf_counter()
+    t.press("enter").wait_for(" shown")
+    whole = (time.perf_counter() - began) * 1e3
+    t.press("escape").settle(0.3)
+    return {"echo p99": max(s.first_ms for s in echoes), "filter ms": whole}
+
+
+RATIOS = (  # (number in the plan, what, figure, of, against figure, of, at most)
+    ("1", "workbench, a line down: COUNT ÷ 1,000, p50", "bench", "down p50", "bench 1k", "down p50", 1.1),
+    ("1", "the same, p99", "bench", "down p99", "bench 1k", "down p99", 1.5),
+    ("2", "table alone ÷ floor, p50", "table", "down p50", "floor", "down p50", 2.0),
+    ("2", "the same, p99", "table", "down p99", "floor", "down p99", 2.0),
+    ("3", "workbench ÷ floor, p50", "bench", "down p50", "floor", "down p50", 2.0),
+    ("3", "the same, p99", "bench", "down p99", "floor", "down p99", 3.0),
+    ("3", "the same, CPU a key", "bench", "down cpu", "floor", "down cpu", 4.0),
+    ("4", "workbench ÷ Textual's DataTable at 1,000, p50", "bench", "down p50", "datatable 1k", "down p50", 0.5),
+    ("5", "jump ÷ page down, p99", "bench", "jump p99", "bench", "pagedown p99", 1.3),
+    ("6", "mark ÷ floor, p50", "bench", "mark p50", "floor", "mark p50", 1.5),
+    ("7", "first useful rows ÷ minimal app, CPU", "bench", "start cpu", "floor", "start cpu", 1.2),
+    ("7", "the same, wall", "bench", "start ms", "floor", "start ms", 1.2),
+    ("9", "resident memory ÷ minimal app", "bench", "rss", "floor", "rss", 2.5),
+    ("14", "type-ahead echo ÷ floor, p99", "bench", "echo p99", "floor", "down p99", 4.0),
+    ("16", "idle CPU ÷ floor", "bench", "idle cpu", "floor", "idle cpu", 1.5),
+)  # fmt: skip
+
+
+def rounds(count: int, number: int, times: int) -> dict[str, dict[str, float]]:
+    """Figures of each program: medians over the rounds."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with tempfile.TemporaryDirectory(prefix="muster-pyc-") as compiled:
+        for turn in range(number + 1):  # the first compiles, and is not counted
+            for name, program in programs(count).items():
+                figures = measure(name, program, compiled, times if turn else 3)
+                for field, value in figures.items():
+                    if turn:
+                        found[name][field].append(value)
+                print(f"round {turn} {name}", file=sys.stderr, flush=True)
+    return {n: {f: median(v) for f, v in fields.items()} for n, fields in found.items()}
+
+
+def main(count: int, number: int = 3) -> None:
+    figures = rounds(count, number, 100)
+    print(f"{count:,} identities, {COLUMNS}x{ROWS}, medians of {number} rounds, "
+          f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    print("\n| # | what | ours | against | ratio | goal |\n| --- | --- | --- | --- | --- | --- |")
+    for number_, what, ours, field, floor, against, most in RATIOS:
+        a, b = figures[ours][field], figures[floor][against]
+        print(f"| {number_} | {what} | {a:,.1f} | {b:,.1f} | {a / b if b else 0:.2f} | ≤ {most} |")
+    area = ROWS * COLUMNS
+    for name, most in (("table", 1.7), ("bench", 2.0)):
+        size = figures[name]["down size"]
+        print(f"| 10 | bytes a scrolled frame, {name} ÷ cells | {size:,.0f} | {area:,} |"
+              f" {size / area:.2f} | ≤ {most} |")  # fmt: skip
+    print(f"| 16 | idle bytes a second | {figures['bench']['idle bytes']:.0f} | | | 0 |")
+    print(f"\nfiltered whole result {figures['bench']['filter ms']:.0f} ms")
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:3]))
