@@ -4,6 +4,7 @@ A span's text has always been through `text.visible`; only `widgets.line_view` t
 terminal styles. So nothing from outside can reach the terminal as anything but text.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
@@ -33,7 +34,7 @@ def say(value: object, role: Role = "plain") -> Span:
 
 def width_of(line: Iterable[Span]) -> int:
     """Cells that *line* takes."""
-    return sum(cell_len(span.text) for span in line)
+    return sum(len(t) if t.isascii() else cell_len(t) for t, _ in line)
 
 
 def plain(line: Iterable[Span]) -> str:
@@ -55,6 +56,11 @@ def fold(line: Sequence[Span], width: int) -> list[Line]:
     width = max(width, 8)
     if width_of(line) <= width:
         return [list(line)]
+    return [list(folded) for folded in _folded(tuple(line), width)]
+
+
+@functools.lru_cache(maxsize=2_000)  # what a rule says stands on every item that it hit
+def _folded(line: tuple[Span, ...], width: int) -> tuple[tuple[Span, ...], ...]:
     out: list[Line] = [[]]
     used = 0
     for span in line:
@@ -69,6 +75,10 @@ def fold(line: Sequence[Span], width: int) -> list[Line]:
                 if used + cell_len(piece) > width:
                     out.append([])
                     used = 0
-                out[-1].append(Span(piece, span.role))
+                last = out[-1]
+                if last and last[-1].role == span.role:
+                    last[-1] = Span(last[-1].text + piece, span.role)
+                else:
+                    last.append(Span(piece, span.role))
                 used += cell_len(piece)
-    return out
+    return tuple(map(tuple, out))

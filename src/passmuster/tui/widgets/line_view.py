@@ -81,6 +81,7 @@ class LineView(Widget):
         """The lines as they were last drawn."""
         self._painted_size = Size(0, 0)
         self._stale = False
+        self._width, self._linear = 0, False
         self._strips: dict[tuple[object, ...], Strip] = {}
 
     # what a subclass says of its lines
@@ -163,7 +164,9 @@ class LineView(Widget):
 
     def _compose_lines(self) -> list[Strip]:
         """Every line that is seen, as strips of exactly the widget's width."""
-        height, head = self.size.height, self.head()[: self.size.height]
+        self._width, height = self.size  # asked once: Textual looks the screen up each time
+        self._linear = self.app.has_class(LINEAR)
+        head = self.head()[:height]
         room, count = max(1, height - len(head)), self.count()
         bottom = min(count, self.top + height - len(head))
         self.prepare(self.top, bottom)
@@ -180,7 +183,7 @@ class LineView(Widget):
 
     def _strip(self, line: Line, bar: str) -> Strip:
         """*line* as a strip; the same strip for the same line, so that its bytes are kept too."""
-        key = (bar, self.size.width, self.app.has_class(LINEAR), *line)
+        key = (bar, self._width, self._linear, *line)
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) >= MOST_STRIPS:
@@ -190,9 +193,9 @@ class LineView(Widget):
 
     def strip_of(self, line: Line, bar: str) -> Strip:
         """*line* as a strip of exactly the widget's width; a cursor line is filled with it."""
-        if self.app.has_class(LINEAR):
+        if self._linear:
             line, bar = [span._replace(text=span.text.translate(_DRAWING)) for span in line], ""
-        styles, width = self.line_styles, self.size.width
+        styles, width = self.line_styles, self._width
         runs: list[Span] = []
         for span in line:
             if runs and runs[-1].role == span.role:  # one change of style less to send
