@@ -6,7 +6,9 @@ from textual.events import Key
 
 from passmuster import campaigns, store
 from passmuster.store import Database
+from passmuster.tui.screens.sign_off import SignOffScreen
 from passmuster.tui.widgets.line_table import LineTable
+from passmuster.tui.widgets.text_line import TextLine
 from tests.tui.conftest import (
     HOSTILE,
     PLAIN,
@@ -211,20 +213,33 @@ async def test_nothing_is_signed_with_nothing_drafted(review: Review) -> None:
         assert len(pilot.app.screen_stack) == 2
 
 
-async def test_a_wrong_passphrase_signs_nothing_and_the_right_one_does(review: Review) -> None:
+async def test_a_wrong_passphrase_is_asked_for_again_and_signs_nothing(review: Review) -> None:
     review.passphrase = b"correct"
     async with review.app().run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await press(pilot, "a", "1", "dollar_sign")
-        for typed, said in (("=wrong", "does not open"), ("", "called off")):
-            await pilot.press("s")
-            await pilot.pause(0.3)
-            await press(pilot, *([typed, "enter"] if typed else ["escape"]))
-            assert said in bar(pilot, "notice")
-        assert not review.decisions()
+        screen = pilot.app.screen
+        assert isinstance(screen, SignOffScreen)
+
+        async def asked() -> TextLine:
+            for _ in range(100):
+                await pilot.pause(0.05)
+                if screen.typing is not None:
+                    return screen.typing
+            raise AssertionError("no passphrase is asked for")
+
         await pilot.press("s")
-        await pilot.pause(0.3)
-        await press(pilot, "=correct", "enter", "escape")
+        (await asked()).insert("wrong")
+        await pilot.press("enter")
+        await asked()
+        assert "does not open" in bar(pilot, "notice")
+        assert not review.decisions(), "and what is typed next is a passphrase, not keys"
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "called off" in bar(pilot, "notice")
+        await pilot.press("s")
+        (await asked()).insert("correct")
+        await press(pilot, "enter", "escape")
     assert list(review.decisions().values()) == ["approve"]
 
 

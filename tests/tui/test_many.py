@@ -139,6 +139,7 @@ async def test_what_an_alert_names_is_found_by_pasting_it(review: Review, handle
         pilot.app.post_message(Paste(handle))
         await settle(pilot)
         assert at_cursor(pilot) == "vendor-etl"
+        assert "vendor-etl" in bar(pilot, "status")
         pilot.app.post_message(Paste("AKIANOTHERE\x1b[2J"))
         await settle(pilot)
         assert "no item" in bar(pilot, "status")
@@ -309,7 +310,7 @@ async def test_a_reason_is_written_in_the_persons_editor(
 
 
 async def test_keys_are_remapped_by_id_and_clashes_are_told(review: Review) -> None:
-    review.settings = replace(review.settings, keys={"approve": "y", "revok": "w", "disable": "x"})
+    review.settings = replace(review.settings, keys={"approve": "h", "revok": "w", "disable": "x"})
     async with review.app().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         told = " ".join(pilot.app.troubles())  # type: ignore[attr-defined]
@@ -317,8 +318,11 @@ async def test_keys_are_remapped_by_id_and_clashes_are_told(review: Review) -> N
         assert "the key x is for disable and for abstain" in told
         await press(pilot, "a")
         assert not screen_of(pilot).ask.is_open
-        await press(pilot, "y", "1")
-        assert "y approve" in bar(pilot, "keys")
+        assert "keys.revok: no such id" in bar(pilot, "status"), "it stays until something is done"
+        await press(pilot, "x", "8")
+        assert list(review.drafts().values()) == ["abstain"], "who clashes keeps the old key"
+        await press(pilot, "z", "h", "1")
+        assert "h approve" in bar(pilot, "keys")
     assert list(review.drafts().values()) == ["approve"]
 
 
@@ -337,6 +341,9 @@ async def test_an_owner_is_named_for_all_that_is_marked(review: Review) -> None:
         assert f"of {len(PLAIN)} items" in bar(pilot, "ask-lines")
         assert "jane@example.com decide them" in bar(pilot, "ask-lines")
         await press(pilot, "y")
+        assert f"owner jane of {len(PLAIN)} items" in bar(pilot, "ask-lines")
+        assert not review.rows("SELECT * FROM own_draft"), "the number is asked for first"
+        await press(pilot, f"={len(PLAIN)}", "enter")
         drafts = review.rows("SELECT owner, reassign, count(*) FROM own_draft GROUP BY 1, 2")
         assert drafts == [("jane", 1, len(PLAIN))]
         assert review.drafts() == dict.fromkeys(PLAIN, "abstain")
@@ -366,3 +373,18 @@ async def test_for_a_screen_reader_all_is_words_below_each_other(review: Review)
         assert not set(painted(pilot)) & set("◀─│▕█░▏┃▾▴")
         y = screen.table.region.y + 1 + screen.table.cursor - screen.table.top
         assert pilot.app.cursor_position == (0, y)
+
+
+async def test_only_reasons_for_the_verb_are_offered_and_taken(review: Review) -> None:
+    async with review.app().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "r")
+        assert "in use" not in bar(pilot, "ask-lines")
+        assert "3 no longer used" in bar(pilot, "ask-lines")
+        await press(pilot, "1", "enter")
+        assert "“in use, owner confirmed” is no reason to revoke" in bar(pilot, "ask-lines")
+        assert not review.drafts()
+        await press(pilot, "escape", "a")
+        assert "no longer used" not in bar(pilot, "ask-lines")
+        await press(pilot, "1")
+    assert list(review.drafts().values()) == ["approve"]

@@ -78,14 +78,15 @@ async def test_a_passphrase_is_never_painted_not_even_after_a_wrong_one(review: 
     async with review.app().run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await press(pilot, "a", "1", "dollar_sign")
+        await pilot.press("s")
         for typed in ("wrong horse", "correct horse"):
-            await pilot.press("s")
-            await pilot.pause(0.3)
+            await pilot.pause(0.5)  # no `settle`: the signing thread waits for the passphrase
             pilot.app.screen.query_one(TextLine).insert(typed)
-            await pilot.pause()  # no `settle`: the signing thread waits for the passphrase
+            await pilot.pause()
             assert "horse" not in painted(pilot)
             assert "•" * len(typed) in painted(pilot)
-            await press(pilot, "enter")
+            await pilot.press("enter")
+        await settle(pilot)
     assert list(review.decisions().values()) == ["approve"]
 
 

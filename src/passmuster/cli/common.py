@@ -139,6 +139,9 @@ class Bench:
         """Open the screen; without a terminal say what to use instead."""
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise UsageError("no terminal: use `muster queue`, `muster decide`, `muster sign-off`")
+        if os.environ.get("TERM") == "dumb":
+            raise UsageError("TERM=dumb cannot show a screen: use `muster queue`, `muster decide`,"
+                             " `muster sign-off`, or another terminal")  # fmt: skip
         settings = self.settings_for_once
         from passmuster import store, tui
 

@@ -30,8 +30,8 @@ CAMPAIGN = "Demo review"
 def demo_command(bench: Bench, keep: Path | None) -> None:
     """Try everything on made-up data; nothing outside a temporary folder is touched.
 
-    Without a terminal, or with --no-input, it does the same work, decides nothing and prints
-    what the screen would show.
+    Without a terminal, or as `muster --no-input demo`, it does the same work, decides nothing
+    and prints what the screen would show.
 
     \b
     Example:

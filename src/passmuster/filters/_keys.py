@@ -147,6 +147,7 @@ STATE, VERDICT = (
         " WHERE x.item_id = n.id ORDER BY x.entry_id DESC LIMIT 1)) = ?"
     ),
 )
+UNOWNED = "n.assigned LIKE 'unowned%'"
 REVIEWER = "n.reviewer LIKE ? ESCAPE '\\'"
 # an item is due when its campaign is, or when the identity's own review date has come
 DUE_BEFORE = (
@@ -283,6 +284,8 @@ def _about_items() -> dict[str, Key]:
                    ("<7d", "<30d", "past"), {}, _due, of_item=True),
         "contested": Key("in a queue: people who signed differ", ("yes", "no"),
                          _either(_CONTESTED), of_item=True),
+        "unowned": Key("in a queue: when it was opened nobody who is here answered for it",
+                       ("yes", "no"), _either(UNOWNED), of_item=True),
         "reviewer": Key("in a queue: a part of the reviewer's address", (), {},
                         _contains(REVIEWER), of_item=True),
     }  # fmt: skip

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from passmuster.errors import UsageError
+from passmuster.model import Verdict
 from passmuster.text import plural
 from passmuster.tui.words import when
 
@@ -29,6 +30,31 @@ class Answer(NamedTuple):
     code: str | None
     text: str
     until: str | None
+
+
+FITS: dict[str, tuple[Verdict, ...]] = {
+    "in use, owner confirmed": ("approve",),
+    "needed, privilege is right": ("approve",),
+    "no longer used": ("revoke", "disable"),
+    "owner has left": ("revoke", "disable", "abstain"),
+    "too much privilege": ("revoke", "disable"),
+    "replaced by another identity": ("revoke", "disable"),
+    "supplier contract ended": ("revoke", "disable"),
+    "cannot judge: not mine": ("abstain",),
+    "risk accepted for now": ("approve",),
+}
+"""Our own one-key reasons and what each is a reason for; a person's own words fit everything."""
+
+
+def fitting(reasons: dict[str, str], verdict: Verdict, *, changes: bool) -> dict[str, str]:
+    """The reasons that can be meant with *verdict*; each keeps its digit.
+
+    With *changes* the parts go and the rest stays: any reason may be the one.
+    """
+    if changes:
+        return reasons
+    return {digit: words for digit, words in reasons.items()
+            if verdict in FITS.get(words, (verdict,))}  # fmt: skip
 
 
 def understand(typed: str, reasons: dict[str, str], now: str) -> Answer:

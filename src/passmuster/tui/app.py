@@ -61,6 +61,8 @@ class MusterApp(TerminalApp):
         Binding(
             "ctrl+q", "quit", "quit", id="quit", tooltip="leave; drafts are kept", priority=True
         ),
+        Binding("ctrl+z", "suspend_process", "suspend", id="suspend",
+                tooltip="to the shell; fg comes back"),
         Binding("ctrl+p,ctrl+k", "command_palette", "palette", id="palette", show=False,
                 tooltip="every action by name"),
         Binding("percent_sign", "toggle_read_only", "read only", id="read_only",
@@ -103,9 +105,8 @@ class MusterApp(TerminalApp):
 
     def own_keys(self, shown: Sequence[KeyHint]) -> list[KeyHint]:
         """*shown* with the person's keys in place of ours."""
-        wanted, known = self.desk.settings.keys, keymap.known()
-        by_action = {known[i].action: keys.split(",")[0] for i, keys in wanted.items()
-                     if i in known}  # fmt: skip
+        known, theirs = keymap.known(), self.desk.settings.keys
+        by_action = {known[i].action: theirs[i].split(",")[0] for i in self.own}
         return [k._replace(key=by_action.get(k.action, k.key)) for k in shown]
 
     def troubles(self) -> list[str]:
@@ -115,7 +116,9 @@ class MusterApp(TerminalApp):
     def _load_keys(self) -> list[str]:
         """Put the person's keys in place of ours; what is wrong with them."""
         wanted, known = self._normalize_keymap(self.desk.settings.keys), keymap.ids()
-        self.set_keymap({i: keys for i, keys in wanted.items() if i in known})
+        clashing = keymap.clashing(wanted)
+        self.own = {i: k for i, k in wanted.items() if i in known and i not in clashing}
+        self.set_keymap(self.own)
         return own.key_troubles(self.desk.settings.keys)
 
     def on_mount(self) -> None:
@@ -158,6 +161,11 @@ class MusterApp(TerminalApp):
             self.read_only = settings.read_only
         if settings.me and settings.me.lower() != self.desk.me:
             self.i_am(settings.me)
+
+    def action_help_quit(self) -> None:
+        """ctrl+c ends many programs; here it says how."""
+        if isinstance(self.screen, ListScreen):
+            self.screen.say("ctrl+q quits; drafts are kept")
 
     def action_toggle_read_only(self) -> None:
         """Refuse every verb, or allow them again; what the settings forbid stays so."""

@@ -12,7 +12,7 @@ from passmuster.campaigns import COUNTED, NAMED, Around, Candidate
 from passmuster.model import Draft
 from passmuster.text import Json, plural
 from passmuster.tui import sections, words
-from passmuster.tui.lines import Line, Role, Span, say
+from passmuster.tui.lines import Line, Role, Span, say, short
 from passmuster.tui.parts import NOT_LIVE, change_words
 from passmuster.tui.sections import ALARM, LABEL, View, block, cut
 
@@ -53,7 +53,8 @@ def dossier_lines(
 
 def _title(dossier: Json, view: View) -> list[Line]:
     identity = dossier["identity"]
-    line: Line = [say(identity["display_name"], "strong"), Span("  ")]
+    name = identity["display_name"] if view.full else short(identity["display_name"])
+    line: Line = [say(name, "strong"), Span("  ")]
     if dossier["of"] != "identity":
         line[:0] = [Span(f"{dossier['of']} "), say(_part(dossier), "strong"), Span("  of ")]
     source = dossier["source"]

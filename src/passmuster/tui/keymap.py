@@ -38,13 +38,20 @@ def display(binding: Binding) -> str:
 
 def clashes(wanted: Mapping[str, str]) -> list[str]:
     """What is wrong with *wanted* (id → keys): one key for two things that are open at once."""
+    return [f"the key {key} is for {other} and for {name}" for key, other, name in _clashes(wanted)]
+
+
+def clashing(wanted: Mapping[str, str]) -> frozenset[str]:
+    """The ids of *wanted* that clash with another: these keep the keys that they have."""
+    return frozenset(i for _, *both in _clashes(wanted) for i in both if i in wanted)
+
+
+def _clashes(wanted: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """(key, id, id) of each clash that *wanted* makes."""
     taken: dict[str, str] = {}
-    wrong = []
     for name, binding in known().items():
         place = "pane" if name.startswith("pane.") and name not in ("pane.on", "pane.back") else ""
-        for key in wanted.get(name, binding.key).split(","):
-            spot = f"{place}{key.strip()}"
-            other = taken.setdefault(spot, name)
+        for key in map(str.strip, wanted.get(name, binding.key).split(",")):
+            other = taken.setdefault(f"{place}{key}", name)
             if other != name and (name in wanted or other in wanted):
-                wrong.append(f"the key {key.strip()} is for {other} and for {name}")
-    return wrong
+                yield key, other, name

@@ -24,6 +24,8 @@ class Span(NamedTuple):
 
 
 Line = list[Span]
+MOST_NAME = 60
+"""Cells of a name that nobody meant to be so long; the record as signed has the whole."""
 _WORDS = re.compile(r"\s+|\S+")
 
 
@@ -40,6 +42,11 @@ def width_of(line: Iterable[Span]) -> int:
 def plain(line: Iterable[Span]) -> str:
     """The characters of *line*."""
     return "".join(span.text for span in line)
+
+
+def short(name: str) -> str:
+    """*name* as it is told in a sentence: what is beyond `MOST_NAME` cells shows as `…`."""
+    return name if cell_len(visible(name)) <= MOST_NAME else fit(name, MOST_NAME)
 
 
 def fit(value: str, width: int, *, right: bool = False) -> str:

@@ -112,7 +112,7 @@ def _owned(row: IdentityRow, view: View) -> Line:
     used = words.last_use_short(row.last_used_at, row.last_used_state, view.now)
     source = fit(words.source(row.source, where - 1), where) if where else ""
     line: Line = [say(f"{words.risk(row.risk, row.severity)} "), Span(f"{name} "),
-                  say(source + used, "dim")]  # fmt: skip
+                  say(f"{source} {used}", "dim")]  # fmt: skip
     return [*line, ALARM] if row.is_privileged else line
 
 

@@ -9,6 +9,7 @@ from passmuster import campaigns
 from passmuster.campaigns import Campaign
 from passmuster.errors import MusterError
 from passmuster.text import Json, plural
+from passmuster.tui.lines import short
 from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.sitting import Act
 
@@ -80,7 +81,7 @@ class Acting(ListScreen):
         return "another item is under the cursor now: esc, then decide that one"
 
     def _called(self) -> str:
-        return str(self.dossier["identity"]["display_name"]) if self.dossier else ""
+        return short(self.dossier["identity"]["display_name"]) if self.dossier else ""
 
     def _what(self, ids: Sequence[int]) -> str:
         return self._called() if len(ids) == 1 and not self.for_marked else plural(len(ids), "item")
@@ -88,7 +89,7 @@ class Acting(ListScreen):
     def _few(self, ids: Sequence[int]) -> str:
         rows = campaigns.rows(self.muster.db, ids[:3])
         more = f" and {len(ids) - 3:,} more" if len(ids) > 3 else ""
-        return ", ".join(row.display_name for row in rows) + more
+        return ", ".join(short(row.display_name) for row in rows) + more
 
     # onwards
 

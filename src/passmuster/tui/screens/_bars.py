@@ -35,6 +35,10 @@ def keys(screen: "ReviewScreen") -> list[Key]:
             Key("?", "more", "help")]  # fmt: skip
     if not screen.table.rank:
         return [*tail, Key("q", "quit", "leave")]
+    if screen.muster.read_only or screen.campaign.closed_at:
+        return [Key("enter", "all evidence", "details"), Key("tab", "section", "section(1)"),
+                Key("s", "sort", "sort"), Key("/", "filter", "filter"), Key("?", "more", "help"),
+                Key("q", "quit", "leave")]  # fmt: skip
     return _verbs(screen, tail)
 
 

@@ -3,7 +3,7 @@
 Nothing here stops any access: it stages drafts, which only a sign-off makes decisions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -74,7 +74,8 @@ class Deciding(Marking):
             self.say(too_many, "error")
             self.for_marked, self.marked_how = False, ""
         elif len(ids) > 1:
-            self._ask_count(verdict, ids)
+            self._ask_count(f"{verdict} {len(ids)} items", ids,
+                            lambda: self._ask_reason(verdict, ids, ()))  # fmt: skip
         else:
             self._ask_reason(verdict, ids, ())
 
@@ -89,17 +90,17 @@ class Deciding(Marking):
                         " narrow the view, or raise [bulk] in your settings")  # fmt: skip
         return None
 
-    def _ask_count(self, verdict: Verdict, ids: list[int]) -> None:
+    def _ask_count(self, what: str, ids: list[int], then: Callable[[], None]) -> None:
         """An act on many is confirmed by typing how many; a single key would be too easy."""
 
         def answer(typed: str) -> str | None:
             if typed.strip() != str(len(ids)):
                 return f"that is not {len(ids)}; type {len(ids)}, or esc to leave them alone"
-            self._ask_reason(verdict, ids, ())
+            then()
             return None
 
         self.ask.ask(
-            [Span(f"{verdict} {len(ids)} items", "strong"), say(f": {self._few(ids)}")],
+            [say(what, "strong"), say(f": {self._few(ids)}")],
             (), answer, hint=f"type {len(ids)} to go on",
         )  # fmt: skip
         self.redraw_bars()
@@ -115,11 +116,16 @@ class Deciding(Marking):
             question.append(say(f" + {change_words(self.dossier, change)}", "strong"))
         question += [say(f"  {self._what(ids)}"), Span("   why?", "dim")]
 
+        reasons = self.desk.settings.reasons
+        offered = answers.fitting(reasons, verdict, changes=bool(changes))
+
         def answer(typed: str) -> str | None:
             if elsewhere := self._moved_on(ids):
                 return elsewhere
+            if typed.strip() in reasons.keys() - offered.keys():
+                return f"“{reasons[typed.strip()]}” is no reason to {verdict}"
             try:
-                said = answers.understand(typed, self.desk.settings.reasons, self.desk.clock())
+                said = answers.understand(typed, offered, self.desk.clock())
                 if said.until and not said.text and until is None:
                     self._ask_reason(verdict, ids, changes, said.until)
                     return None
@@ -135,7 +141,7 @@ class Deciding(Marking):
 
         ending = ", `until 90d` for an end" if verdict == "approve" else ""
         self.ask.ask(
-            question, list(self.desk.settings.reasons.items()), answer,
+            question, list(offered.items()), answer,
             hint=f"a digit, or your own words{ending}",
         )  # fmt: skip
         self.redraw_bars()

@@ -14,7 +14,7 @@ from textual.containers import Container
 
 from passmuster.errors import FilterError
 from passmuster.text import plural
-from passmuster.tui.lines import Line, Role, Span, say, width_of
+from passmuster.tui.lines import Line, Role, Span, fold, say, width_of
 from passmuster.tui.screens._looking import Looking
 from passmuster.tui.screens._typing import Command
 from passmuster.tui.widgets.ask_bar import AskBar
@@ -27,6 +27,8 @@ from passmuster.tui.widgets.text_line import TextLine
 
 SIDE_BY_SIDE = 110
 """Columns from which the evidence stands beside the list."""
+MOST_SAID = 3
+"""Lines of a message."""
 TALL = 34
 """Lines from which a list above its evidence gets more than six."""
 
@@ -62,6 +64,9 @@ class ListScreen(Looking):
     def __init__(self) -> None:
         super().__init__()
         self.said: Line = []
+        self._said_lines: dict[str, int | None] = {}
+        """Lines that the message takes where it stands, so that a layout is only asked for when
+        that changes."""
 
     # what a subclass says
 
@@ -176,20 +181,33 @@ class ListScreen(Looking):
         self.query_one("#sections", TabsBar).show_tabs(
             [Tab(s.name, self.counts.get(s.name)) for s in self.sections], self.section, width
         )
+        self._redraw_status(width)
+        self.query_one("#keys", KeysBar).show_keys(self.muster.own_keys(self.keys()), width)
+
+    def _redraw_status(self, width: int) -> None:
+        """The message: on a line of its own, or in the rule; a long one takes two or three."""
         status, rule = self.status(), self.query_one("#rule", LineBar)
-        self.query_one("#status", LineBar).show(status)
-        if self.has_class("-side"):
+        beside = self.has_class("-side")
+        folded = fold(status, width - (2 if beside else 6))[:MOST_SAID]
+        bar = self.query_one("#status", LineBar)
+        bar.show(*folded)
+        if beside:
             rule.show(*[[Span("│", "dim")]] * self.size.height)
         else:
-            rest = max(0, width - width_of(status) - 5)
-            rule.show([Span("───", "dim"), *status, Span(f" {'─' * rest}", "dim")])
-        self.query_one("#keys", KeysBar).show_keys(self.muster.own_keys(self.keys()), width)
+            rest = max(0, width - width_of(folded[0]) - 5)
+            first = [Span("───", "dim"), *folded[0], Span(f" {'─' * rest}", "dim")]
+            rule.show(first, *([Span("    "), *line] for line in folded[1:]))
+        for part, grows in ((bar, beside), (rule, not beside)):
+            wanted = len(folded) if grows else None
+            if self._said_lines.get(part.id or "") != wanted:
+                self._said_lines[part.id or ""] = wanted
+                part.styles.height = wanted
 
     def keys(self) -> list[Key]:
         """The keys that make sense now; the bar shows nine at most."""
         if self.ask.is_open:
-            return [*([Key("1–9", "choose", "")] if self.ask.has_options else []),
-                    Key("enter", "as typed", ""), Key("esc", "go back", "back")]  # fmt: skip
+            choose = [Key(self.ask.choices, "choose", "")] if self.ask.choices else []
+            return [*choose, Key("enter", "as typed", ""), Key("esc", "go back", "back")]
         return self.typing_keys() or self.hints()
 
     def question_closed(self, answered: bool) -> None:

@@ -209,10 +209,10 @@ class Marking(Acting):
     def show_item(self, item_id: int) -> None:
         """Put the cursor on an item, in the whole queue where this view does not have it."""
         self.table.want(item_id)
-        if self.table.cursor_id == item_id:
-            self.say(f"{self._called()} is here")
-            return
         [row] = campaigns.rows(self.muster.db, [item_id])
+        if self.table.cursor_id == item_id:
+            self.say(f"{row.display_name} is here")
+            return
         if row.reviewer != self.desk.me:
             self.say(f"{row.display_name} is {row.reviewer}'s to decide", "error")
             return

@@ -70,7 +70,7 @@ class Owning(Deciding):
                 return "y hands it over, n or enter keeps it with you"
             if elsewhere := self._moved_on(ids):
                 return elsewhere
-            self._own(ids, OwnDraft(who, why, reassign=typed == "y"), email)
+            self._confirm(ids, OwnDraft(who, why, reassign=typed == "y"), email)
             return None
 
         question: Line = [Span("owner", "strong"), say(f"  {who}")]
@@ -81,6 +81,18 @@ class Owning(Deciding):
                                 " instead of you?"))  # fmt: skip
         self.ask.ask(question, options, answer, hint="y or n" if len(options) > 1 else "n")
         self.redraw_bars()
+
+    def _confirm(self, ids: list[int], own: OwnDraft, email: str | None) -> None:
+        """Of many the number is asked for, with what becomes of verdicts that are drafted."""
+        if len(ids) == 1:
+            self._own(ids, own, email)
+            return
+        state = self.muster.sitting.state
+        lost = sum(1 for i in ids if (d := state(i).draft) and d.verdict != "abstain")
+        what = f"owner {own.owner} of {len(ids)} items"
+        if own.reassign and lost:
+            what += f", and {plural(lost, 'drafted verdict')} of yours gone"
+        self._ask_count(what, ids, lambda: self._own(ids, own, email))
 
     def _own(self, ids: list[int], own: OwnDraft, email: str | None) -> None:
         was_open, place = self._is_open(self.table.cursor_id), self.table.cursor

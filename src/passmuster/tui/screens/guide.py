@@ -235,6 +235,8 @@ class GuideScreen(WithChild):
         if not parts:
             return "type the path of a file"
         first = Path(parts[0]).expanduser()
+        if first.is_dir():
+            return f"{first} is a folder: give the file in it"
         if not first.is_file():
             return f"there is no file {first}"
         self.run_muster(["import", str(first), *parts[1:]], f"importing {first.name}",

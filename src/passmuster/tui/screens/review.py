@@ -33,7 +33,7 @@ def built_in_sections(settings: Settings) -> dict[str, str]:
     """The saved filters that every queue begins with."""
     unused = settings.rules.get("unused", {}).get("max_days", 90)
     return {
-        "all": "", "mine": "state:open", "due": "due:<7d", "unowned": "owner:none",
+        "all": "", "mine": "state:open", "due": "due:<7d", "unowned": "unowned:yes",
         "privileged": "privileged:yes", "unused": f"unused:>{unused}d",
         "expiring": "expires:<30d", "supplier": "-supplier:none", "new": "new:yes",
         "contested": "contested:yes",
@@ -146,7 +146,9 @@ class ReviewScreen(Parts):
     def view_shown(self, *, first: bool) -> None:
         """At the beginning the cursor goes to the first undecided item."""
         if first and self.table.rank:
+            said = self.said  # what is wrong with the settings is not talked over
             self.go_on(0, "")
+            self.said = said
 
     @work(thread=True, exclusive=True, group="count")
     def count_again(self) -> None:

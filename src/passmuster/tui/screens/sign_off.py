@@ -14,7 +14,7 @@ from passmuster.errors import KeyUnavailable, MusterError
 from passmuster.model import VERDICTS
 from passmuster.text import Json, plural
 from passmuster.tui.dossier import decision_words
-from passmuster.tui.lines import Line, Role, Span, fold, say
+from passmuster.tui.lines import Line, Role, Span, fold, say, short
 from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.widgets.ask_bar import AskBar
 from passmuster.tui.widgets.dossier_view import DossierView
@@ -85,7 +85,7 @@ def _changed(rows: Sequence[Row]) -> list[Line]:
     ]]  # fmt: skip
     for row in rows[:MOST_NAMED]:
         what = ", ".join(row.changed)
-        out.append([say(f"     {row.display_name}: "), say(what, "strong"),
+        out.append([say(f"     {short(row.display_name)}: "), say(what, "strong"),
                     say(f" changed since; you said {row.draft.verdict}")])  # fmt: skip
     return [*out, []]
 
@@ -98,7 +98,11 @@ def _named(title: str, rows: Sequence[Row], dossiers: dict[int, Json], width: in
         dossier = dossiers.get(row.item_id)
         what = decision_words(dossier, row.draft) if dossier else row.draft.verdict
         handle = dossier["identity"]["uid"] if dossier else row.uri
-        line: Line = [say(what, "strong"), say(f"  {row.display_name}"), say(f"  {handle}", "dim")]
+        line: Line = [
+            say(what, "strong"),
+            say(f"  {short(row.display_name)}"),
+            say(f"  {handle}", "dim"),
+        ]
         if row.draft.reason_text:
             line.append(say(f"  “{row.draft.reason_text}”"))
         for number, folded in enumerate(fold(line, width - 5)):
@@ -122,7 +126,7 @@ def _owners(batch: Batch) -> list[Line]:
     out: list[Line] = [[], [Span(" Owners", "strong")]]
     for row in batch.own[:MOST_NAMED]:
         handed = ", who is to decide it" if row.reassign else ""
-        out.append([say(f"   {row.display_name}: "), say(row.owner, "strong"), say(handed)])
+        out.append([say(f"   {short(row.display_name)}: "), say(row.owner, "strong"), say(handed)])
     return out
 
 
@@ -138,7 +142,7 @@ class SignOffScreen(MusterScreen[bool]):
     def __init__(self, batch: Batch, campaign: str) -> None:
         super().__init__()
         self.frozen, self.campaign = batch, campaign
-        self._signing = False
+        self._signing = self._asked = False
 
     def compose(self) -> ComposeResult:
         """The summary, a line for what happens, a question, the keys."""
@@ -199,10 +203,19 @@ class SignOffScreen(MusterScreen[bool]):
                 signed = campaigns.sign_off(db, self.frozen, key, self.desk.clock())
             finally:
                 db.close()
+        except KeyUnavailable as error:
+            self.app.call_from_thread(self._locked, str(error))
         except MusterError as error:
             self.app.call_from_thread(self._refused, str(error))
         else:
             self.app.call_from_thread(self._done, signed)
+
+    def _locked(self, why: str) -> None:
+        """After a wrong passphrase it is asked for again: what is typed next is one, not keys."""
+        self._refused(why)
+        if self._asked and why != CALLED_OFF:
+            self.action_sign()
+            self.say(why, "error")
 
     def _refused(self, why: str) -> None:
         self._signing = False
@@ -233,17 +246,22 @@ class SignOffScreen(MusterScreen[bool]):
         raise KeyUnavailable(CALLED_OFF)
 
     def _ask_passphrase(self, box: "queue.SimpleQueue[str | None]") -> None:
+        wrong, self._asked = self._asked, True
         self._box = box
 
         def answer(typed: str) -> str | None:
             box.put(typed)
             return None
 
-        self.say("")
+        if not wrong:
+            self.say("")
         self.query_one(AskBar).ask(
             [Span("passphrase of your signing key", "strong")], (), answer,
             hint="enter signs, esc goes back", secret=True,
         )  # fmt: skip
+        self.query_one(KeysBar).show_keys(
+            [Key("enter", "sign", ""), Key("esc", "go back", "")], self.app.size.width
+        )
 
     def question_closed(self, answered: bool) -> None:
         """Without a passphrase nothing is signed."""

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from passmuster.tui.lines import Line, Span, fit, say
+from passmuster.tui.lines import Line, Span, fit, fold, say
 from passmuster.tui.widgets.line_view import LineBar
 from passmuster.tui.widgets.text_line import TextLine
 
@@ -45,9 +45,11 @@ class AskBar(Vertical):
         return self.query_one(TextLine)
 
     @property
-    def has_options(self) -> bool:
-        """Whether a digit can answer it."""
-        return bool(self._options)
+    def choices(self) -> str:
+        """The keys that answer at once: `1–9`, `y n`; empty where there are none."""
+        keys = [key for key, _ in self._options]
+        digits = len(keys) > 2 and keys[0].isdigit() and keys[-1].isdigit()
+        return f"{keys[0]}–{keys[-1]}" if digits else " ".join(keys)
 
     def compose(self) -> ComposeResult:
         """The question above, the answer below."""
@@ -75,10 +77,12 @@ class AskBar(Vertical):
             self.closed(answered)
 
     def _draw(self) -> None:
-        lines: list[Line] = [[Span(" "), *self._question]]
+        width = max(20, self.app.size.width - 2)
+        lines: list[Line] = [[Span(" "), *part] for part in fold(self._question, width)]
         if self._error:
-            lines.append([Span(" "), say(self._error, "error")])
-        lines += self._grid(max(20, self.app.size.width - 2))
+            said = fold([say(self._error, "error")], width)
+            lines += [[Span(" "), *part] for part in said]
+        lines += self._grid(width)
         bar = self.query_one("#ask-lines", LineBar)
         bar.styles.height = len(lines)
         bar.show(*lines)

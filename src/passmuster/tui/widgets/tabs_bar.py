@@ -53,6 +53,7 @@ class TabsBar(LineBar):
         room = width - 1
         while give_way and sum(map(width_of, drawn.values())) > room:
             del drawn[give_way.pop(0)]
+        hidden = len(tabs) - len(drawn)
         line: Line = []
         self._spots, used = [], 0
         for place, spans in drawn.items():
@@ -60,6 +61,8 @@ class TabsBar(LineBar):
             self._spots.append((used, used + size, place))
             line += spans
             used += size
+        if hidden and used < width:
+            line.append(Span("…", "dim"))
         self.show(line)
 
     def on_click(self, event: Click) -> None:

@@ -56,7 +56,7 @@ class TextLine(LineBar):
 
     def insert(self, text: str) -> None:
         """Put *text* (typed or pasted) in at the caret; what cannot be printed is left out."""
-        text = "".join(c if c.isprintable() else " " * (c in "\n\t") for c in text)
+        text = "".join(c if c.isprintable() else " " * (c in "\n\r\t") for c in text)
         text = text[: MOST - len(self.value)]
         self._set(self.value[: self.at] + text + self.value[self.at :], self.at + len(text))
 
