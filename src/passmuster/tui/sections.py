@@ -4,6 +4,7 @@ Where the pane is short (80 by 24 leaves it 15 lines) a finding takes one line a
 by its id; what is cut there is one key away in the details.
 """
 
+import functools
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -157,11 +158,23 @@ def _remedy(row: Json, view: View) -> list[Line]:
 def _remedies(dossier: Json, view: View) -> list[Line]:
     if view.full:
         return []  # they stand with their findings there
-    rows: list[Line] = []
+    out: list[Line] = []
     for finding in dossier["findings"][: view.caps["findings"]]:
-        rows.append([say(finding["title"])])
-        rows += [[Span("  ", "dim"), *line] for line in _remedy(finding, view)]
-    return block("to fix", rows, view)
+        out += _folded_remedy(
+            "" if out else "to fix", finding["title"], finding["fix"],
+            tuple(finding["controls"]), view.width,
+        )  # fmt: skip
+    return out
+
+
+@functools.lru_cache(maxsize=1024)
+def _folded_remedy(
+    label: str, title: str, fix: str | None, controls: tuple[str, ...], width: int
+) -> tuple[Line, ...]:
+    """A few rules find nearly everything: what is said of each is made once for a width."""
+    view = View(width, "")
+    said = _remedy({"fix": fix, "controls": list(controls)}, view)
+    return tuple(block(label, [[say(title)], *[[Span("  ", "dim"), *line] for line in said]], view))
 
 
 def _credential(row: Json, view: View) -> list[Line]:

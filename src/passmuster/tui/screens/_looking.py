@@ -120,7 +120,7 @@ class Looking(Typing, Placed):
     def show_look(self, look: Look) -> None:
         """Read the rows of *look* in a thread and show them: the first at once, then all."""
         self.stop_reading()
-        self.look = look
+        self.look, self.whole = look, False
         self.table.sorted_by = (look.order, look.backwards)
         self._read(look)
 

@@ -168,7 +168,7 @@ class LineTable(LineView, can_focus=True):
             self.marks ^= {row_id}
             self.marked_last = row_id
             self.redraw()
-            self.go_to(self.cursor + 1)
+            self.go_to(self.cursor + 1, by_hand=True)
 
     def mark(self, ids: Iterable[int]) -> None:
         """Mark these too."""
