@@ -265,5 +265,7 @@ def version_2(db: UtilsDatabase) -> None:
 
 @migrations()
 def version_3(db: UtilsDatabase) -> None:
-    """The first rows of a whole queue are there at once, however long it is."""
+    """The first rows of a whole queue, and what a handle names, are there at once."""
     db.execute("CREATE INDEX item_risk ON item (campaign_id, reviewer, risk DESC, id)")
+    db.execute("CREATE INDEX identity_external ON identity (external_id)"
+               " WHERE external_id IS NOT NULL")  # fmt: skip

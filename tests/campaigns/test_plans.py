@@ -39,3 +39,10 @@ def test_the_first_page_of_a_whole_queue_needs_no_sort_either(db: Database) -> N
     by = _queue._ordered("risk", backwards=False)
     steps = plan(db, f"SELECT n.id {frame} WHERE {where} ORDER BY {by} LIMIT 200", *values)
     assert steps == ["SEARCH n USING COVERING INDEX item_risk (campaign_id=? AND reviewer=?)"]
+
+
+@pytest.mark.parametrize("handle", _queue.HANDLES)
+def test_what_was_pasted_is_looked_up_by_an_index(db: Database, handle: str) -> None:
+    steps = plan(db, f"{_queue.OF_IDENTITY} ({handle}) LIMIT 9", 1, "AKIAX")
+    scans = [step for step in steps if step.startswith("SCAN")]
+    assert all(step.startswith("SCAN s ") for step in scans), "sources are few; nothing else is"

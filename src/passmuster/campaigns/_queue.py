@@ -213,6 +213,18 @@ def in_group(
     )))  # fmt: skip
 
 
+OF_IDENTITY = "SELECT id FROM item WHERE campaign_id = ?1 AND identity_id IN"
+HANDLES = (
+    "SELECT y.id FROM source s CROSS JOIN identity y ON y.source_id = s.id AND y.uid = ?2",
+    "SELECT y.id FROM source s CROSS JOIN identity y ON y.source_id = s.id AND y.uid_alt = ?2",
+    "SELECT identity_id FROM listing WHERE name = ?2",
+    "SELECT c.identity_id FROM source s CROSS JOIN credential c ON c.source_id = s.id"
+    " AND c.uid = ?2",
+    "SELECT id FROM identity WHERE external_id = ?2",
+)
+"""Identities by a handle of their platform (?2); each is found by an index."""
+
+
 def find_item(db: Database, campaign_id: int, handle: str) -> int:
     """The item meant by *handle*: a unique prefix of its short name, its URI, or a platform
     handle (uid, DN, e-mail, key id, fingerprint). Raises NotFound with the candidates.
@@ -221,11 +233,7 @@ def find_item(db: Database, campaign_id: int, handle: str) -> int:
         ("SELECT id FROM item WHERE campaign_id = ?1 AND name >= lower(?2)"
          " AND name < lower(?2) || '{' LIMIT 9", len(handle) >= 3),
         ("SELECT id FROM item WHERE campaign_id = ?1 AND uri = ?2", True),
-        ("SELECT id FROM item WHERE campaign_id = ?1 AND identity_id IN (SELECT id FROM identity"
-         " WHERE uid = ?2 OR uid_alt = ?2 OR external_id = ?2 OR display_name = ?2) LIMIT 9",
-         True),
-        ("SELECT id FROM item WHERE campaign_id = ?1 AND identity_id IN"
-         " (SELECT identity_id FROM credential WHERE uid = ?2) LIMIT 9", True),
+        *((f"{OF_IDENTITY} ({found}) LIMIT 9", True) for found in HANDLES),
     )  # fmt: skip
     for sql, applies in looked:
         found = [row[0] for row in db.execute(sql, (campaign_id, handle))] if applies else []
