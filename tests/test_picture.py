@@ -4,6 +4,8 @@ import html
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPOSITORY
 from tests.picture import SHOWN, pictures
 
@@ -13,6 +15,7 @@ def words(svg: str) -> list[str]:
     return [html.unescape(t).replace("\xa0", " ") for t in re.findall(r">([^<>]+)</text>", svg)]
 
 
+@pytest.mark.ci
 async def test_the_readme_shows_the_screens_of_today(tmp_path: Path) -> None:
     """If this fails, look at the screens, then: python -m tests.picture docs"""
     found = await pictures(tmp_path / "workspace")

@@ -129,6 +129,7 @@ def test_without_colour_no_colour_is_sent_and_the_cursor_is_a_sign_in_reverse(qu
         assert not unwanted(t.sent)
 
 
+@pytest.mark.ci
 def test_a_storm_of_sizes_leaves_the_screen_that_a_fresh_start_would_have(queue: Path) -> None:
     rng = random.Random(3)
     sizes = [(5, 20), (100, 300), (2, 9), (24, 80), (1, 1)]
@@ -196,6 +197,7 @@ def test_what_is_pasted_is_text_whatever_it_holds(queue: Path) -> None:
         assert t.finish() == 0
 
 
+@pytest.mark.ci
 def test_a_byte_that_is_no_utf_8_ends_nothing(queue: Path) -> None:
     with Terminal(seat.command(queue)) as t:
         t.wait_for("all 40").settle().press("r").wait_for("your own words")
@@ -217,6 +219,7 @@ def assert_restored(t: Terminal) -> None:
     assert t.attributes == t.before
 
 
+@pytest.mark.ci
 def test_the_terminal_is_given_back_when_the_person_leaves(queue: Path) -> None:
     with Terminal(seat.command(queue)) as t:
         t.wait_for("all 40")
@@ -226,6 +229,7 @@ def test_the_terminal_is_given_back_when_the_person_leaves(queue: Path) -> None:
         assert_restored(t)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_terminal_is_given_back_and_drafts_kept_at_a_signal(
     queue: Path, number: signal.Signals
@@ -238,6 +242,7 @@ def test_the_terminal_is_given_back_and_drafts_kept_at_a_signal(
     assert list(drafts(queue).values()) == ["revoke"]
 
 
+@pytest.mark.ci
 def test_closing_the_window_ends_the_program_and_keeps_the_drafts(queue: Path) -> None:
     with Terminal(muster(queue), env={"MUSTER_ME": seat.ME}) as t:
         t.wait_for("all 40").settle().press("r", "3").wait_for("1 draft")
@@ -246,6 +251,7 @@ def test_closing_the_window_ends_the_program_and_keeps_the_drafts(queue: Path) -
     assert list(drafts(queue).values()) == ["revoke"]
 
 
+@pytest.mark.ci
 def test_a_crash_gives_the_terminal_back_and_shows_no_values(queue: Path) -> None:
     with Terminal(seat.command(queue, "--break")) as t:
         t.wait_for("all 40").settle().press("r", "3").wait_for("1 draft").press("right")
@@ -263,6 +269,7 @@ def test_a_crash_gives_the_terminal_back_and_shows_no_values(queue: Path) -> Non
     assert list(drafts(queue).values()) == ["revoke"]
 
 
+@pytest.mark.ci
 def test_what_was_shown_as_kept_survives_kill_9(queue: Path) -> None:
     """Another program holds the disk: what it keeps from being written shows `…`, and only that."""
     with Terminal(seat.command(queue)) as t:
