@@ -233,7 +233,8 @@ def find_item(db: Database, campaign_id: int, handle: str) -> int:
         ("SELECT id FROM item WHERE campaign_id = ?1 AND name >= lower(?2)"
          " AND name < lower(?2) || '{' LIMIT 9", len(handle) >= 3),
         ("SELECT id FROM item WHERE campaign_id = ?1 AND uri = ?2", True),
-        *((f"{OF_IDENTITY} ({found}) LIMIT 9", True) for found in HANDLES),
+        # a handle of any sort that two items have is several: none is taken by a guess
+        (f"{OF_IDENTITY} ({' UNION '.join(HANDLES)}) LIMIT 9", True),
     )  # fmt: skip
     for sql, applies in looked:
         found = [row[0] for row in db.execute(sql, (campaign_id, handle))] if applies else []
