@@ -12,7 +12,7 @@ from passmuster.campaigns import COUNTED, NAMED, Around, Candidate
 from passmuster.model import Draft
 from passmuster.text import Json, plural
 from passmuster.tui import sections, words
-from passmuster.tui.lines import Line, Role, Span, say, short
+from passmuster.tui.lines import Line, Span, say, short
 from passmuster.tui.parts import NOT_LIVE, change_words
 from passmuster.tui.sections import ALARM, LABEL, View, block, cut
 
@@ -245,8 +245,3 @@ def decision_words(dossier: Json, draft: Draft) -> str:
     """`approve until 2027-03-31 + rotate access key AKIA…Q7`."""
     head = draft.verdict + (f" until {draft.until[:10]}" if draft.until else "")
     return " + ".join([head, *(change_words(dossier, change) for change in draft.changes)])
-
-
-def verdict_role(verdict: str | None) -> Role:
-    """Stops stand out in a list; the word is always there too."""
-    return "strong" if verdict in ("revoke", "disable") else "plain"

@@ -31,11 +31,6 @@ def ids() -> frozenset[str]:
     return frozenset(known())
 
 
-def display(binding: Binding) -> str:
-    """A key as it is written in help and footer."""
-    return binding.key_display or binding.key.split(",")[0]
-
-
 def clashes(wanted: Mapping[str, str]) -> list[str]:
     """What is wrong with *wanted* (id → keys): one key for two things that are open at once."""
     return [f"the key {key} is for {other} and for {name}" for key, other, name in _clashes(wanted)]

@@ -114,9 +114,3 @@ def empty_queue(me: str, others: int, *, filtered: bool) -> list[Line]:
         lines.append([say(f"  {plural(others, 'item')} of this campaign are other people's: "
                           "is MUSTER_ME right?", "dim")])  # fmt: skip
     return lines
-
-
-def names(rows: Sequence[QueueRow]) -> str:
-    """A few names, and how many more."""
-    shown = ", ".join(r.display_name for r in rows[:3])
-    return shown + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
