@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passmuster import attestations
-from passmuster.attestations import Link
+from passmuster.attestations import Link, Signature
 from passmuster.errors import VerificationFailed
 from passmuster.text import canonical
 from tests.conftest import SHARED
@@ -41,9 +41,9 @@ def test_the_signatures_of_rfc_8032() -> None:
         public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(vector["public"]))
         line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
         signature, data = bytes.fromhex(vector["signature"]), bytes.fromhex(vector["message"])
-        attestations.check_signature(line, signature, data)
+        attestations.check_signature(line, Signature("", "raw", signature), data)
         with pytest.raises(VerificationFailed, match="does not match"):
-            attestations.check_signature(line, signature, data + b"x")
+            attestations.check_signature(line, Signature("", "raw", signature), data + b"x")
 
 
 def test_an_envelope_verifies_and_comes_apart() -> None:
@@ -107,7 +107,7 @@ def test_a_well_signed_payload_of_another_form_is_refused(payload: bytes) -> Non
 
 def test_a_signature_for_another_protocol_is_refused() -> None:
     """The same bytes signed without the encoding of DSSE."""
-    raw = SIGNER.signer.sign(PAYLOAD).signature
+    raw = SIGNER.signers[0].sign(PAYLOAD).signature
     sig = base64.b64encode(bytes.fromhex(raw)).decode()
     with pytest.raises(VerificationFailed, match="does not match"):
         attestations.verify(bent(signatures=[{"keyid": SIGNER.fingerprint, "sig": sig}]), KEYS)
@@ -125,8 +125,8 @@ def test_a_body_cannot_replace_what_every_statement_has() -> None:
 
 def test_other_kinds_of_keys_are_refused() -> None:
     with pytest.raises(VerificationFailed, match="not a public key"):
-        attestations.check_signature("ssh-ed25519 AAAA", b"", b"")
+        attestations.check_signature("ssh-ed25519 AAAA", Signature("", "raw", b""), b"")
     rsa = SHARED / "vectors" / "sshsig" / "rsa.pub"
     if rsa.exists():
         with pytest.raises(VerificationFailed, match="not an Ed25519 key"):
-            attestations.check_signature(rsa.read_text(), b"", b"")
+            attestations.check_signature(rsa.read_text(), Signature("", "raw", b""), b"")

@@ -22,9 +22,10 @@ WRITERS = {
     },
     "policy": {"rule_run", "finding", "listing"},
     "campaigns": {
-        "campaign", "item", "exclusion", "draft", "own_draft", "decision",
+        "campaign", "item", "exclusion", "draft", "own_draft", "decision", "second_draft",
+        "countersignature",
     },
-    "tlog": {"entry"},
+    "tlog": {"entry", "tile", "checkpoint", "cosignature", "witnessed"},
     "blobs": {"blob"},
     "keys": {"signing_key"},
     "store": {"workspace"},

@@ -92,7 +92,7 @@ def test_the_private_half_lies_nowhere_in_the_clear(db: Database, quick: None) -
     key = made(db)
     loaded = keys.load(db, REV, lambda: PASSPHRASE, TIMEOUT_S)
     assert loaded.fingerprint == key.fingerprint
-    seed = loaded.signer._private_key.private_bytes_raw()  # type: ignore[attr-defined]
+    seed = loaded.signers[0]._private_key.private_bytes_raw()  # type: ignore[attr-defined]
     import base64
 
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

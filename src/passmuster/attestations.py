@@ -4,31 +4,36 @@ A statement is an in-toto Statement v1 in canonical JSON; it is named by the SHA
 bytes. It travels in a DSSE 1.0.2 envelope, itself one canonical JSON line without a newline,
 which is the leaf of the log. Bytes are verified as they came and then parsed, never re-encoded.
 
+One key signs in up to two forms over the same bytes: raw Ed25519, which openssl and every DSSE
+tool check, and SSHSIG, which ssh-keygen checks and which any SSH key can make. Only a statement
+that several people must agree on carries signatures of several keys.
+
 A change to what `statement` writes is a new version of the predicate; golden files hold v1.
 """
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from passmuster import __version__
+from passmuster import __version__, sshsig
 from passmuster.errors import VerificationFailed
+from passmuster.model import DOMAIN, SSH_KEYID, SSH_NAMESPACE
 from passmuster.text import Json, canonical, sha256, strict_json
 
 if TYPE_CHECKING:
     from passmuster.keys import SigningKey
 
-DOMAIN = "passmuster.example"
-"""A placeholder until the project owns a domain; in predicate types and signature namespaces."""
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PREDICATES = (
     "enrolment", "roster", "campaign", "decisions", "own", "countersign", "remediation", "close",
-    "pack", "chain",
+    "pack", "chain", "acknowledgement",
 )  # fmt: skip
-RESERVED = ("delegation", "exception", "resolution", "acknowledgement", "assurance")
+RESERVED = ("delegation", "exception", "resolution", "assurance")
+SEVERAL = frozenset({"roster"})
+"""Kinds that several keys sign together; everything else speaks for one person."""
 
 
 def predicate_type(kind: str) -> str:
@@ -49,6 +54,22 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature of an envelope."""
+
+    fingerprint: str
+    """Of the key, as the envelope names it."""
+    form: Literal["raw", "ssh"]
+    data: bytes
+    """64 bytes of Ed25519, or the armored SSHSIG file."""
+
+    @property
+    def keyid(self) -> str:
+        """Its name in the envelope; no two signatures of one envelope share it."""
+        return self.fingerprint if self.form == "raw" else SSH_KEYID + self.fingerprint
+
+
+@dataclass(frozen=True, slots=True)
 class Attestation:
     """A verified envelope, taken apart."""
 
@@ -59,10 +80,23 @@ class Attestation:
     subject: tuple[tuple[str, str], ...]
     """(name, sha256) of what it is about."""
     predicate: Json
-    keyid: str
     payload: bytes
     pae: bytes
-    signature: bytes
+    signatures: tuple[Signature, ...]
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """Fingerprints of the keys that signed, each once."""
+        return tuple(dict.fromkeys(s.fingerprint for s in self.signatures))
+
+    @property
+    def keyid(self) -> str:
+        """Fingerprint of the key that signed; of the first where several did."""
+        return self.signatures[0].fingerprint
+
+    def signature(self, form: Literal["raw", "ssh"]) -> bytes | None:
+        """The first signature in this form, None where the key cannot make it."""
+        return next((s.data for s in self.signatures if s.form == form), None)
 
 
 def statement(
@@ -97,13 +131,32 @@ def statement(
     )
 
 
-def sign(payload: bytes, key: "SigningKey") -> bytes:
-    """The envelope of *payload*, signed by *key*, as one canonical JSON line."""
+def sign(payload: bytes, *keys: "SigningKey") -> bytes:
+    """The envelope of *payload*, signed by each of *keys*, as one canonical JSON line."""
     from securesystemslib.dsse import Envelope
 
     envelope = Envelope(payload, PAYLOAD_TYPE, {})
-    envelope.sign(key.signer)
+    for key in keys:
+        for signer in key.signers:
+            envelope.sign(signer)
     return canonical(envelope.to_dict())
+
+
+def join(envelopes: Sequence[bytes]) -> bytes:
+    """One envelope with the signatures of all *envelopes*, which must be about the same payload.
+
+    For statements that several people sign at different times; verify the result.
+    """
+    opened = [_open(envelope) for envelope in envelopes]
+    if len({payload for payload, _ in opened}) != 1:
+        raise VerificationFailed("the envelopes are about different statements")
+    found = {s.keyid: s for _, signatures in opened for s in signatures}
+    return canonical({
+        "payload": base64.b64encode(opened[0][0]).decode(), "payloadType": PAYLOAD_TYPE,
+        "signatures": [
+            {"keyid": keyid, "sig": base64.b64encode(s.data).decode()} for keyid, s in found.items()
+        ],
+    })  # fmt: skip
 
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
@@ -116,13 +169,17 @@ def verify(envelope: bytes, keys: Mapping[str, str]) -> Attestation:
     """Check *envelope* against *keys* (fingerprint → OpenSSH public line) and take it apart.
 
     The fingerprint in the envelope only selects the key; the mapping must be derived from the
-    keys themselves. Raises VerificationFailed.
+    keys themselves. Every signature must hold. Raises VerificationFailed.
     """
-    keyid, payload, signature = _open(envelope)
-    if keyid not in keys:
-        raise VerificationFailed(f"signed by {keyid}, which is not among the known keys")
-    check_signature(keys[keyid], signature, pae(payload))
-    return _take_apart(keyid, payload, signature)
+    payload, signatures = _open(envelope)
+    data = pae(payload)
+    for signature in signatures:
+        if signature.fingerprint not in keys:
+            raise VerificationFailed(
+                f"signed by {signature.fingerprint}, which is not among the known keys"
+            )
+        check_signature(keys[signature.fingerprint], signature, data)
+    return _take_apart(payload, signatures)
 
 
 def unchecked(envelope: bytes) -> Attestation:
@@ -130,8 +187,15 @@ def unchecked(envelope: bytes) -> Attestation:
     return _take_apart(*_open(envelope))
 
 
-def check_signature(public: str, signature: bytes, data: bytes) -> None:
+def check_signature(public: str, signature: Signature, data: bytes) -> None:
     """Raise VerificationFailed unless *signature* over *data* is by the key of *public*."""
+    if signature.form == "ssh":
+        sshsig.verify(signature.data, public, SSH_NAMESPACE, data)
+    else:
+        _check_raw(public, signature.data, data)
+
+
+def _check_raw(public: str, signature: bytes, data: bytes) -> None:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
@@ -148,20 +212,28 @@ def check_signature(public: str, signature: bytes, data: bytes) -> None:
         raise VerificationFailed("the signature does not match the bytes") from None
 
 
-def _open(envelope: bytes) -> tuple[str, bytes, bytes]:
-    """(keyid, payload, signature) of an envelope that has exactly our form."""
+def _open(envelope: bytes) -> tuple[bytes, tuple[Signature, ...]]:
+    """(payload, signatures) of an envelope that has exactly our form."""
     try:
         outer = strict_json(envelope)
         if outer.keys() != {"payload", "payloadType", "signatures"}:
             raise ValueError("it has other fields than an envelope")
         if outer["payloadType"] != PAYLOAD_TYPE:
             raise ValueError("it has another payload type")
-        (signature,) = outer["signatures"]
-        if signature.keys() != {"keyid", "sig"}:
-            raise ValueError("its signature has other fields")
-        return str(signature["keyid"]), _base64(outer["payload"]), _base64(signature["sig"])
+        signatures = tuple(map(_signature, outer["signatures"]))
+        if not signatures or len({s.keyid for s in signatures}) != len(signatures):
+            raise ValueError("it has no signature, or two under one name")
+        return _base64(outer["payload"]), signatures
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise VerificationFailed(f"not an envelope of ours: {error}") from None
+
+
+def _signature(given: Json) -> Signature:
+    if given.keys() != {"keyid", "sig"}:
+        raise ValueError("its signature has other fields")
+    keyid = str(given["keyid"])
+    form: Literal["raw", "ssh"] = "ssh" if keyid.startswith(SSH_KEYID) else "raw"
+    return Signature(keyid.removeprefix(SSH_KEYID), form, _base64(given["sig"]))
 
 
 def _base64(text: str) -> bytes:
@@ -175,7 +247,7 @@ def _base64(text: str) -> bytes:
     return data
 
 
-def _take_apart(keyid: str, payload: bytes, signature: bytes) -> Attestation:
+def _take_apart(payload: bytes, signatures: tuple[Signature, ...]) -> Attestation:
     try:
         body: Any = strict_json(payload)
         if body.keys() != {"_type", "subject", "predicateType", "predicate"}:
@@ -186,9 +258,12 @@ def _take_apart(keyid: str, payload: bytes, signature: bytes) -> Attestation:
         if body["predicateType"] not in kinds:
             raise ValueError(f"an unknown predicate {body['predicateType']!r}")
         subject = tuple((s["name"], s["digest"]["sha256"]) for s in body["subject"])
-        return Attestation(
-            kinds[body["predicateType"]], sha256(payload), subject, body["predicate"], keyid,
-            payload, pae(payload), signature,
+        found = Attestation(
+            kinds[body["predicateType"]], sha256(payload), subject, body["predicate"], payload,
+            pae(payload), signatures,
         )  # fmt: skip
+        if len(found.signers) > 1 and found.kind not in SEVERAL:
+            raise ValueError(f"several keys signed a {found.kind} statement")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise VerificationFailed(f"not a statement of ours: {error}") from None
+    return found

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from passmuster import sshsig
 from passmuster.errors import KeyUnavailable, UsageError
+from passmuster.model import SSH_KEYID, SSH_NAMESPACE
 from passmuster.store import Database
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ class SigningKey:
     """One OpenSSH public-key line."""
     store: str
     """keyring, file or memory."""
-    signer: "Signer"
+    signers: tuple["Signer", ...]
+    """One for each form that this key signs in: raw Ed25519, SSHSIG."""
 
 
 def fingerprint(public: str) -> str:
@@ -90,7 +93,8 @@ def keep(db: Database, key: SigningKey, now: str) -> None:
     """Put the public half of *key* among the keys of this workspace."""
     with db.atomic():
         db.execute(
-            "INSERT OR IGNORE INTO signing_key VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO signing_key (fingerprint, principal, public, store, made_at)"
+            " VALUES (?, ?, ?, ?, ?)",
             (key.fingerprint, key.principal, key.public, key.store, now),
         )
 
@@ -199,7 +203,30 @@ def _signing(private: "Ed25519PrivateKey", principal: str, where: str) -> Signin
     line = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     mark = fingerprint(line)
     public = SSlibKey.from_crypto(private.public_key(), keyid=mark)
-    return SigningKey(principal, mark, f"{line} {principal}", where, CryptoSigner(private, public))
+    raw = CryptoSigner(private, public)
+    ssh = sshsig_signer(SSH_KEYID + mark, lambda data: sshsig.armored(
+        line, SSH_NAMESPACE, private.sign, data
+    ))  # fmt: skip
+    return SigningKey(principal, mark, f"{line} {principal}", where, (raw, ssh))
+
+
+def sshsig_signer(keyid: str, make: Callable[[bytes], bytes]) -> "Signer":
+    """A signer of the DSSE library whose signatures are the armored SSHSIG files of *make*."""
+    from securesystemslib.signer import Key, Signature, Signer
+
+    class SshsigSigner(Signer):
+        def sign(self, payload: bytes) -> Signature:
+            return Signature(keyid, make(payload).hex())
+
+        @property
+        def public_key(self) -> Key:
+            raise NotImplementedError("verification is attestations.verify")
+
+        @classmethod
+        def from_priv_key_uri(cls, *_args: Any, **_kwargs: Any) -> Signer:
+            raise NotImplementedError("keys are loaded by keys.load")
+
+    return SshsigSigner()
 
 
 def _file(db: Database, mark: str) -> Path:

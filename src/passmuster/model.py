@@ -8,6 +8,13 @@ absent value is None, and no record has a field for a secret.
 
 from typing import Literal, NamedTuple
 
+DOMAIN = "passmuster.example"
+"""A placeholder until the project owns one: in predicate types, log origins and namespaces."""
+SSH_NAMESPACE = f"attestation@{DOMAIN}"
+"""What an SSHSIG of ours is made for: one made for git or a file never passes for it."""
+SSH_KEYID = "sshsig:"
+"""Before the fingerprint of a key in an envelope, where the signature is an SSHSIG."""
+
 Kind = Literal["human", "service", "system", "workload", "role", "agent", "app", "group"]
 KINDS: tuple[Kind, ...] = (
     "human", "service", "system", "workload", "role", "agent", "app", "group",

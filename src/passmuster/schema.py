@@ -240,12 +240,44 @@ CREATE TRIGGER decision_stays BEFORE DELETE ON decision
     BEGIN SELECT raise(ABORT, 'a signed decision is never deleted'); END;
 """
 
+EVIDENCE = """
+CREATE TABLE tile (
+    level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL,
+    PRIMARY KEY (level, idx)) WITHOUT ROWID;
+CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY, origin TEXT NOT NULL, root TEXT NOT NULL, note BLOB NOT NULL,
+    made_at TEXT NOT NULL);
+CREATE TABLE cosignature (
+    size INTEGER NOT NULL, witness TEXT NOT NULL, line TEXT NOT NULL, cosigned_at TEXT NOT NULL,
+    PRIMARY KEY (size, witness)) WITHOUT ROWID;
+CREATE TABLE witnessed (
+    origin TEXT PRIMARY KEY, log_key TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
+    note BLOB NOT NULL, seen_at TEXT NOT NULL) WITHOUT ROWID;
+ALTER TABLE signing_key ADD COLUMN place TEXT;
+ALTER TABLE item ADD COLUMN needs_second INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE second_draft (
+    decision TEXT NOT NULL REFERENCES decision, author TEXT NOT NULL, item_id INTEGER NOT NULL
+    REFERENCES item, verdict TEXT NOT NULL, reason_code TEXT, reason_text TEXT NOT NULL,
+    attention TEXT NOT NULL, saved_at TEXT NOT NULL, PRIMARY KEY (decision, author)) WITHOUT ROWID;
+CREATE TABLE countersignature (
+    leaf TEXT PRIMARY KEY, decision TEXT NOT NULL REFERENCES decision, item_id INTEGER NOT NULL
+    REFERENCES item, entry_id INTEGER NOT NULL REFERENCES entry, verdict TEXT NOT NULL,
+    reason_code TEXT, reason_text TEXT NOT NULL, principal TEXT NOT NULL,
+    decided_at TEXT NOT NULL, row TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX countersignature_decision ON countersignature (decision);
+CREATE INDEX countersignature_item ON countersignature (item_id);
+CREATE TRIGGER countersignature_is_final BEFORE UPDATE ON countersignature
+    BEGIN SELECT raise(ABORT, 'a signed countersignature is never changed'); END;
+CREATE TRIGGER countersignature_stays BEFORE DELETE ON countersignature
+    BEGIN SELECT raise(ABORT, 'a signed countersignature is never deleted'); END;
+"""
+
 
 def _statements(script: str) -> list[str]:
     """The single statements of *script*: `executescript` would commit the migration's own
     transaction. Each begins on a line of its own; what a trigger does, does not.
     """
-    return re.split(r";\n\s*(?=CREATE|--)", script.strip().rstrip(";"))
+    return re.split(r";\n\s*(?=CREATE|ALTER|--)", script.strip().rstrip(";"))
 
 
 @migrations()
@@ -269,3 +301,10 @@ def version_3(db: UtilsDatabase) -> None:
     db.execute("CREATE INDEX item_risk ON item (campaign_id, reviewer, risk DESC, id)")
     db.execute("CREATE INDEX identity_external ON identity (external_id)"
                " WHERE external_id IS NOT NULL")  # fmt: skip
+
+
+@migrations()
+def version_4(db: UtilsDatabase) -> None:
+    """The tree of the log, countersignatures, and where a key of another tool lies."""
+    for statement in _statements(EVIDENCE):
+        db.execute(statement)

@@ -124,6 +124,10 @@ def enrol_at_the_end(content: Content, stranger: SigningKey) -> Link:
     name = put(content, folder, payload, stranger)
     content[f"{folder}/key.pub"] = line
     content["keys/4.pub"], content["keys/4.pem"] = line, pem(stranger.public)
+    content["keys/allowed_signers"] += (
+        f'{stranger.principal} namespaces="attestation@passmuster.example" '.encode()
+        + line.rsplit(b" ", 1)[0] + b"\n"
+    )  # fmt: skip
     content["keys/principals.tsv"] += (
         f"4\t{stranger.principal}\t{stranger.fingerprint}\t{folder}\n".encode()
     )

@@ -32,7 +32,7 @@ COMMANDS = {
     "own": "review",
     "drafts": "review",
     "sign-off": "sign_off",
-    "key": "evidence",
+    "key": "key",
     "evidence": "evidence",
     "verify": "evidence",
     "info": "info",

@@ -15,7 +15,7 @@ from passmuster import attestations, blobs, campaigns, tlog
 from passmuster.attestations import Attestation
 from passmuster.campaigns import Campaign
 from passmuster.errors import Conflict, NotFound, UsageError
-from passmuster.evidence import _page, _sources, _tables
+from passmuster.evidence import _page, _sources, _tables, formats
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._statements import (
     CHAIN,
@@ -23,8 +23,10 @@ from passmuster.evidence._statements import (
     ENVELOPE,
     PRINCIPALS,
     SEAL,
+    SIGNERS,
     SUMS,
     Statement,
+    allowed_signers,
     key_files,
     principals,
     principals_file,
@@ -32,6 +34,7 @@ from passmuster.evidence._statements import (
     table_line,
 )  # fmt: skip
 from passmuster.evidence._walk import walk
+from passmuster.evidence.formats import Draft, Format
 from passmuster.keys import SigningKey
 from passmuster.store import Database
 from passmuster.text import Json, sha256
@@ -104,9 +107,15 @@ class _Build:
         statements = self._statements()
         opened = next(s for s in statements if s.attestation.kind == "campaign")
         self._frozen(opened, progress)
-        self._judged(opened, statements)
+        draft = Draft(
+            self.db, self.campaign, self.files, self.writer, statements, opened, self.now
+        )  # fmt: skip
+        written = [module.begin(draft) for module in formats.modules()]
+        self._judged(opened, statements, written)
         _sources.write(self.db, self.campaign, self.writer)
         self._keys(statements)
+        for each in written:
+            each.end()
         self.writer.add("VERIFY.md", _page.render(self.campaign, principals(statements)))
         with self.db.atomic():
             if self._last_entry() != self.last:
@@ -187,7 +196,9 @@ class _Build:
             yield chunk[position] + b"\n"
         progress(self.campaign.population, self.campaign.population)
 
-    def _judged(self, opened: Statement, statements: list[Statement]) -> None:
+    def _judged(
+        self, opened: Statement, statements: list[Statement], written: list[Format]
+    ) -> None:
         """Write the outcomes and what follows from them, from the files written so far."""
         batches = [s.batch for s in statements if s.batch is not None]
         with (
@@ -202,6 +213,8 @@ class _Build:
                 as_csv(_tables.outcome_cells(judged))
                 for line in _tables.remediation_lines(judged):
                     remediations(line)
+                for each in written:
+                    each.item(judged)
                 effect = judged.outcome.effect
                 self.outcomes[effect] = self.outcomes.get(effect, 0) + 1
 
@@ -210,6 +223,7 @@ class _Build:
             for name, data in key_files(number, statement).items():
                 self.writer.add(name, data)
         self.writer.add(PRINCIPALS, principals_file(statements))
+        self.writer.add(SIGNERS, allowed_signers(statements))
 
     def _chain(self, statements: list[Statement]) -> int:
         """Write the order of everything that was ever signed here; how much is not in the pack."""

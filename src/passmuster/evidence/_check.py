@@ -23,8 +23,10 @@ from passmuster.evidence._statements import (
     ENVELOPE,
     PRINCIPALS,
     SEAL,
+    SIGNERS,
     SUMS,
     Statement,
+    allowed_signers,
     key_files,
     principals,
     principals_file,
@@ -177,7 +179,7 @@ def _enrol(files: Files, where: str, keys: dict[str, str]) -> None:
 
 def _keys(files: Files, names: set[str], found: list[Statement]) -> None:
     """`keys/` is what the enrolments say, and nothing else."""
-    expected = {PRINCIPALS: b"".join(principals_file(found))}
+    expected = {PRINCIPALS: b"".join(principals_file(found)), SIGNERS: allowed_signers(found)}
     for number, enrolment in enumerate(principals(found), 1):
         expected |= key_files(number, enrolment)
     for name in sorted(n for n in names if n.startswith("keys/")):

@@ -9,6 +9,7 @@ from passmuster.evidence._files import Files, json_lines, lines, parsed, whole
 from passmuster.evidence._report import Report
 from passmuster.evidence._statements import ENVELOPE, SEAL, SUMS, Statement, side_files
 from passmuster.evidence._walk import Judged, walk
+from passmuster.evidence.formats import is_ours
 from passmuster.text import Json, canonical, sha256
 
 FROZEN = (
@@ -42,7 +43,7 @@ def check(
     for _ in json_lines(files, "findings.jsonl"):
         pass  # each line is canonical JSON; what it says is vouched for by the seal alone
     rest = names - expected
-    extra = [n for n in sorted(rest) if not n.startswith(("keys/", f"{SEAL}/"))]
+    extra = [n for n in sorted(rest) if not n.startswith(("keys/", f"{SEAL}/")) and not is_ours(n)]
     if extra:
         raise VerificationFailed(f"{extra[0]}: has no place in a pack")
 

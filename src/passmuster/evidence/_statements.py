@@ -10,12 +10,14 @@ from typing import Any
 
 from passmuster.attestations import Attestation
 from passmuster.evidence._walk import Batch
+from passmuster.model import SSH_NAMESPACE
 
 SUMS = "SHA256SUMS"
 SEAL = "pack"
 """The folder of the statement that signs `SHA256SUMS`; the only one that it does not list."""
 ENVELOPE = "statement.dsse.json"
 PRINCIPALS = "keys/principals.tsv"
+SIGNERS = "keys/allowed_signers"
 CHAIN = "chain.tsv"
 CHAIN_COLUMNS = ("index", "device", "seq", "kind", "statement", "prev", "folder")
 PRINCIPAL_COLUMNS = ("n", "principal", "fingerprint", "enrolment")
@@ -48,7 +50,9 @@ class Statement:
 
 def side_files(attestation: Attestation) -> dict[str, bytes]:
     """What stands beside an envelope for people without a JSON tool."""
-    return {"statement.pae": attestation.pae, "statement.sig": attestation.signature}
+    raw, ssh = attestation.signature("raw"), attestation.signature("ssh")
+    found = {"statement.pae": attestation.pae, "statement.sig": raw, "statement.sshsig": ssh}
+    return {name: data for name, data in found.items() if data is not None}
 
 
 def principals(statements: Iterable[Statement]) -> list[Statement]:
@@ -69,9 +73,22 @@ def principals_file(statements: Iterable[Statement]) -> list[bytes]:
 
 
 def key_files(number: int, enrolment: Statement) -> dict[str, bytes]:
-    """The public key in both of its forms: for ssh-keygen and for openssl."""
+    """The public key for ssh-keygen and, where it can sign in the raw form, for openssl."""
     line: str = enrolment.attestation.predicate["publicKey"]
-    return {f"keys/{number}.pub": f"{line}\n".encode(), f"keys/{number}.pem": pem(line)}
+    found = {f"keys/{number}.pub": f"{line}\n".encode()}
+    if line.startswith("ssh-ed25519 "):
+        found[f"keys/{number}.pem"] = pem(line)
+    return found
+
+
+def allowed_signers(statements: Iterable[Statement]) -> bytes:
+    """`keys/allowed_signers`: who may sign with which key, for `ssh-keygen -Y verify`."""
+    lines = []
+    for enrolled in principals(statements):
+        kind, blob = enrolled.attestation.predicate["publicKey"].split()[:2]
+        who = enrolled.attestation.predicate["principal"]
+        lines.append(f'{who} namespaces="{SSH_NAMESPACE}" {kind} {blob}\n')
+    return "".join(lines).encode()
 
 
 def pem(line: str) -> bytes:
