@@ -20,6 +20,7 @@ CALLED = {
     "enrolment": "key", "roster": "roster", "campaign": "opened", "decisions": "decisions",
     "own": "owners", "countersign": "concurred", "remediation": "done", "close": "closed",
     "pack": "evidence", "chain": "chain",
+    "acknowledgement": "seen",
 }  # fmt: skip
 """What people call each kind of statement, in a word that a column has room for."""
 

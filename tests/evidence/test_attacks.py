@@ -13,7 +13,7 @@ from passmuster.evidence._files import Memory
 from passmuster.evidence._statements import pem, side_files
 from passmuster.keys import SigningKey
 from passmuster.store import Database
-from passmuster.text import canonical, sha256, strict_json
+from passmuster.text import Json, canonical, sha256, strict_json
 from tests.evidence.conftest import read
 from tests.scene import BOSS, END, LATER, REV, Scene, freeze_chance, key, open_scene
 
@@ -21,7 +21,7 @@ Content = dict[str, bytes]
 DECISIONS = "statements/000005-decisions"
 
 
-def payload_of(content: Content, folder: str) -> dict[str, object]:
+def payload_of(content: Content, folder: str) -> Json:
     import base64
 
     outer = strict_json(content[f"{folder}/statement.dsse.json"])
@@ -45,7 +45,7 @@ def seal(content: Content, signer: SigningKey, **changes: object) -> Content:
     listed = sorted(n for n in content if n != "SHA256SUMS" and not n.startswith("pack/"))
     content["SHA256SUMS"] = "".join(f"{sha256(content[n])}  {n}\n" for n in listed).encode()
     body["subject"] = [{"name": "SHA256SUMS", "digest": {"sha256": sha256(content["SHA256SUMS"])}}]
-    predicate: dict[str, object] = body["predicate"]  # type: ignore[assignment]
+    predicate: dict[str, object] = body["predicate"]
     predicate |= {"files": len(listed), **changes}
     put(content, "pack", canonical(body), signer)
     return content

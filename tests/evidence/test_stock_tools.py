@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import campaigns, evidence
+from passmuster import campaigns, config, evidence
 from passmuster.errors import VerificationFailed
 from passmuster.evidence._statements import pem
 from passmuster.model import Change
 from passmuster.store import Database
+from passmuster.text import canonical
 from tests.evidence.conftest import read
 from tests.evidence.test_attacks import DECISIONS, chain, payload_of, put, seal, set_chain
 from tests.scene import BOSS, END, LATER, REV, Scene, draft, key, open_scene
@@ -79,6 +80,31 @@ def test_a_genuine_pack_verifies(pack: Path, stock: Stock, scene: Scene) -> None
 
 
 @pytest.mark.ci
+def test_what_management_adds_verifies_and_its_damage_is_caught(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stock: Stock
+) -> None:
+    analysis = tmp_path / "why quarterly.txt"
+    analysis.write_text("because\n")
+    scene = open_scene(db, tmp_path, monkeypatch)
+    wanted = campaigns.Definition("Next", "2026-12-31", REV, risk_analysis=analysis)
+    campaigns.open_campaign(db, wanted, scene.boss, config.Settings(), END)
+    scene.campaign = campaigns.campaign(db, "Next")
+    scene.close()
+    campaigns.acknowledge(db, scene.campaign, "CEO", "Seen.", key("ceo@example.com", 30), END)
+    pack = tmp_path / "pack"
+    evidence.build_pack(db, scene.campaign, pack, scene.boss, END)
+    assert "VERIFIED" in stock(pack).stdout
+    content = read(pack)
+    write(pack, seal(dict(content) | {"frequency/why_quarterly.txt": b"never\n"}, scene.boss))
+    assert "risk analysis" in stock(pack).stderr
+    (folder,) = {n.rsplit("/", 1)[0] for n in content if "-acknowledgement/" in n}
+    payload = payload_of(content, folder)
+    payload["subject"][0]["digest"]["sha256"] = "0" * 64
+    put(content, folder, canonical(payload), key("ceo@example.com", 30))
+    write(pack, seal(content, scene.boss))
+    assert "acknowledges another end" in stock(pack).stderr
+
+
 def test_a_pack_with_gaps_and_without_an_end_verifies(
     scene: Scene, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

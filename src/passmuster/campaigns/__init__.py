@@ -7,6 +7,7 @@ take the database; nothing here knows a screen or a network.
 Owns the tables campaign, item, exclusion, draft, own_draft and decision.
 """
 
+from passmuster.campaigns._acknowledging import acknowledge
 from passmuster.campaigns._around import (
     COUNTED,
     NAMED,
@@ -57,6 +58,7 @@ from passmuster.campaigns._opening import (
     Opened,
     assignment_row,
     excluded_row,
+    file_name,
     open_campaign,
     population_row,
     source_runs,
@@ -95,12 +97,13 @@ __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
     "Candidate", "Course", "Definition", "Forecast", "Group", "Opened", "OwnRow", "Portrait",
-    "Progress", "QueueRow", "Row", "Signed", "SignedBatch", "SignedRow", "Stand", "ages", "around",
-    "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
-    "check_draft", "check_own", "clear_drafts", "clear_own", "close", "count", "course",
-    "definition", "digests", "dossiers", "draft_of", "excluded_row", "find_item", "forecast",
-    "groups", "handed_over", "in_group", "item_dossier", "items_of", "material", "named_owners",
-    "open_campaign", "outcomes_of", "part_uids", "people", "population_row", "portrait", "prepare",
-    "progress", "rank", "rows", "save_draft", "save_drafts", "save_own", "sign_off",
-    "signed_counts", "signed_rows", "source_runs", "tiers", "uri", "votes",
+    "Progress", "QueueRow", "Row", "Signed", "SignedBatch", "SignedRow", "Stand", "acknowledge",
+    "ages", "around", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
+    "changed_since", "check_draft", "check_own", "clear_drafts", "clear_own", "close", "count",
+    "course", "definition", "digests", "dossiers", "draft_of", "excluded_row", "file_name",
+    "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier", "items_of",
+    "material", "named_owners", "open_campaign", "outcomes_of", "part_uids", "people",
+    "population_row", "portrait", "prepare", "progress", "rank", "rows", "save_draft",
+    "save_drafts", "save_own", "sign_off", "signed_counts", "signed_rows", "source_runs", "tiers",
+    "uri", "votes",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from passmuster import attestations, blobs, merkle, policy, tlog
@@ -19,6 +20,7 @@ from passmuster.campaigns._population import (
     refuse_unassigned,
     select,
 )  # fmt: skip
+from passmuster.campaigns._reconciling import reconcile
 from passmuster.config import Settings
 from passmuster.errors import PreflightFailed, UsageError
 from passmuster.keys import SigningKey
@@ -26,6 +28,8 @@ from passmuster.store import Database
 from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc, visible
 
 STRATEGY = "one_deny_denies"
+MAX_RISK_ANALYSIS = 32 * 1024 * 1024
+"""Bytes of the file that sets how often a review is done."""
 MAX_NAME = 80
 """Characters of a campaign's name."""
 NAME_LENGTH = 12
@@ -47,7 +51,15 @@ class Definition:
     rationale: str | None = None
     """Why the scope is what it is; an auditor asks."""
     frequency_basis: str | None = None
-    """The risk analysis that sets how often this is done (PCI DSS 7.2.5.1)."""
+    """The risk analysis that sets how often this is done (PCI DSS 7.2.5.1), in a sentence."""
+    risk_analysis: Path | None = None
+    """That analysis itself; it is kept and goes into the evidence."""
+    expect: tuple[str, ...] = ()
+    """Counts that the inventory must have: `COUNT` of the scope, or `FILTER=COUNT`."""
+    against: tuple[Path, ...] = ()
+    """Second exports that the inventory is compared with."""
+    explain: str | None = None
+    """Why a difference to either is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,7 @@ def open_campaign(
     assigner = Assigner(db, wanted.reviewer, wanted.fallback)
     with db.atomic():
         ids = select(db, wanted.scope, now)
-        definition = _definition(db, wanted, due_at, settings)
+        definition = _definition(db, wanted, due_at, settings, now)
         campaign_id = _insert_campaign(db, wanted, key, due_at, definition, now)
         freezer = _Freezer(db, campaign_id, wanted.of, assigner)
         freezer.freeze(ids, progress)
@@ -141,7 +153,9 @@ def _preflight(db: Database, wanted: Definition, now: str) -> str:
     return due_at
 
 
-def _definition(db: Database, wanted: Definition, due_at: str, settings: Settings) -> bytes:
+def _definition(
+    db: Database, wanted: Definition, due_at: str, settings: Settings, now: str
+) -> bytes:
     """The definition and the rules that the findings come from, as one kept document."""
     rules = {
         rule.id: {"sha256": rule.sha256, "severity": rule.severity,
@@ -152,11 +166,35 @@ def _definition(db: Database, wanted: Definition, due_at: str, settings: Setting
         "name": wanted.name, "of": wanted.of, "scope": wanted.scope, "reviewer": wanted.reviewer,
         "fallback": wanted.fallback, "dueAt": due_at, "rationale": _shown(wanted.rationale),
         "frequencyBasis": _shown(wanted.frequency_basis), "rules": rules,
-        "notEvaluated": dict(policy.not_evaluated(db)),
+        "notEvaluated": dict(policy.not_evaluated(db)), **_when_given(db, wanted, now),
     })  # fmt: skip
     blobs.put(db, document)
     _keep_rules(db)
     return document
+
+
+def _when_given(db: Database, wanted: Definition, now: str) -> Json:
+    """The parts of a definition that version 1 has only where somebody asked for them."""
+    found: Json = {}
+    if wanted.expect or wanted.against:
+        found["reconciliation"] = reconcile(
+            db, wanted.scope, wanted.expect, wanted.against, now, wanted.explain
+        )
+    if wanted.risk_analysis is not None:
+        data = wanted.risk_analysis.read_bytes()
+        if len(data) > MAX_RISK_ANALYSIS:
+            raise UsageError(f"{wanted.risk_analysis}: larger than {MAX_RISK_ANALYSIS:,} bytes")
+        found["riskAnalysis"] = {
+            "fileName": file_name(wanted.risk_analysis.name), "sha256": blobs.put(db, data),
+            "size": len(data),
+        }  # fmt: skip
+    return found
+
+
+def file_name(name: str) -> str:
+    """*name* as a file may be called in a pack: letters, digits, `.`, `-`, `_` alone."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in ".-_") else "_" for c in name)
+    return kept.lstrip(".-")[-MAX_NAME:] or "unnamed"
 
 
 def _keep_rules(db: Database) -> None:

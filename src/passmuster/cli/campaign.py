@@ -1,5 +1,6 @@
-"""`muster campaign open|list|status|close`."""
+"""`muster campaign open|list|status|close|acknowledge`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,7 +37,15 @@ def campaign_command() -> None:
 @click.option("--of", "of", default="identity", metavar="KIND",
               help="identity, credential, grant or trust.")  # fmt: skip
 @click.option("--rationale", help="Why this scope; kept in the evidence.")
-@click.option("--frequency-basis", help="The risk analysis that sets how often.")
+@click.option("--frequency-basis", help="The risk analysis that sets how often, in a sentence.")
+@click.option("--risk-analysis", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              metavar="FILE", help="That analysis itself; kept in the evidence.")  # fmt: skip
+@click.option("--expect", multiple=True, metavar="[FILTER=]COUNT",
+              help="How many identities there must be, by another count.")  # fmt: skip
+@click.option("--against", multiple=True, metavar="FILE",
+              type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A second export, got by another way, to compare with.")  # fmt: skip
+@click.option("--explain", metavar="WORDS", help="Why a difference to those is right.")
 @passphrase_option
 @json_option
 @pass_bench
@@ -46,7 +55,7 @@ def open_command(bench: Bench, /, passphrase_fd: int | None, as_json: bool, **wa
     \b
     Example:
       muster campaign open November --scope kind:service --reviewer you@example.com \\
-        --due 2026-12-31
+        --due 2026-12-31 --expect 'source:aws=418'
     """
     from passmuster import campaigns
 
@@ -164,3 +173,33 @@ def close_command(
         return
     ended = ", ".join(f"{n:,} {e}" for e, n in sorted(counts.items()))
     talk(f"{at.name} is closed: {ended}. Next: muster evidence {at.name!r} --out DIR")
+
+
+@campaign_command.command("acknowledge")
+@click.argument("name")
+@click.option("--as", "capacity", required=True, metavar="TITLE", help="In which role you say so.")
+@click.option("--statement", required=True, metavar="WORDS", help="What you acknowledge.")
+@passphrase_option
+@json_option
+@pass_bench
+def acknowledge_command(
+    bench: Bench, name: str, capacity: str, statement: str, passphrase_fd: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Sign, as management, that you have seen how a closed review ended.
+
+    \b
+    Example:
+      muster campaign acknowledge November --as "Head of IT" --statement "seen"
+    """
+    from passmuster import campaigns
+
+    bench.may_decide()
+    bench.passphrase_fd = passphrase_fd
+    at = bench.campaign(name)
+    digest = campaigns.acknowledge(bench.db, at, capacity, statement, bench.key(), now())
+    if as_json:
+        emit([{"name": at.name, "statement": digest}], {}, as_json=True)
+        return
+    talk(f"acknowledged: {at.name}, as {capacity}. It is in the evidence from now on: muster "
+         f"evidence {at.name!r} --out DIR")  # fmt: skip

@@ -30,6 +30,7 @@ from passmuster.evidence._statements import (
     key_files,
     principals,
     principals_file,
+    risk_analysis,
     side_files,
     table_line,
 )  # fmt: skip
@@ -37,7 +38,7 @@ from passmuster.evidence._walk import walk
 from passmuster.evidence.formats import Draft, Format
 from passmuster.keys import SigningKey
 from passmuster.store import Database
-from passmuster.text import Json, sha256
+from passmuster.text import Json, sha256, strict_json
 
 Progress = Callable[[int, int], None]
 """Called with items written and items in all."""
@@ -159,6 +160,9 @@ class _Build:
         """Write what the campaign froze: the files that its statement names."""
         db, folder, at = self.db, opened.folder, self.campaign
         self.writer.add(f"{folder}/definition.json", blobs.get(db, at.definition))
+        analysis = risk_analysis(strict_json(blobs.get(db, at.definition)))
+        if analysis is not None:
+            self.writer.add(analysis[0], blobs.get(db, analysis[1]))
         self.writer.add(f"{folder}/population.jsonl", (
             campaigns.population_row(*row) + b"\n" for row in db.execute(
                 "SELECT uri, dossier, material, salt FROM item WHERE campaign_id = ? ORDER BY id",

@@ -35,7 +35,7 @@ from passmuster.evidence._statements import (
 )  # fmt: skip
 from passmuster.keys import fingerprint
 
-KINDS = ("enrolment", "campaign", "decisions", "own", "close", "pack")
+KINDS = ("enrolment", "campaign", "decisions", "own", "close", "pack", "acknowledgement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,9 @@ def _statements(files: Files, names: set[str], seal: Attestation) -> Sealed:
     _held(SEAL, seal, holders)
     _keys(files, names, found)
     opened, closed = _one_campaign(found, seal)
+    for statement in found:
+        if statement.attestation.kind == "acknowledgement":
+            _seen(statement, closed)
     return Sealed(found, opened, closed, seal, _chain(files, found, seal))
 
 
@@ -204,7 +207,7 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
                 raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
             if closed and statement.index > closed.index:
                 raise VerificationFailed(f"{statement.folder}: was signed after the end")
-        elif kind in ("close", "pack") and body["campaign"] != digest:
+        elif kind in ("close", "pack", "acknowledgement") and body["campaign"] != digest:
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
         if kind not in ("enrolment", "campaign") and statement.index < opened.index:
             raise VerificationFailed(f"{statement.folder}: was signed before the campaign")
@@ -213,6 +216,18 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
     if seal.predicate["campaign"] != digest:
         raise VerificationFailed(f"{SEAL}: was signed for another campaign")
     return opened, closed
+
+
+def _seen(statement: Statement, closed: Statement | None) -> None:
+    """An acknowledgement is of the very end that is in the pack, and came after it."""
+    said = statement.attestation
+    if (
+        closed is None
+        or statement.index < closed.index
+        or said.subject != (("close", closed.attestation.name),)
+        or said.predicate["outcomes"] != closed.attestation.predicate["outcomes"]
+    ):
+        raise VerificationFailed(f"{statement.folder}: acknowledges another end than this one")
 
 
 def _chain(files: Files, found: list[Statement], seal: Attestation) -> int:

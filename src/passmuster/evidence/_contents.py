@@ -7,7 +7,14 @@ from passmuster.errors import VerificationFailed
 from passmuster.evidence import _tables
 from passmuster.evidence._files import Files, json_lines, lines, parsed, whole
 from passmuster.evidence._report import Report
-from passmuster.evidence._statements import ENVELOPE, SEAL, SUMS, Statement, side_files
+from passmuster.evidence._statements import (
+    ENVELOPE,
+    SEAL,
+    SUMS,
+    Statement,
+    risk_analysis,
+    side_files,
+)
 from passmuster.evidence._walk import Judged, walk
 from passmuster.evidence.formats import is_ours
 from passmuster.text import Json, canonical, sha256
@@ -17,7 +24,7 @@ FROZEN = (
 )  # fmt: skip
 SUBJECTS = {
     "enrolment": ("key.pub",), "campaign": FROZEN, "decisions": ("decisions.jsonl",),
-    "own": ("own.jsonl",), "close": (), "pack": (),
+    "own": ("own.jsonl",), "close": (), "pack": (), "acknowledgement": (),
 }  # fmt: skip
 DERIVED = ("findings.jsonl", "problems.jsonl", "rules.jsonl", "sources.jsonl")
 PAGE = "VERIFY.md"
@@ -55,11 +62,7 @@ def _subject(files: Files, statement: Statement) -> set[str]:
     if SUBJECTS[kind] and tuple(sorted(name for name, _ in subject)) != SUBJECTS[kind]:
         raise VerificationFailed(f"{folder}: is about other files than a {kind} statement is")
     for name, digest in subject if SUBJECTS[kind] else ():
-        try:
-            found = files.digest(f"{folder}/{name}")
-        except (KeyError, OSError):
-            raise VerificationFailed(f"{folder}/{name}: is missing") from None
-        if found != digest:
+        if _digest(files, f"{folder}/{name}") != digest:
             raise VerificationFailed(f"{folder}/{name}: is not the file that was signed")
     beside = (ENVELOPE, *side_files(statement.attestation), *SUBJECTS[kind])
     return {f"{folder}/{name}" for name in beside}
@@ -173,12 +176,15 @@ def _excluded(files: Files, opened: Statement) -> None:
 
 
 def _rules(files: Files, opened: Statement) -> set[str]:
-    """The rules' files, once they are the ones of the definition."""
+    """The files that the definition names, once they are those: rules, and the risk analysis."""
     body = opened.attestation.predicate
     data = whole(files, f"{opened.folder}/definition.json")
     rules: dict[str, Json] = parsed(data, "definition.json")["rules"]
     if (sha256(data), sha256(canonical(rules))) != (body["definitionDigest"], body["rulesDigest"]):
         raise VerificationFailed(f"{opened.folder}/definition.json: is not as signed")
+    analysis = risk_analysis(parsed(data, "definition.json"))
+    if analysis is not None and _digest(files, analysis[0]) != analysis[1]:
+        raise VerificationFailed(f"{analysis[0]}: is not the analysis that the campaign names")
     listed = {row["id"]: row for _, row in json_lines(files, "rules.jsonl")}
     if listed.keys() != rules.keys():
         raise VerificationFailed("rules.jsonl: has other rules than the definition")
@@ -187,7 +193,14 @@ def _rules(files: Files, opened: Statement) -> set[str]:
             raise VerificationFailed(f"rules.jsonl: {rule_id} is not as the definition has it")
         if files.digest(f"rules/{rule_id}.sql") != as_run["sha256"]:
             raise VerificationFailed(f"rules/{rule_id}.sql: is not the rule that was run")
-    return {f"rules/{rule_id}.sql" for rule_id in rules}
+    return {f"rules/{rule_id}.sql" for rule_id in rules} | ({analysis[0]} if analysis else set())
+
+
+def _digest(files: Files, name: str) -> str:
+    try:
+        return files.digest(name)
+    except (KeyError, OSError):
+        raise VerificationFailed(f"{name}: is missing") from None
 
 
 def _sources(files: Files, opened: Statement) -> set[str]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from passmuster.attestations import Attestation
+from passmuster.campaigns import file_name
 from passmuster.evidence._walk import Batch
 from passmuster.model import SSH_NAMESPACE
+from passmuster.text import Json
 
 SUMS = "SHA256SUMS"
 SEAL = "pack"
@@ -46,6 +48,12 @@ class Statement:
             return None
         principal = str(self.attestation.predicate["principal"]).lower()
         return Batch(self.index, kind, principal, f"{self.folder}/{ROWS[kind]}")
+
+
+def risk_analysis(definition: Json) -> tuple[str, str] | None:
+    """Where the analysis lies that set how often this is reviewed, and its digest; None without."""
+    found = definition.get("riskAnalysis")
+    return None if found is None else (f"frequency/{file_name(found['fileName'])}", found["sha256"])
 
 
 def side_files(attestation: Attestation) -> dict[str, bytes]:
