@@ -10,7 +10,8 @@
     ├── PreflightFailed         1  a campaign that cannot succeed was not opened
     ├── NotFound                1  no such campaign, item, identity
     ├── KeyUnavailable          1  no signing key, or it cannot be unlocked
-    └── Conflict                1  the workspace changed underneath; nothing was written
+    ├── Conflict                1  the workspace changed underneath; nothing was written
+    └── Unreachable             1  another machine did not answer as it should
 
 A message is one line that says what to do next. Only `cli` turns an error into an exit.
 """
@@ -71,3 +72,7 @@ class KeyUnavailable(MusterError):
 
 class Conflict(MusterError):
     """The workspace changed while this was being done; nothing was written."""
+
+
+class Unreachable(MusterError):
+    """Another machine did not answer, or not as it should."""

@@ -1,0 +1,41 @@
+"""The only user of a network library: every request has an end in time and in bytes.
+
+A server that drips one byte a second, that answers for ever or that sends somebody elsewhere is an
+error that names it, never a wait and never a redirect that is followed.
+"""
+
+import time
+
+from passmuster.errors import Unreachable
+
+MAX_BYTES = 1024 * 1024
+"""What an answer may have, unless the caller expects more."""
+
+
+def post(
+    url: str, body: bytes, content_type: str, *, deadline_s: float, max_bytes: int = MAX_BYTES
+) -> bytes:
+    """Send *body* to *url* and give the answer's bytes, all of it within *deadline_s* seconds.
+
+    Raises Unreachable for anything but a whole answer with status 200.
+    """
+    import httpx
+
+    end = time.monotonic() + deadline_s
+    headers = {"Content-Type": content_type, "User-Agent": "passmuster", "Accept-Encoding": ""}
+    answer = bytearray()
+    try:
+        with httpx.Client(timeout=deadline_s, follow_redirects=False) as client, client.stream(
+            "POST", url, content=body, headers=headers
+        ) as response:  # fmt: skip
+            if response.status_code != httpx.codes.OK:
+                raise Unreachable(f"{url} answered {response.status_code}")
+            for piece in response.iter_raw():
+                answer += piece
+                if len(answer) > max_bytes:
+                    raise Unreachable(f"{url} answered more than {max_bytes:,} bytes")
+                if time.monotonic() > end:
+                    raise Unreachable(f"{url} did not finish within {deadline_s:g} s")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unreachable(f"{url} cannot be reached: {error or type(error).__name__}") from None
+    return bytes(answer)
