@@ -25,7 +25,7 @@ WRITERS = {
         "campaign", "item", "exclusion", "draft", "own_draft", "decision", "second_draft",
         "countersignature",
     },
-    "tlog": {"entry", "tile", "checkpoint", "cosignature", "witnessed"},
+    "tlog": {"entry", "tile", "checkpoint", "cosignature", "cosigner", "witnessed", "refused"},
     "blobs": {"blob"},
     "keys": {"signing_key"},
     "store": {"workspace"},

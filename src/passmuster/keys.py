@@ -58,8 +58,13 @@ class SigningKey:
 
 def fingerprint(public: str) -> str:
     """The OpenSSH SHA-256 fingerprint of a public-key line."""
-    blob = base64.b64decode(public.split()[1])
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    digest = hashlib.sha256(blob(public)).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def blob(public: str) -> bytes:
+    """What stands in base64 in a public-key line."""
+    return base64.b64decode(public.split()[1])
 
 
 def in_memory(principal: str) -> SigningKey:

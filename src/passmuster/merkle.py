@@ -243,7 +243,9 @@ def _complete(read: Tiles, begin: int, end: int) -> bytes:
 # --- proofs of others
 
 
-def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
+def check_inclusion(
+    leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes
+) -> None:
     """Raise VerificationFailed unless *leaf* (a hash) is number *index* (from 0) of *size*.
 
     RFC 9162 §2.1.3.2.
@@ -286,12 +288,20 @@ def check_consistency(
         return
     if not proof:
         raise VerificationFailed("the consistency proof is empty")
-    path = iter([old_root, *proof] if old & (old - 1) == 0 else proof)
-    at, last = old - 1, new - 1
+    path = proof if old & (old - 1) else [old_root, *proof]
+    before, after = _climb(old - 1, new - 1, path)
+    if before != old_root:
+        raise VerificationFailed("the consistency proof does not begin at the old root")
+    if after != new_root:
+        raise VerificationFailed("the consistency proof does not lead to the new root")
+
+
+def _climb(at: int, last: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The two roots that a consistency proof leads to."""
     while at & 1:
         at, last = at >> 1, last >> 1
-    before = after = next(path)
-    for sibling in path:
+    before = after = path[0]
+    for sibling in path[1:]:
         if not last:
             raise VerificationFailed("the consistency proof is too long")
         if at & 1 or at == last:
@@ -303,10 +313,7 @@ def check_consistency(
         at, last = at >> 1, last >> 1
     if last:
         raise VerificationFailed("the consistency proof is too short")
-    if before != old_root:
-        raise VerificationFailed("the consistency proof does not begin at the old root")
-    if after != new_root:
-        raise VerificationFailed("the consistency proof does not lead to the new root")
+    return before, after
 
 
 def _lengths(*hashes: bytes) -> None:

@@ -9,6 +9,8 @@ import re
 from sqlite_utils import Database as UtilsDatabase
 from sqlite_utils import Migrations
 
+from passmuster import merkle
+
 migrations = Migrations("passmuster")
 
 INVENTORY = """
@@ -245,14 +247,22 @@ CREATE TABLE tile (
     level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL,
     PRIMARY KEY (level, idx)) WITHOUT ROWID;
 CREATE TABLE checkpoint (
-    size INTEGER PRIMARY KEY, origin TEXT NOT NULL, root TEXT NOT NULL, note BLOB NOT NULL,
-    made_at TEXT NOT NULL);
+    origin TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL, note BLOB NOT NULL,
+    made_at TEXT NOT NULL, PRIMARY KEY (origin, size)) WITHOUT ROWID;
 CREATE TABLE cosignature (
-    size INTEGER NOT NULL, witness TEXT NOT NULL, line TEXT NOT NULL, cosigned_at TEXT NOT NULL,
-    PRIMARY KEY (size, witness)) WITHOUT ROWID;
+    origin TEXT NOT NULL, size INTEGER NOT NULL, witness TEXT NOT NULL, asked_at TEXT NOT NULL,
+    line TEXT, cosigned_at TEXT, PRIMARY KEY (origin, size, witness)) WITHOUT ROWID;
+CREATE TABLE cosigner (fingerprint TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE witnessed (
-    origin TEXT PRIMARY KEY, log_key TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
+    origin TEXT PRIMARY KEY, log_keys TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
     note BLOB NOT NULL, seen_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE refused (
+    sha256 TEXT PRIMARY KEY, origin TEXT NOT NULL, status INTEGER NOT NULL, why TEXT NOT NULL,
+    request BLOB NOT NULL, refused_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER checkpoint_stays BEFORE DELETE ON checkpoint
+    BEGIN SELECT raise(ABORT, 'a signed checkpoint is never deleted'); END;
+CREATE TRIGGER refused_stays BEFORE DELETE ON refused
+    BEGIN SELECT raise(ABORT, 'evidence against a log is never deleted'); END;
 ALTER TABLE signing_key ADD COLUMN place TEXT;
 ALTER TABLE item ADD COLUMN needs_second INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE second_draft (
@@ -308,3 +318,7 @@ def version_4(db: UtilsDatabase) -> None:
     """The tree of the log, countersignatures, and where a key of another tool lies."""
     for statement in _statements(EVIDENCE):
         db.execute(statement)
+    envelopes = db.execute("SELECT envelope FROM entry ORDER BY id")
+    leaves = (merkle.leaf_hash(bytes(row[0])) for row in envelopes)
+    for tile in merkle.grow(lambda *_: b"", 0, leaves):
+        db.execute("INSERT INTO tile VALUES (?, ?, ?)", tile)

@@ -119,6 +119,16 @@ def rfc3339(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def epoch(value: str) -> int:
+    """Seconds since 1970 of a time as we store it."""
+    return int(datetime.fromisoformat(value).timestamp())
+
+
+def from_epoch(seconds: int) -> str:
+    """The time *seconds* after 1970, as we store it."""
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))
+
+
 def utc(value: str) -> str | None:
     """The time written in *value* (RFC 3339 and its common variants) as we store it, else None."""
     # most exports are already UTC: the slow path is for the others

@@ -1,30 +1,60 @@
-"""Whether the whole log holds: every signature and every chain."""
+"""Whether the whole log holds: signatures, chains, tree, checkpoints, cosignatures."""
 
+from collections.abc import Iterator
+
+from passmuster import merkle
 from passmuster.attestations import Attestation, verify
 from passmuster.errors import VerificationFailed
 from passmuster.store import Database
+from passmuster.tlog import _tree
+from passmuster.tlog._checkpoints import check_kept, checkpoints
 from passmuster.tlog._entries import entries, known_keys
 
 
 def check(db: Database) -> int:
-    """Verify every entry and the whole chain; the number of entries.
+    """Verify every entry, the chains, the tree and every checkpoint; the number of entries.
 
-    Raises VerificationFailed naming the first entry that does not hold.
+    Raises VerificationFailed naming the first that does not hold.
     """
-    known = known_keys(db)
-    prev: dict[str, tuple[int, str]] = {}
-    count = 0
-    for entry in entries(db):
-        try:
-            attestation = verify(entry.envelope, known)
-            follows(attestation, prev)
-        except VerificationFailed as error:
-            raise VerificationFailed(f"log entry {entry.id}: {error}") from None
-        count += 1
+    count = tiles = 0
+
+    def leaves() -> Iterator[bytes]:
+        nonlocal count
+        for leaf in _leaves(db):
+            count += 1
+            yield leaf
+
+    read = _tree.tiles(db)
+    for level, index, hashes in merkle.grow(lambda *_: b"", 0, leaves()):
+        tiles += 1
+        kept = read(level, index)
+        if kept != hashes:
+            name = merkle.tile_path(level, index, len(hashes) // merkle.HASH)
+            how = "is not what the entries give" if kept else "is missing"
+            raise VerificationFailed(f"the log's {name} {how}")
+    if db.value("SELECT count(*) FROM tile") != tiles:
+        raise VerificationFailed("the log's tree has more tiles than its entries give")
+    for one in checkpoints(db):
+        check_kept(db, one)
     return count
 
 
+def _leaves(db: Database) -> Iterator[bytes]:
+    """The leaf hash of each entry, once it is verified."""
+    known = known_keys(db)
+    prev: dict[str, tuple[int, str]] = {}
+    for place, entry in enumerate(entries(db), 1):
+        try:
+            follows(verify(entry.envelope, known), prev)
+            if entry.id != place:
+                raise VerificationFailed(f"it stands at place {place}")
+        except VerificationFailed as error:
+            raise VerificationFailed(f"log entry {entry.id}: {error}") from None
+        yield merkle.leaf_hash(entry.envelope)
+
+
 def follows(attestation: Attestation, prev: dict[str, tuple[int, str]]) -> None:
+    """Raise VerificationFailed unless this is the next of its device after what is in *prev*."""
     p = attestation.predicate
     seq, name = prev.get(p["device"], (0, None))
     if p["seq"] != seq + 1 or p["prev"] != name:

@@ -7,12 +7,13 @@ reordered entry shows even to somebody who has only the envelopes.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from passmuster import keys, merkle, store
+from passmuster import keys, store
 from passmuster.attestations import Link, sign, statement, verify
-from passmuster.errors import Conflict
+from passmuster.errors import Conflict, NotFound
 from passmuster.keys import SigningKey
 from passmuster.store import Database
-from passmuster.text import sha256
+from passmuster.text import sha256, visible
+from passmuster.tlog._tree import check_leaf, grow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,13 @@ def next_link(db: Database) -> Link:
 def append(
     db: Database, envelope: bytes, known: dict[str, str], campaign: str | None, now: str
 ) -> int:
-    """Append *envelope* and return its log index; to be called inside `db.atomic()`.
+    """Append *envelope*, to the tree as well, and return its id: its index in the tree plus 1.
+    To be called inside `db.atomic()`.
 
     Verifies first, so that nothing that would fail an auditor gets in. Raises Conflict when the
     chain has moved since `next_link`: sign again.
     """
+    leaf = check_leaf(envelope)
     attestation = verify(envelope, known)
     predicate = attestation.predicate
     expected = next_link(db)
@@ -57,11 +60,13 @@ def append(
         "INSERT INTO entry (leaf, statement, predicate, campaign, principal, device, seq,"
         " envelope, logged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            merkle.leaf_hash(envelope).hex(), attestation.name, attestation.kind, campaign,
+            leaf.hex(), attestation.name, attestation.kind, campaign,
             predicate["principal"], expected.device, expected.seq, envelope, now,
         ),
     )  # fmt: skip
-    return int(cursor.lastrowid or 0)
+    entry_id = int(cursor.lastrowid or 0)
+    grow(db, entry_id - 1, leaf)
+    return entry_id
 
 
 def enrol(db: Database, key: SigningKey, now: str) -> str:
@@ -107,6 +112,18 @@ def entries(db: Database, campaign: str | None = None) -> Iterator[Entry]:
     )
     for index, kind, name, of, principal, envelope, logged_at in rows:
         yield Entry(index, kind, name, of, principal, bytes(envelope), logged_at)
+
+
+def find(db: Database, prefix: str) -> int:
+    """The id of the entry whose statement's digest begins with *prefix*."""
+    word = prefix.strip().lower()
+    rows = db.execute(
+        "SELECT id FROM entry WHERE statement >= ?1 AND statement < ?1 || 'g' LIMIT 2", (word,)
+    ).fetchall()
+    if len(rows) == 1 and word:
+        return int(rows[0][0])
+    how = "several statements begin" if rows else "no statement in the log begins"
+    raise NotFound(f"{how} with {visible(prefix)!r}: `muster log show --entries` lists them")
 
 
 def known_keys(db: Database) -> dict[str, str]:
