@@ -35,6 +35,8 @@ COMMANDS = {
     "key": "key",
     "evidence": "evidence",
     "verify": "evidence",
+    "log": "log",
+    "witness": "witness",
     "info": "info",
     "config": "config",
     "theme": "theme",

@@ -19,9 +19,9 @@ def forms(public: str, name: str) -> list[VerifierKey]:
     return found
 
 
-def as_witness(key: SigningKey, name: str) -> VerifierKey:
-    """The verifier key under which *key* cosigns. Raises KeyUnavailable when it cannot."""
-    raw = _raw(keys.blob(key.public))
+def as_witness(public: str, name: str) -> VerifierKey:
+    """The verifier key under which a key cosigns. Raises KeyUnavailable when it cannot."""
+    raw = _raw(keys.blob(public))
     if raw is None:
         raise KeyUnavailable("a witness signs with an Ed25519 key: make one with `muster key new`")
     return note.witness_key(name, raw)

@@ -93,5 +93,5 @@ def _refused(asked: Request, said: Checkpoint, seen: Seen) -> Answer | None:
             raise VerificationFailed("an empty log has another root")
     except VerificationFailed as error:
         why = f"it is not proved that the log only grew: {error}"
-        return Answer(422, why, "", said, is_evidence=True)
+        return Answer(422, why, "", said, is_evidence=0 < asked.old < said.size)
     return None

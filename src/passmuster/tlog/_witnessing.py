@@ -6,7 +6,7 @@ at once cannot set a log back.
 
 from dataclasses import dataclass, replace
 
-from passmuster import note
+from passmuster import keys, note
 from passmuster.errors import Conflict, NotFound, UsageError, VerificationFailed
 from passmuster.keys import SigningKey
 from passmuster.note import Line, VerifierKey
@@ -39,19 +39,20 @@ class Refused:
     refused_at: str
 
 
-def cosigner(db: Database, key: SigningKey, name: str | None = None) -> VerifierKey:
-    """The verifier key under which *key* cosigns; *name* is given once and kept.
+def cosigner(db: Database, public: str, name: str | None = None) -> VerifierKey:
+    """The verifier key under which the key of a public line cosigns; *name* is given once.
 
     One key cosigns under one name: its signature does not say which (C2SP tlog-cosignature).
     """
-    kept = db.value("SELECT name FROM cosigner WHERE fingerprint = ?", (key.fingerprint,))
+    mark = keys.fingerprint(public)
+    kept = db.value("SELECT name FROM cosigner WHERE fingerprint = ?", (mark,))
     if kept is None and name is None:
         raise UsageError("give the witness a name: muster witness key --name auditor.example/w1")
     if None not in (kept, name) and kept != name:
         raise Conflict(f"this key cosigns as {visible(kept)}; another witness takes another key")
-    mine = _keys.as_witness(key, str(kept or name))
+    mine = _keys.as_witness(public, str(kept or name))
     with db.atomic():
-        db.execute("INSERT OR IGNORE INTO cosigner VALUES (?, ?)", (key.fingerprint, mine.name))
+        db.execute("INSERT OR IGNORE INTO cosigner VALUES (?, ?)", (mark, mine.name))
     return mine
 
 
@@ -73,7 +74,7 @@ def cosign(
     *trusted* is a key of the log that a person vouches for now, at first contact or when the log
     has a new one; it is kept only when the request is granted.
     """
-    mine = cosigner(db, key)
+    mine = cosigner(db, key.public)
 
     def known(origin: str) -> Seen | None:
         seen = known_log(db, origin)
