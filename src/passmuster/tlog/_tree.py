@@ -35,7 +35,8 @@ def root(db: Database, of: int | None = None) -> bytes:
 
 def consistency(db: Database, old: int, new: int) -> list[bytes]:
     """The proof that the log of *new* entries begins with that of *old*; empty from nothing."""
-    if not 0 <= old <= new <= (there := size(db)):
+    there = size(db)
+    if not 0 <= old <= new <= there:
         raise MusterError(f"no proof from {old} to {new}: the log has {there} entries")
     return merkle.consistency(tiles(db), old, new) if old else []
 
