@@ -115,6 +115,9 @@ def _vouched(bench: Bench, request: bytes, log_key: str, trust: bool) -> "Verifi
 def _error(answer: "Answer", path: Path) -> MusterError:
     if answer.status == 404:
         return NotFound(f"{path}: this log is not known here: give its key with --log-key")
+    if answer.status == 403:
+        return VerificationFailed(f"{path}: {answer.why}; not cosigned: where the log has a new "
+                                  "key, give it with --log-key")  # fmt: skip
     if answer.is_evidence:
         return VerificationFailed(f"{path}: {answer.why}; not cosigned, and the request is kept: "
                       "muster witness show")  # fmt: skip
