@@ -13,4 +13,5 @@ bench:        ## the ratios at 100,000 identities
 long:         ## the ratios at 1,000,000 identities, and the long sweeps
 	$(PYTHON) -m tests.bench.run 1000000
 	$(PYTHON) -m tests.bench.latency 1000000
+	$(PYTHON) -m tests.bench.log 1000000
 	$(PYTHON) -m pytest -m long -q

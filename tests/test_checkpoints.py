@@ -1,5 +1,6 @@
 """The log's tree in its file, its checkpoints, receipts and cosignatures: what is undone shows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,25 @@ def test_a_second_person_signs_the_same_checkpoint(log: Database) -> None:
     both = note.parse(tlog.checkpoint(log, other, LATER))
     assert len(both.lines) == 2
     assert len(note.verify(both, tlog.log_keys(log, tlog.origin(log)))) == 2
+
+
+def test_a_key_that_makes_ssh_signatures_only_signs_checkpoints_too(
+    log: Database, tmp_path: Path
+) -> None:
+    """A token, or a key behind an agent: a line of another type, and everything else as ever."""
+    tlog.checkpoint(log, replace(ME, signers=ME.signers[1:]), NOW)
+    name = tlog.origin(log)
+    raw, ssh = tlog.log_keys(log, name)
+    assert [one.key for one in Policy((raw, ssh)).check(tlog.checkpoints(log)[0].text).signed] == [
+        ssh
+    ]
+    assert tlog.check(log) == 5
+    note.verify_receipt(tlog.receipt(log, 3), envelopes(log)[2], Policy((ssh,)))
+    there, witness_key = witness(tmp_path / "witness")
+    asked = tlog.request(log, witness_key, NOW).encode()
+    assert tlog.cosign(there, asked, AUDITOR, LATER, raw).status == 403
+    assert tlog.cosign(there, asked, AUDITOR, LATER, ssh).status == 200
+    there.close()
 
 
 def test_only_a_key_of_this_workspace_signs_its_checkpoints(log: Database) -> None:
