@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import attestations, evidence, tlog
+from passmuster import attestations, evidence, merkle, note, tlog
 from passmuster.attestations import Link
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _check
@@ -39,8 +39,40 @@ def put(content: Content, folder: str, payload: bytes, signer: SigningKey) -> st
     return found.name
 
 
+def relog(content: Content, signer: SigningKey) -> None:
+    """Make the log anew over the statements that are there, as its owner could who has no witness.
+
+    Where statements of other reviews are missing nobody can: then it stays as it is.
+    """
+    folders = sorted({"/".join(n.split("/")[:2]) for n in content if n.startswith("statements/")})
+    if [int(f.split("/")[1][:6]) for f in folders] != list(range(1, len(folders) + 1)):
+        return
+    leaves = [merkle.leaf_hash(content[f"{f}/statement.dsse.json"]) for f in folders]
+    tiles = {(level, at): hashes for level, at, hashes in merkle.grow(lambda *_: b"", 0, leaves)}
+
+    def read(level: int, at: int) -> bytes:
+        return tiles.get((level, at), b"")
+
+    origin = content["log/checkpoint"].decode().split("\n")[0]
+    text = note.Checkpoint(origin, len(leaves), merkle.root_at(read, len(leaves))).text
+    line = note.sign(text, tlog.key_forms(signer.public, origin)[0],
+                     lambda d: bytes.fromhex(signer.signers[0].sign(d).signature))  # fmt: skip
+    signed = str(note.Note(text, (line,)))
+    content["log/checkpoint"] = signed.encode()
+    for at, folder in enumerate(folders):
+        proof = tuple(merkle.inclusion(read, at, len(leaves)))
+        receipt = str(note.Receipt(at, proof, signed))
+        content[f"{folder}/statement.tlog-proof"] = receipt.encode()
+
+
 def seal(content: Content, signer: SigningKey, **changes: object) -> Content:
-    """Make SHA256SUMS anew and sign it, as somebody who holds *signer* could."""
+    """Make the log and SHA256SUMS anew and sign them, as somebody who holds *signer* could."""
+    relog(content, signer)
+    return seal_files(content, signer, **changes)
+
+
+def seal_files(content: Content, signer: SigningKey, **changes: object) -> Content:
+    """Make SHA256SUMS anew and sign it."""
     body = payload_of(content, "pack")
     listed = sorted(n for n in content if n != "SHA256SUMS" and not n.startswith("pack/"))
     content["SHA256SUMS"] = "".join(f"{sha256(content[n])}  {n}\n" for n in listed).encode()

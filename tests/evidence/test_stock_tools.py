@@ -20,10 +20,10 @@ from tests.evidence.conftest import read
 from tests.evidence.test_attacks import DECISIONS, chain, payload_of, put, seal, set_chain
 from tests.scene import BOSS, END, LATER, REV, Scene, draft, key, open_scene
 
-TOOLS = ("dash", "awk", "sed", "openssl", "ssh-keygen", "jq")
+TOOLS = ("dash", "awk", "sed", "perl", "openssl", "ssh-keygen", "jq")
 COREUTILS = (
-    "base64", "cat", "comm", "cp", "cut", "echo", "expr", "head", "mkdir", "mktemp", "printf", "rm",
-    "sha256sum", "sort", "tail", "tr", "uniq", "wc",
+    "base64", "cat", "comm", "cp", "cut", "date", "echo", "expr", "head", "mkdir", "mktemp", "od",
+    "printf", "rm", "sha256sum", "sort", "tail", "tr", "uniq", "wc",
 )  # fmt: skip
 MISSING = [tool for tool in (*TOOLS, *COREUTILS) if shutil.which(tool) is None]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")

@@ -44,6 +44,10 @@ class Settings:
     key_store: str = "auto"
     """Where a new signing key is kept: the system's keyring if there is one (auto), the keyring or
     nothing (keyring), or a file under a passphrase (file)."""
+    tsa_url: str | None = None
+    """A time-stamp authority (RFC 3161) that stamps the log's checkpoint in an evidence pack."""
+    tsa_ca: str | None = None
+    """The file with that authority's certificates, PEM."""
     keyring_timeout_s: float = 5.0
     """Seconds until a keyring that does not answer is given up."""
     max_yaml_mib: int = 32
@@ -89,6 +93,8 @@ SHAPES: dict[str, Shape] = {
     "me": {"type": "string"},
     "read_only": {"type": "boolean"},
     "key_store": {"type": "string", "enum": ["auto", "keyring", "file"]},
+    "tsa_url": {"type": "string", "minLength": 1},
+    "tsa_ca": {"type": "string", "minLength": 1},
     "keyring_timeout_s": {"type": "number", "minimum": 0.1},
     "max_yaml_mib": {"type": "integer", "minimum": 1},
     "rules": _table({"type": "object", "additionalProperties": {"type": "integer"}}),

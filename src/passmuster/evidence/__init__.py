@@ -6,7 +6,8 @@ as well.
 """
 
 from passmuster.evidence._build import Pack, build_pack
+from passmuster.evidence._log import Authority
 from passmuster.evidence._report import Report
 from passmuster.evidence._verify import verify
 
-__all__ = ["Pack", "Report", "build_pack", "verify"]
+__all__ = ["Authority", "Pack", "Report", "build_pack", "verify"]

@@ -15,8 +15,9 @@ from passmuster import attestations, blobs, campaigns, tlog
 from passmuster.attestations import Attestation
 from passmuster.campaigns import Campaign
 from passmuster.errors import Conflict, NotFound, UsageError
-from passmuster.evidence import _page, _sources, _tables, formats
+from passmuster.evidence import _log, _page, _sources, _tables, formats
 from passmuster.evidence._files import Folder, Writer
+from passmuster.evidence._log import Authority
 from passmuster.evidence._statements import (
     CHAIN,
     CHAIN_COLUMNS,
@@ -64,6 +65,7 @@ def build_pack(
     key: SigningKey,
     now: str,
     progress: Progress | None = None,
+    authority: Authority | None = None,
 ) -> Pack:
     """Write the evidence of *campaign* to the folder *out*, signed by the one who opened it.
 
@@ -81,7 +83,8 @@ def build_pack(
         raise UsageError(f"{out.parent}: no such folder")
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        pack = _Build(db, campaign, draft, key, now).run(progress or (lambda _done, _all: None))
+        made = _Build(db, campaign, draft, key, now, authority)
+        pack = made.run(progress or (lambda _done, _all: None))
         if out.exists():
             out.rmdir()
         draft.rename(out)
@@ -95,12 +98,14 @@ class _Build:
     """The state of one pack in the making."""
 
     def __init__(
-        self, db: Database, campaign: Campaign, root: Path, key: SigningKey, now: str
-    ) -> None:
+        self, db: Database, campaign: Campaign, root: Path, key: SigningKey, now: str,
+        authority: Authority | None,
+    ) -> None:  # fmt: skip
         self.db, self.campaign, self.key, self.now = db, campaign, key, now
         self.writer, self.files = Writer(root), Folder(root)
         tlog.enrol(db, key, now)
         self.known = tlog.known_keys(db)
+        self.authority = authority
         self.last = 0
         self.outcomes: dict[str, int] = {}
 
@@ -115,6 +120,7 @@ class _Build:
         self._judged(opened, statements, written)
         _sources.write(self.db, self.campaign, self.writer)
         self._keys(statements)
+        _log.write(self.db, statements, self.key, self.now, self.writer, self.authority)
         for each in written:
             each.end()
         self.writer.add("VERIFY.md", _page.render(self.campaign, principals(statements)))

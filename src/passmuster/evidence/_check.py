@@ -14,7 +14,7 @@ from typing import Any
 from passmuster import attestations
 from passmuster.attestations import Attestation
 from passmuster.errors import VerificationFailed
-from passmuster.evidence import _contents
+from passmuster.evidence import _contents, _log
 from passmuster.evidence._files import Files, lines, whole
 from passmuster.evidence._report import Report, Trusted, check_trust
 from passmuster.evidence._statements import (
@@ -58,18 +58,19 @@ def _known_form() -> Iterator[None]:
         raise VerificationFailed(f"the pack is not of a form known here: {error!r}") from None
 
 
-def check(files: Files, trusted: Trusted | None = None) -> Report:
+def check(files: Files, trusted: Trusted | None = None, roots: bytes | None = None) -> Report:
     """The report on the pack in *files*; VerificationFailed names the file and the reason."""
     with _known_form():
         names = files.names()
         keys = _claimed_keys(files, names)
         seal = _seal(files, names, keys)
-        return check_contents(files, names, seal, trusted)
+        return check_contents(files, names, seal, trusted, roots)
 
 
 def check_contents(
-    files: Files, names: set[str], seal: Attestation, trusted: Trusted | None = None
-) -> Report:
+    files: Files, names: set[str], seal: Attestation, trusted: Trusted | None = None,
+    roots: bytes | None = None,
+) -> Report:  # fmt: skip
     """All that holds whoever sealed the pack: the statements, and what they are about."""
     with _known_form():
         sealed = _statements(files, names, seal)
@@ -80,6 +81,9 @@ def check_contents(
         _owner_key(sealed, trusted or {})
         _contents.check(files, names, sealed.statements, sealed.opened, report)
         _totals(sealed, report)
+        sealer = {s.attestation.keyid: s.attestation.predicate["publicKey"]
+                  for s in principals(sealed.statements)}[seal.keyid]  # fmt: skip
+        _log.check(files, names, sealed.statements, seal, sealer, report, roots)
         return report
 
 

@@ -6,6 +6,7 @@ from passmuster import campaigns, merkle
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _tables
 from passmuster.evidence._files import Files, json_lines, lines, parsed, whole
+from passmuster.evidence._log import PROOF, names_of
 from passmuster.evidence._report import Report
 from passmuster.evidence._statements import (
     ENVELOPE,
@@ -35,7 +36,7 @@ def check(
 ) -> None:
     """Check every file of the pack against *statements* and fill *report*."""
     expected = {SUMS, PAGE, "chain.tsv", _tables.OUTCOMES, _tables.OUTCOMES_CSV,
-                _tables.REMEDIATIONS, *DERIVED}  # fmt: skip
+                _tables.REMEDIATIONS, *DERIVED, *names_of(names)}  # fmt: skip
     for statement in statements:
         expected |= _subject(files, statement)
         if statement.batch is not None:
@@ -64,7 +65,7 @@ def _subject(files: Files, statement: Statement) -> set[str]:
     for name, digest in subject if SUBJECTS[kind] else ():
         if _digest(files, f"{folder}/{name}") != digest:
             raise VerificationFailed(f"{folder}/{name}: is not the file that was signed")
-    beside = (ENVELOPE, *side_files(statement.attestation), *SUBJECTS[kind])
+    beside = (ENVELOPE, PROOF, *side_files(statement.attestation), *SUBJECTS[kind])
     return {f"{folder}/{name}" for name in beside}
 
 

@@ -12,13 +12,14 @@ from passmuster.store import Database
 from passmuster.text import sha256
 
 
-def verify(path: Path, trusted: Trusted | None = None) -> Report:
+def verify(path: Path, trusted: Trusted | None = None, roots: bytes | None = None) -> Report:
     """Check the evidence at *path*; *trusted* are fingerprints that were got by another way.
 
+    *roots* (PEM) are the certificates of a time-stamp authority that were got by another way.
     Raises VerificationFailed naming the file and what is wrong with it.
     """
     if (path / SUMS).is_file():
-        return _check.check(Folder(path), trusted)
+        return _check.check(Folder(path), trusted, roots)
     if (path / store.FILE).is_file():
         report = _workspace(path)
     elif path.is_file():
