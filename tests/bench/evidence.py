@@ -1,0 +1,132 @@
+"""Sign-off, pack and verification at scale: `python -m tests.bench.evidence 100000 [DECISIONS]`.
+
+Each step runs in a process of its own, so that its memory is its own; CPU seconds. A floor is raw
+hashing and JSON encoding of the very bytes that the step reads or writes.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from passmuster import campaigns, evidence, keys, merkle, store, tlog
+from passmuster.model import Attention, Bulk, Draft
+from passmuster.text import canonical
+from tests.bench.run import cpu
+from tests.bench.workspace import CAMPAIGN, ME, NOW, workspace
+from tests.scene import key
+
+KEY = key(ME, 77)
+
+
+def alone(work: Callable[[Path], tuple[float, float]], folder: Path, what: str) -> None:
+    """Run *work* in a process of its own and tell its line."""
+    box: multiprocessing.Queue[tuple[float, float, float]] = multiprocessing.Queue()
+
+    def run() -> None:
+        ours, floor = work(folder)
+        box.put((ours, floor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    ours, floor, memory = box.get()
+    process.join()
+    print(f"| {what} | {ours:.1f} s | {floor:.1f} s | {ours / floor:.1f} | {memory:.0f} MB |",
+          flush=True)  # fmt: skip
+
+
+def drafted(folder: Path, count: int) -> None:
+    """Draft a decision on the first *count* items, as one bulk act of the screen does."""
+    db = store.open_(folder)
+    at = campaigns.campaign(db, CAMPAIGN)
+    sql = "SELECT id FROM item WHERE campaign_id = ? ORDER BY id LIMIT ?"
+    ids = [row[0] for row in db.execute(sql, (at.id, count))]
+    seen = Attention(NOW, NOW, False)
+    for start in range(0, len(ids), 10_000):
+        some = ids[start : start + 10_000]
+        draft = Draft("approve", "1", "in use", seen, None, (), Bulk("b", len(some), "a filter"))
+        campaigns.save_drafts(db, some, draft, NOW)
+    db.close()
+
+
+def sign(folder: Path) -> tuple[float, float]:
+    """A sign-off of all drafts against encoding and hashing the same rows."""
+    db = store.open_(folder)
+    at = campaigns.campaign(db, CAMPAIGN)
+
+    def ours() -> None:
+        campaigns.sign_off(db, campaigns.prepare(db, at.id, ME), KEY, NOW)
+
+    spent = cpu(ours)
+    rows = [json.loads(r[0]) for r in db.execute("SELECT row FROM decision")]
+
+    def floor() -> None:
+        digest, tree = hashlib.sha256(), merkle.Frontier()
+        for row in rows:
+            line = canonical(row)
+            digest.update(line + b"\n")
+            tree.append(merkle.leaf_hash(line))
+        tree.root()
+
+    return spent, cpu(floor)
+
+
+def _again(pack: Path, *, encode: bool) -> None:
+    """Hash every file of a pack, parse its JSON lines and, where asked, encode them."""
+    for path in sorted(p for p in pack.rglob("*") if p.is_file()):
+        digest = hashlib.sha256()
+        with path.open("rb") as stream:
+            for line in stream:
+                digest.update(line)
+                if path.suffix == ".jsonl":
+                    value = json.loads(line)
+                    if encode:
+                        canonical(value)
+
+
+def build(folder: Path) -> tuple[float, float]:
+    """A pack against parsing, encoding and hashing the same bytes."""
+    db = store.open_(folder)
+    at = campaigns.campaign(db, CAMPAIGN)
+    pack = folder.parent / "pack"
+    shutil.rmtree(pack, ignore_errors=True)
+    spent = cpu(lambda: evidence.build_pack(db, at, pack, KEY, NOW))
+    return spent, cpu(lambda: _again(pack, encode=True))
+
+
+def verify(folder: Path) -> tuple[float, float]:
+    """Verifying it against parsing, encoding (canonical JSON is checked so) and hashing it."""
+    pack = folder.parent / "pack"
+    opener = keys.listed(store.open_(folder, read_only=True))
+    trusted = {ME: {k["fingerprint"] for k in opener}}
+    spent = cpu(lambda: evidence.verify(pack, trusted))
+    return spent, cpu(lambda: _again(pack, encode=True))
+
+
+def main(count: int, decisions: int) -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory(
+        prefix="muster-bench-", dir=os.environ.get("MUSTER_BENCH")
+    ) as n:
+        folder = Path(n, "workspace")
+        shutil.copytree(workspace(count), folder)
+        folder.chmod(0o700)
+        db = store.open_(folder)
+        tlog.enrol(db, KEY, NOW)
+        db.close()
+        drafted(folder, decisions)
+        print("| what | ours | floor | ours ÷ floor | memory |\n| --- | --- | --- | --- | --- |")
+        alone(sign, folder, f"sign-off of {decisions:,} decisions")
+        alone(build, folder, f"pack of {count:,} items")
+        alone(verify, folder, "its verification")
+
+
+if __name__ == "__main__":
+    words = [int(w) for w in sys.argv[1:]] or [100_000]
+    main(words[0], words[1] if len(words) > 1 else min(words[0], 100_000))
