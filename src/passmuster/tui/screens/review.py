@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import work
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
@@ -53,6 +54,7 @@ class ReviewScreen(Parts):
         Binding("c", "columns", "columns", id="columns", tooltip="choose what the list shows"),
     ]  # fmt: skip
     NOUN = "item"
+    AT_ONCE = True
     SORTS: ClassVar[Mapping[str, str]] = {
         "risk": "risk", "name": "name", "owner": "owner", "used": "last use", "kind": "kind",
         "source": "source", "decision": "decision", "env": "environment", "supplier": "supplier",
@@ -64,15 +66,20 @@ class ReviewScreen(Parts):
         self.around: campaigns.Around | None = None
         """What is known of the item today, beside its frozen evidence."""
         self.chosen_columns: list[str] = []
+        self._wrong: list[str] = []
+        """Sections of the settings that cannot be used."""
 
-    def on_mount(self) -> None:
-        """Show the queue, and what is wrong with the settings."""
+    def compose(self) -> ComposeResult:
+        """The list, with the tabs and columns of the settings."""
         self.chosen_columns = list(self.desk.settings.columns)
-        theirs, wrong = own.sections(self.desk.settings.sections, self.desk.clock())
+        theirs, self._wrong = own.sections(self.desk.settings.sections, self.desk.clock())
         merged = built_in_sections(self.desk.settings) | dict(theirs)
         self.sections = [Section(name, expression) for name, expression in merged.items()]
-        self.count_again()
-        if troubles := self.muster.troubles() + wrong:
+        yield from super().compose()
+
+    def on_mount(self) -> None:
+        """Show what is wrong with the settings."""
+        if troubles := self.muster.troubles() + self._wrong:
             self.say(troubles[0] + f"  (and {len(troubles) - 1} more)" * (len(troubles) > 1),
                      "error")  # fmt: skip
 
@@ -149,6 +156,11 @@ class ReviewScreen(Parts):
             said = self.said  # what is wrong with the settings is not talked over
             self.go_on(0, "")
             self.said = said
+
+    def read_on(self) -> None:
+        """Besides: how far I am."""
+        super().read_on()
+        self.count_again()
 
     @work(thread=True, exclusive=True, group="count")
     def count_again(self) -> None:

@@ -4,7 +4,8 @@ It overrides `render_lines`, has no child and no Textual scroll bar, and so cost
 lines and for a million.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import functools
+from collections.abc import Collection, Sequence
 from typing import Any, Self
 
 from rich.segment import Segment
@@ -29,9 +30,18 @@ Styles = dict[Role, Style]
 
 def styles_of(app: App[Any]) -> Styles:
     """What each role looks like in the theme of *app*."""
-    if app.native_ansi_color:
-        return _styles_of_terminal(app.get_css_variables())
     colors = app.get_css_variables()
+    named = tuple((name, colors[name]) for name in _NAMED)
+    return _styles_of_terminal(named) if app.native_ansi_color else _styles_of_colors(named)
+
+
+_NAMED = ("foreground", "background", "accent", "error", "muster-dim", "muster-cursor-foreground",
+          "muster-cursor-background")  # fmt: skip
+
+
+@functools.lru_cache(maxsize=2)  # each view asks for the styles of the same theme
+def _styles_of_colors(named: tuple[tuple[str, str], ...]) -> Styles:
+    colors = dict(named)
 
     def style(color: str, back: str = "background", *, bold: bool = False) -> Style:
         return Style.parse(f"{'bold ' if bold else ''}{colors[color]} on {colors[back]}")
@@ -47,11 +57,12 @@ def styles_of(app: App[Any]) -> Styles:
     }
 
 
-def _styles_of_terminal(colors: Mapping[str, str]) -> Styles:
+def _styles_of_terminal(named: tuple[tuple[str, str], ...]) -> Styles:
     """The roles in the terminal's own colours, or in none: weight and reverse carry the meaning.
 
     No background is ever set: the one of the terminal is the only one that its colours are for.
     """
+    colors = dict(named)
 
     def style(name: str, *, bold: bool = False) -> Style:
         color = colors[name].removeprefix("ansi_")
