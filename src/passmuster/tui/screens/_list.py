@@ -144,7 +144,7 @@ class ListScreen(Looking):
             self.pane.show(lambda _: [])
         else:
             self.pane.show(self.evidence(row_id), keep_place=keep_place)
-        self.redraw_bars()
+        self._redraw_beside()
 
     def action_pane(self, pages: int) -> None:
         """Scroll the evidence by half of what is seen."""
@@ -190,6 +190,13 @@ class ListScreen(Looking):
         self.query_one("#sections", TabsBar).show_tabs(
             [Tab(s.name, self.counts.get(s.name)) for s in self.sections], self.section, width
         )
+        self._redraw_beside()
+
+    def _redraw_beside(self) -> None:
+        """Those of the lines that depend on the row under the cursor and on the marks."""
+        if not self.is_mounted or not self.size.width:
+            return
+        width = self.size.width
         self._redraw_status(width)
         self.query_one("#keys", KeysBar).show_keys(self.muster.own_keys(self.keys()), width)
 

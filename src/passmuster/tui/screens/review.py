@@ -15,14 +15,14 @@ from passmuster.config import Settings
 from passmuster.errors import FilterError, MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
-from passmuster.text import Json, nearest
+from passmuster.text import nearest
 from passmuster.tui import keymap, own, queue_rows
 from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look, Section
 from passmuster.tui.screens import _bars
+from passmuster.tui.screens._ahead import Ahead, Known
 from passmuster.tui.screens._marking import GROUP_WORDS
-from passmuster.tui.screens._parts import Parts
 from passmuster.tui.screens._typing import Command
 from passmuster.tui.sections import SHORT_BELOW, View
 from passmuster.tui.widgets.keys_bar import Key
@@ -41,7 +41,7 @@ def built_in_sections(settings: Settings) -> dict[str, str]:
     }  # fmt: skip
 
 
-class ReviewScreen(Parts):
+class ReviewScreen(Ahead):
     """Queue, evidence, keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,8 +63,8 @@ class ReviewScreen(Parts):
     def __init__(self, campaign: Campaign) -> None:
         super().__init__(campaign)
         self.progress: Progress | None = None
-        self.around: campaigns.Around | None = None
-        """What is known of the item today, beside its frozen evidence."""
+        self.here: Known | None = None
+        """What is known of the item under the cursor."""
         self.chosen_columns: list[str] = []
         self._wrong: list[str] = []
         """Sections of the settings that cannot be used."""
@@ -211,6 +211,7 @@ class ReviewScreen(Parts):
         """Another item is under the cursor; a question about the one before is put away."""
         self.load_item()
         super().show_evidence(keep_place=keep_place)
+        self.look_ahead_soon()
 
     def load_item(self) -> None:
         """Read the evidence of the item under the cursor, unless it is the one that is held."""
@@ -219,11 +220,11 @@ class ReviewScreen(Parts):
             return
         if item_id != self.dossier_of and not self.for_marked:
             self.ask.close(answered=False)
-        self.dossier, self.dossier_of, self.around = None, item_id, None
+        self.dossier, self.dossier_of, self.here = None, item_id, None
         if item_id is not None:
             try:
-                self.dossier = campaigns.item_dossier(self.muster.db, item_id)
-                self.around = campaigns.around(self.muster.db, self.dossier)
+                self.here = self.known(item_id)
+                self.dossier = self.here.dossier
             except MusterError as error:
                 self.say(f"its evidence cannot be read: {error}", "error")
             else:
@@ -231,23 +232,23 @@ class ReviewScreen(Parts):
 
     def evidence(self, row_id: int) -> Callable[[int], list[Line]]:
         """The frozen dossier and what is drafted on it."""
-        if self.dossier is None:
-            return lambda _: []
-        return self.drawn(row_id, self.dossier)
+        return self.drawn(row_id, self.here) if self.here else lambda _: []
 
     def drawn(
-        self, item_id: int, dossier: Json, *, full: bool = False
+        self, item_id: int, known: Known, *, full: bool = False
     ) -> Callable[[int], list[Line]]:
-        """A function from a width to the lines of *dossier*."""
+        """A function from a width to the lines of the item."""
         now, old_days = self.desk.clock(), self.desk.old_days
         state = self.muster.sitting.state(item_id)
         own = Own(state.own.owner, state.own.reassign) if state.own else None
-        beside = self.around
 
         def make(width: int) -> list[Line]:
             short = not full and self.pane.size.height < SHORT_BELOW
             view = View(width, now, full, old_days, short)
-            return dossier_lines(dossier, view, state.draft, own, beside)
+            return self.kept(
+                (item_id, view._replace(now=now[:16]), state.draft, own),  # to the minute
+                lambda: dossier_lines(known.dossier, view, state.draft, own, known.around),
+            )
 
         return make
 
@@ -309,11 +310,11 @@ class ReviewScreen(Parts):
 
         self.load_item()
         item_id = self.dossier_of
-        if item_id is not None and self.dossier is not None:
+        if item_id is not None and self.here is not None:
             self.muster.sitting.details_opened.add(item_id)
             verbs = () if self._refusal() else HANDED.values()
             self.app.push_screen(
-                DetailsScreen(self.drawn(item_id, self.dossier, full=True), self.dossier, verbs,
+                DetailsScreen(self.drawn(item_id, self.here, full=True), self.here.dossier, verbs,
                               self.campaign.due_at), self._handed,
             )  # fmt: skip
 

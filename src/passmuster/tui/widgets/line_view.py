@@ -169,9 +169,18 @@ class LineView(Widget):
             return regions
         self._stale = False
         self._painted = new = self._compose_lines()
-        # a line that is drawn as before is the same object
-        return [Region(0, y, self.size.width, 1)
-                for y, strip in enumerate(new) if strip is not old[y]]  # fmt: skip
+        # a line that is drawn as before is the same object; one region for lines that follow on
+        regions, start = [], None
+        for y, (before, strip) in enumerate(zip(old, new, strict=True)):
+            if strip is before:
+                if start is not None:
+                    regions.append(Region(0, start, self._width, y - start))
+                start = None
+            elif start is None:
+                start = y
+        if start is not None:
+            regions.append(Region(0, start, self._width, len(new) - start))
+        return regions
 
     def _compose_lines(self) -> list[Strip]:
         """Every line that is seen, as strips of exactly the widget's width."""
@@ -191,6 +200,15 @@ class LineView(Widget):
             bar = "┃" if start <= y < start + size else ""
             strips.append(self._strip(self.line(number) if number < bottom else [], bar))
         return strips
+
+    def draw_ahead(self, lines: Sequence[Line]) -> None:
+        """Make the strips of *lines* as they will be if they are shown from the top."""
+        if self._painted is None or self._painted_size != self.size or not self._strips:
+            return  # nothing has been drawn yet, so it is not known how it will be
+        room = self._painted_size.height
+        size = max(1, room * room // len(lines)) if self.BAR and len(lines) > room else 0
+        for y, line in enumerate(lines[:room]):
+            self._strip(line, "┃" if y < size else "")
 
     def _strip(self, line: Line, bar: str) -> Strip:
         """*line* as a strip; the same strip for the same line, so that its bytes are kept too."""
