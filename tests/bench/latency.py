@@ -79,8 +79,8 @@ def measure(name: str, program: Program, compiled: str, times: int) -> dict[str,
     """One round of one program: figure → value."""
     out: dict[str, float] = {}
     with running(program, compiled=compiled) as t:
-        t.wait_for(READY)
-        out["start ms"], out["start cpu"] = (time.perf_counter() - t.began) * 1e3, t.cpu_s * 1e3
+        wall, cpu = t.until_sent(READY.encode())
+        out["start ms"], out["start cpu"] = wall * 1e3, cpu * 1e3
         t.wait_for(program.whole).settle(1.0)
         out["rss"] = t.rss_mib
         for _ in range(ROWS):
