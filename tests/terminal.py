@@ -121,6 +121,20 @@ class Terminal:
                 raise AssertionError(f"waited in vain for {what or met}; on the screen:\n{self}")
         return self
 
+    def until_sent(self, data: bytes) -> tuple[float, float]:
+        """Receive until *data* has been sent; seconds since the start, and CPU seconds, by then.
+
+        What was received is drawn afterwards: the model is slow, and the program would go on.
+        """
+        ends, at = time.monotonic() + PATIENCE_S, len(self.sent)
+        while data not in self.sent:
+            if not self._receive(0.1) and time.monotonic() > ends:
+                raise AssertionError(f"waited in vain for {data!r}; what came: {self.sent!r}")
+        found = time.perf_counter() - self.began, self.cpu_s
+        if self._stream is not None:
+            self._stream.feed(bytes(self.sent[at:]))
+        return found
+
     def wait_for(self, text: str) -> Self:
         """Read until *text* stands on the screen."""
         return self.until(lambda: text in str(self), repr(text))

@@ -5,10 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from passmuster import cli, errors
+from passmuster import campaigns, cli, errors, policy
 from tests.conftest import REPOSITORY
 
 SOURCES = sorted((REPOSITORY / "src" / "passmuster").rglob("*.py"))
@@ -101,6 +102,31 @@ def test_a_list_of_a_current_workspace_needs_no_sqlite_utils_and_no_textual(
     monkeypatch.setenv("MUSTER_WORKSPACE", str(folder))
     heavy = {"textual", "rich", "httpx", "keyring", "sqlite_utils", "cryptography"}
     assert not loaded("identities", "--json") & heavy
+
+
+@pytest.mark.parametrize("package", [campaigns, policy])
+def test_a_package_whose_names_come_late_has_each_that_it_names_and_no_other(
+    package: ModuleType,
+) -> None:
+    tree = ast.parse(Path(str(package.__file__)).read_text())
+    [either] = [node for node in tree.body if isinstance(node, ast.If)]
+    told = {
+        (str(node.module).rpartition(".")[2], alias.name)
+        for node in either.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }  # fmt: skip
+    [late] = [node for node in ast.walk(either) if isinstance(node, ast.Dict)]
+    homes: dict[str, str] = ast.literal_eval(late)
+    assert told == {(home, name) for home, names in homes.items() for name in names.split()}
+    assert {name for _, name in told} == set(package.__all__)
+    assert all(getattr(package, name) is not None for name in package.__all__)
+
+
+def test_the_first_frame_waits_for_nothing_that_signs_imports_or_evaluates() -> None:
+    code = "import sys, passmuster.tui.app; print('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    late = {"connectors", "inventory", "outcomes", "tlog", "keys", "attestations", "merkle",
+            "campaigns._signing", "campaigns._opening", "policy._evaluate"}  # fmt: skip
+    assert not {f"passmuster.{name}" for name in late} & set(done.stdout.split())
 
 
 def test_every_error_has_its_exit_code_in_the_tree_at_the_top_of_the_file() -> None:

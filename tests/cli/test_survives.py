@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -102,10 +103,13 @@ def test_kill_9_while_importing_leaves_the_state_before_or_after(
 def test_kill_9_while_deciding_loses_no_acknowledged_draft(
     folder: Path, review: list[str], muster: Muster
 ) -> None:
-    rng, acknowledged, kills = random.Random(2), set(), 0
+    rng, acknowledged, kills = random.Random(2), {review[10]}, 0
+    began = time.monotonic()
+    start(folder, "decide", "revoke", review[10], "--reason", "gone").wait()
+    whole = time.monotonic() - began
     for item in review[:10]:
         process = start(folder, "decide", "revoke", item, "--reason", "gone")
-        if killed(process, rng.uniform(0.15, 0.7)):
+        if killed(process, whole * rng.uniform(0.3, 1.2)):
             kills += 1
         elif process.returncode == 0:
             acknowledged.add(item)

@@ -186,6 +186,8 @@ async def settle(pilot: Pilot[None]) -> None:
     """Until every thread has come to rest and the screen shows it."""
     app = pilot.app
     assert isinstance(app, MusterApp)
+    while not app.has_begun:
+        await pilot.pause()
     for _ in range(2):
         await app.workers.wait_for_complete()
         app.writer.flush()

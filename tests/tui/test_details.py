@@ -242,7 +242,7 @@ from passmuster.tui.screens.review import ReviewScreen
 
 def details(self):
     self.load_item()
-    evidence = self.drawn(self.dossier_of, self.dossier, full=True)
+    evidence = self.drawn(self.dossier_of, self.here, full=True)
     self.app.push_screen(DetailsScreen(evidence, self.dossier, due=self.campaign.due_at))
 
 ReviewScreen.action_details = details

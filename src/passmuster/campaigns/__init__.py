@@ -7,91 +7,121 @@ take the database; nothing here knows a screen or a network.
 Owns the tables campaign, item, exclusion, draft, own_draft and decision.
 """
 
-from passmuster.campaigns._acknowledging import acknowledge
-from passmuster.campaigns._around import (
-    COUNTED,
-    NAMED,
-    Around,
-    Candidate,
-    around,
-    candidates,
-)  # fmt: skip
-from passmuster.campaigns._changed import changed_since
-from passmuster.campaigns._closing import (
-    Campaign,
-    Progress,
-    by_reviewer,
-    campaign,
-    campaigns,
-    close,
-    definition,
-    handed_over,
-    outcomes_of,
-    progress,
-    votes,
-)  # fmt: skip
-from passmuster.campaigns._course import (
-    AgeClass,
-    Course,
-    Forecast,
-    SignedBatch,
-    Stand,
-    ages,
-    course,
-    forecast,
-)  # fmt: skip
-from passmuster.campaigns._deciding import (
-    check_draft,
-    check_own,
-    clear_drafts,
-    clear_own,
-    draft_of,
-    item_dossier,
-    part_uids,
-    save_draft,
-    save_drafts,
-    save_own,
-)  # fmt: skip
-from passmuster.campaigns._dossiers import digests, dossiers, material, uri
-from passmuster.campaigns._opening import (
-    Definition,
-    Opened,
-    assignment_row,
-    excluded_row,
-    file_name,
-    open_campaign,
-    population_row,
-    source_runs,
-)  # fmt: skip
-from passmuster.campaigns._people import (
-    ENDED,
-    HERE,
-    LEFT,
-    NO_LEAD,
-    NOT_KNOWN,
-    PEOPLE,
-    Answering,
-    Portrait,
-    people,
-    portrait,
-)  # fmt: skip
-from passmuster.campaigns._population import ITEM_KINDS, OWNER
-from passmuster.campaigns._queue import (
-    GROUPS,
-    ORDERS,
-    Group,
-    QueueRow,
-    count,
-    find_item,
-    groups,
-    in_group,
-    items_of,
-    rank,
-    rows,
-    tiers,
-)  # fmt: skip
-from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
-from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+from typing import TYPE_CHECKING
+
+from passmuster import lazily
+
+if TYPE_CHECKING:
+    from passmuster.campaigns._acknowledging import acknowledge
+    from passmuster.campaigns._around import (
+        COUNTED,
+        NAMED,
+        Around,
+        Candidate,
+        around,
+        candidates,
+    )
+    from passmuster.campaigns._changed import changed_since
+    from passmuster.campaigns._closing import (
+        Campaign,
+        Progress,
+        by_reviewer,
+        campaign,
+        campaigns,
+        close,
+        definition,
+        handed_over,
+        outcomes_of,
+        progress,
+        votes,
+    )
+    from passmuster.campaigns._course import (
+        AgeClass,
+        Course,
+        Forecast,
+        SignedBatch,
+        Stand,
+        ages,
+        course,
+        forecast,
+    )
+    from passmuster.campaigns._deciding import (
+        check_draft,
+        check_own,
+        clear_drafts,
+        clear_own,
+        draft_of,
+        item_dossier,
+        part_uids,
+        save_draft,
+        save_drafts,
+        save_own,
+    )
+    from passmuster.campaigns._dossiers import digests, dossiers, material, uri
+    from passmuster.campaigns._opening import (
+        Definition,
+        Opened,
+        assignment_row,
+        excluded_row,
+        file_name,
+        open_campaign,
+        population_row,
+        source_runs,
+    )
+    from passmuster.campaigns._people import (
+        ENDED,
+        HERE,
+        LEFT,
+        NO_LEAD,
+        NOT_KNOWN,
+        PEOPLE,
+        Answering,
+        Portrait,
+        people,
+        portrait,
+    )
+    from passmuster.campaigns._population import ITEM_KINDS, OWNER
+    from passmuster.campaigns._queue import (
+        GROUPS,
+        ORDERS,
+        Group,
+        QueueRow,
+        count,
+        find_item,
+        groups,
+        in_group,
+        items_of,
+        rank,
+        rows,
+        tiers,
+    )
+    from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
+    from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+else:
+    __getattr__ = lazily.names(__name__, {
+        "_acknowledging": "acknowledge",
+        "_around": "COUNTED NAMED Around Candidate around candidates",
+        "_changed": "changed_since",
+        "_closing":
+            "Campaign Progress by_reviewer campaign campaigns close definition handed_over "
+            "outcomes_of progress votes",
+        "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast",
+        "_deciding":
+            "check_draft check_own clear_drafts clear_own draft_of item_dossier part_uids "
+            "save_draft save_drafts save_own",
+        "_dossiers": "digests dossiers material uri",
+        "_opening":
+            "Definition Opened assignment_row excluded_row file_name open_campaign "
+            "population_row source_runs",
+        "_people":
+            "ENDED HERE LEFT NO_LEAD NOT_KNOWN PEOPLE Answering Portrait people portrait",
+        "_population": "ITEM_KINDS OWNER",
+        "_queue":
+            "GROUPS ORDERS Group QueueRow count find_item groups in_group items_of rank rows "
+            "tiers",
+        "_signed": "SignedRow named_owners signed_counts signed_rows",
+        "_signing": "Batch OwnRow Row Signed prepare sign_off",
+    })  # fmt: skip
 
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",

@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from passmuster import attestations, outcomes, tlog
 from passmuster.errors import NotFound, UsageError
-from passmuster.keys import SigningKey
-from passmuster.outcomes import Outcome, Vote
 from passmuster.store import Database
 from passmuster.text import nearest, plural, sha256
+
+if TYPE_CHECKING:
+    from passmuster.keys import SigningKey
+    from passmuster.outcomes import Outcome, Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,10 @@ def by_reviewer(db: Database, campaign_id: int) -> list[Progress]:
     return sorted(found, key=lambda p: (-p.open, p.reviewer or ""))
 
 
-def outcomes_of(db: Database, at: Campaign) -> dict[str, Outcome]:
+def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
     """The outcome of every item of a campaign, from what is signed and present."""
+    from passmuster import outcomes
+
     asked: dict[str, set[str]] = {}
     for uri, reviewer in db.execute(
         "SELECT uri, reviewer FROM item WHERE campaign_id = ? ORDER BY id", (at.id,)
@@ -124,7 +127,7 @@ def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
     return rows
 
 
-def votes(db: Database, at: Campaign) -> list[Vote]:
+def votes(db: Database, at: Campaign) -> "list[Vote]":
     """Every signed row of a campaign, in log order."""
     rows = db.execute(
         "SELECT d.uri, d.leaf, d.principal, d.verdict, d.until, d.changes, d.entry_id"
@@ -135,20 +138,24 @@ def votes(db: Database, at: Campaign) -> list[Vote]:
     return [_vote(row) for row in rows]
 
 
-def _vote(row: tuple[Any, ...]) -> Vote:
+def _vote(row: tuple[Any, ...]) -> "Vote":
+    from passmuster.outcomes import Vote
+
     changes = tuple((c["verb"], c["target"]) for c in json.loads(row[5]))
     uri, leaf, principal, verdict, until, _, order = row
     return Vote(uri, leaf, principal, verdict, until, changes, order)
 
 
 def close(
-    db: Database, at: Campaign, key: SigningKey, now: str, *, leave_drafts: bool = False
+    db: Database, at: Campaign, key: "SigningKey", now: str, *, leave_drafts: bool = False
 ) -> dict[str, int]:
     """Sign the end of a campaign: from now on nothing can be decided; outcome counts.
 
     A draft that nobody signed counts for nothing, so with any left it is refused unless
     *leave_drafts*.
     """
+    from passmuster import attestations, tlog
+
     if at.closed_at:
         raise UsageError(f"the campaign {at.name!r} was closed on {at.closed_at} already")
     if key.principal.lower() != at.opened_by.lower():

@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from passmuster import blobs, connectors, inventory
+from passmuster import blobs
 from passmuster.errors import NotFound, UsageError
 from passmuster.model import CHANGE_VERBS, VERDICTS, Attention, Bulk, Change, Draft
-from passmuster.outcomes import TAKES_CHANGES, TAKES_UNTIL
 from passmuster.store import Database
 from passmuster.text import Json, nearest, strict_json, utc, visible
 
@@ -45,6 +44,8 @@ def check_draft(dossier: Json, draft: Draft, now: str) -> None:
 
 
 def _check_until(draft: Draft, now: str) -> None:
+    from passmuster.outcomes import TAKES_UNTIL
+
     if draft.until is None:
         return
     if draft.verdict not in TAKES_UNTIL:
@@ -67,11 +68,15 @@ def _check_reason(dossier: Json, draft: Draft) -> None:
 
 def refuse_secret(typed: str, what: str) -> None:
     """Raise UsageError when *typed* words hold a secret: they would be signed and kept for ever."""
+    from passmuster import connectors
+
     if connectors.holds_secret(typed):
         raise UsageError(f"{what} holds what looks like a secret: say where it is, not what it is")
 
 
 def _check_changes(dossier: Json, draft: Draft) -> None:
+    from passmuster.outcomes import TAKES_CHANGES
+
     if draft.changes and draft.verdict not in TAKES_CHANGES:
         raise UsageError(
             f"{draft.verdict} leaves no part to change; approve the rest, or drop the changes"
@@ -186,6 +191,8 @@ def check_own(db: Database, owner: str, *, reassign: bool = False) -> None:
 
     With *reassign* the owner must also have an address at which to be asked.
     """
+    from passmuster import inventory
+
     found = db.one("SELECT person_uid, team_uid FROM alias WHERE name = ?", (owner,))
     if found is None and "@" not in owner:
         names = [row[0] for row in db.execute("SELECT name FROM alias LIMIT 5000")]

@@ -1,6 +1,5 @@
 """What every command needs: the workspace, the settings, the person, the key, the printer."""
 
-import csv
 import dataclasses
 import json
 import os
@@ -225,6 +224,8 @@ def guard(value: Any) -> str:
 
 
 def _emit_csv(rows: Iterable[Mapping[str, Any]]) -> int:
+    import csv
+
     writer, count = csv.writer(sys.stdout, lineterminator="\n"), 0
     for row in rows:
         if not count:

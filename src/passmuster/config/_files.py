@@ -1,7 +1,6 @@
 """Reading the two files and the environment, and where each value comes from."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +65,8 @@ def troubles(path: Path) -> list[str]:
 
 def parse(path: Path, content: bytes) -> dict[str, Any]:
     """The values of *content*, which is what *path* holds or is to hold."""
+    import tomllib
+
     try:
         return tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,6 +1,7 @@
 """The workstation. Textual is imported only when it is run."""
 
 import contextlib
+import gc
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -9,12 +10,8 @@ from pathlib import Path
 from passmuster import campaigns, store
 from passmuster.config import Settings
 from passmuster.errors import MusterError
-from passmuster.keys import Passphrase, SigningKey
 from passmuster.text import rfc3339
-
-Signer = Callable[[Passphrase], SigningKey]
-"""Gives the signing key; called in a worker thread. What it is given asks for the passphrase on
-the screen and raises KeyUnavailable when the person goes back."""
+from passmuster.tui.desk import Desk, Signer
 
 
 def run(
@@ -36,8 +33,8 @@ def run(
     """
     os.environ.setdefault("TEXTUAL_FPS", "120")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    gc.disable()  # until the first frame: there is no garbage in imports (`app._begun`)
     from passmuster.tui.app import MusterApp
-    from passmuster.tui.desk import Desk
     from passmuster.tui.terminal import mind_the_keyboard
 
     mind_the_keyboard()
@@ -46,7 +43,10 @@ def run(
         campaign = _campaign(db, campaign_name)
     clock = now or (lambda: rfc3339(datetime.now(UTC)))
     app = MusterApp(Desk(folder, me.lower(), signer, settings, clock, fingerprint), campaign)
-    app.run(mouse=settings.mouse)
+    try:
+        app.run(mouse=settings.mouse)
+    finally:
+        gc.enable()
     if app.crash:
         raise MusterError(app.crash)
     if app.ended_by:

@@ -5,9 +5,8 @@ month, "5/6" is a day somewhere), and a guessed day would be signed. What is not
 refused, and the day that was understood is shown back (`until_words`).
 """
 
-import calendar
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -18,8 +17,11 @@ from passmuster.tui.words import when
 
 _UNTIL = re.compile(r"(?:^|(?<=\s))until(?:\s+|$)", re.IGNORECASE)
 EXAMPLES = "2027-03-31, 90d, 6 months, friday, 31 march, q2 2027, end of quarter"
-_MONTHS = [m.lower() for m in calendar.month_name]
-_WEEKDAYS = [d.lower() for d in calendar.day_name]
+_MONTHS = (
+    "", "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PARTS = {"month": 1, "quarter": 3, "half": 6, "half-year": 6, "half year": 6, "year": 12}
 """Months of each part of the year that has an end."""
 
@@ -99,14 +101,18 @@ def _help() -> str:
     return f"put a day last, such as {EXAMPLES}"
 
 
+def _last_day(year: int, month: int) -> int:
+    return 31 if month == 12 else (date(year, month + 1, 1) - timedelta(days=1)).day
+
+
 def _later(start: date, months: int) -> date:
     """The same day *months* on, or the last of a shorter month."""
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    return date(year, month + 1, min(start.day, calendar.monthrange(year, month + 1)[1]))
+    return date(year, month + 1, min(start.day, _last_day(year, month + 1)))
 
 
 def _last(year: int, month: int) -> date:
-    return date(year, month, calendar.monthrange(year, month)[1])
+    return date(year, month, _last_day(year, month))
 
 
 def _iso(found: re.Match[str], _today: date) -> date:
@@ -176,7 +182,7 @@ def _soonest(year: str | None, today: date, meant: Callable[[int], date]) -> dat
     raise ValueError
 
 
-def _names(names: list[str]) -> str:
+def _names(names: Sequence[str]) -> str:
     return "|".join(f"{name[:3]}|{name}" for name in names if name)
 
 

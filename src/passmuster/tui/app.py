@@ -6,9 +6,12 @@ any data in it; and a terminal that works.
 """
 
 import contextlib
+import gc
 import importlib
 import os
 import subprocess
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -22,18 +25,17 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
-from passmuster import campaigns, config, keys, policy, resources, store
+from passmuster import campaigns, config, policy, store
 from passmuster.campaigns import Campaign
 from passmuster.errors import MusterError
 from passmuster.store import Database
-from passmuster.text import visible
-from passmuster.tui import keymap, own, themes
+from passmuster.tui import keymap, own
 from passmuster.tui.desk import Desk
 from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.sitting import Sitting
-from passmuster.tui.terminal import TerminalApp
+from passmuster.tui.themed import ThemedApp
 from passmuster.tui.widgets.keys_bar import Key as KeyHint
 from passmuster.tui.widgets.line_view import LINEAR
 from passmuster.tui.widgets.text_line import TextLine
@@ -50,7 +52,20 @@ class Written(Message):
         self.job, self.error = job, error
 
 
-class MusterApp(TerminalApp):
+LATER = (
+    "connectors", "inventory", "outcomes", "campaigns._signing", "tui.screens.details",
+    "tui.screens.sign_off", "tui.screens.signed", "tui.screens.help",
+)  # fmt: skip
+"""Modules that the first decisions need and the first frame does not."""
+
+
+def _load_later() -> None:
+    for name in LATER:
+        time.sleep(0.05)  # a key goes first
+        importlib.import_module(f"passmuster.{name}")
+
+
+class MusterApp(ThemedApp):
     """The workstation."""
 
     TITLE = "passmuster"
@@ -71,8 +86,7 @@ class MusterApp(TerminalApp):
     COMMAND_PALETTE_BINDING = "ctrl+p"
 
     def __init__(self, desk: Desk, campaign: Campaign | None) -> None:
-        self._mono = "NO_COLOR" in os.environ
-        super().__init__(ansi_color=True if self._mono else None)
+        super().__init__()
         self.desk = desk
         self.db = store.open_(desk.folder, read_only=True)
         self.writer = Writer(desk.folder, self._report)
@@ -80,23 +94,12 @@ class MusterApp(TerminalApp):
         self.campaign = campaign
         self.read_only = desk.settings.read_only
         self.key_troubles = self._load_keys()
-        self.theme_troubles = self._load_themes()
+        self.theme_troubles = self.take_theme(desk.settings.theme, first=True)
         self.crash: str | None = None
+        self.has_begun = False
+        """Whether the first frame has been drawn."""
         self.processes: set[subprocess.Popen[str]] = set()
         """Work that goes on beside the screen, and ends with it."""
-
-    def _load_themes(self) -> list[str]:
-        folders = [resources.folder("themes"), config.user_folder() / "themes"]
-        found, wrong = themes.load(folders)
-        for theme in found.values():
-            self.register_theme(theme)
-        wanted = themes.MONO if self._mono else self.desk.settings.theme
-        if wanted not in found:
-            wrong.append(f"no theme {visible(wanted)!r}; there are {', '.join(found)}")
-            wanted = themes.DEFAULT
-        if wanted in found:
-            self.theme = wanted
-        return wrong
 
     @property
     def typing(self) -> TextLine | None:
@@ -133,6 +136,20 @@ class MusterApp(TerminalApp):
         else:
             self.go(self._first_place())
 
+    def on_ready(self) -> None:
+        """All is laid out: after the next frame go on with what it need not wait for."""
+        self.screen.call_after_refresh(self._begun)
+
+    def _begun(self) -> None:
+        self.has_begun = True
+        if not gc.isenabled():  # what was made so far is for the whole sitting, and no garbage
+            gc.freeze()
+            gc.enable()
+        for screen in self.screen_stack:
+            if isinstance(screen, ListScreen) and screen.AT_ONCE:
+                screen.read_on()
+        threading.Thread(target=_load_later, daemon=True).start()
+
     def _first_place(self) -> str:
         """Where one begins without a campaign: the guide, the campaigns, or what there is."""
         from passmuster.tui.screens import guide
@@ -146,17 +163,12 @@ class MusterApp(TerminalApp):
         self.desk = replace(self.desk, me=me.lower())
         self.sitting.me = me.lower()
 
-    @property
-    def colourless(self) -> bool:
-        """Whether NO_COLOR rules, so that a theme changes nothing."""
-        return self._mono
-
     def use_settings(self, settings: config.Settings) -> None:
         """Settings were changed: take on those that can be taken on without a new start."""
         before, self.desk = self.desk.settings, replace(self.desk, settings=settings)
         self.key_troubles = self._load_keys()
-        if settings.theme != before.theme and not self._mono:
-            self.theme_troubles = self._load_themes()
+        if settings.theme != before.theme and not self.colourless:
+            self.theme_troubles = self.take_theme(settings.theme)
         if settings.read_only != before.read_only:
             self.read_only = settings.read_only
         if settings.me and settings.me.lower() != self.desk.me:
@@ -238,6 +250,8 @@ class MusterApp(TerminalApp):
         """The fingerprint of the key that will sign, as far as it can be known."""
         if self.desk.fingerprint:
             return self.desk.fingerprint
+        from passmuster import keys
+
         me = self.desk.me.lower()
         found = (k for k in keys.listed(self.db) if k["principal"].lower() == me)
         return next((k["fingerprint"] for k in found), None)
@@ -302,7 +316,7 @@ class MusterApp(TerminalApp):
                         bound.tooltip,
                         self._runner(node, bound.action),
                     )
-        if not self._mono:
+        if not self.colourless:
             yield SystemCommand("theme", "choose other colours", self.action_change_theme)
 
     def _runner(self, node: object, action: str) -> Callable[[], None]:

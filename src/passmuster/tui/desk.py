@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from passmuster.config import Settings
-from passmuster.keys import Passphrase, SigningKey
 from passmuster.tui.sitting import Clock
 
-Signer = Callable[[Passphrase], SigningKey]
+if TYPE_CHECKING:
+    from passmuster.keys import Passphrase, SigningKey
+
+Signer = Callable[["Passphrase"], "SigningKey"]
 """Gives the signing key; called in a worker thread. What it is given asks for the passphrase on
 the screen and raises KeyUnavailable when the person goes back."""
 

@@ -7,7 +7,6 @@ by its id; what is cut there is one key away in the details.
 import functools
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from passmuster.text import Json, plural
@@ -33,8 +32,7 @@ CONTROLS = 4
 """Control ids after a finding, beside the queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """How a dossier is to be drawn."""
 
     width: int

@@ -6,7 +6,7 @@ row shows what the database has.
 """
 
 import itertools
-import secrets
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -83,7 +83,7 @@ class Sitting:
     def decide(self, ids: Sequence[int], draft: Draft, how: str = "") -> Act:
         """Stage *draft* on each of *ids*; two or more at once are recorded as one bulk act."""
         now = self.clock()
-        bulk = Bulk(secrets.token_hex(8), len(ids), how) if len(ids) > 1 else None
+        bulk = Bulk(os.urandom(8).hex(), len(ids), how) if len(ids) > 1 else None
         before = {i: self.state(i) for i in ids}
         after = {
             i: replace(
@@ -100,7 +100,7 @@ class Sitting:
         before = {i: self.state(i) for i in ids}
         after = {i: replace(state, own=own) for i, state in before.items()}
         if draft is not None:
-            bulk = Bulk(secrets.token_hex(8), len(ids), "handed over") if len(ids) > 1 else None
+            bulk = Bulk(os.urandom(8).hex(), len(ids), "handed over") if len(ids) > 1 else None
             for i, state in after.items():
                 given = draft._replace(attention=self.attention(i, now), bulk=bulk)
                 after[i] = replace(state, draft=given)

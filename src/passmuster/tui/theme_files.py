@@ -6,7 +6,6 @@ is reported once and left out; it never keeps anybody from their work. Nothing h
 """
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +80,8 @@ def in_use(wanted: str, known: Iterable[str]) -> str:
 
 def read(path: Path) -> ThemeFile:
     """The theme in *path*; raises ThemeError with the reason."""
+    import tomllib
+
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -144,14 +145,19 @@ def _filled(
     )  # fmt: skip
 
 
-def load(places: Iterable[Path]) -> tuple[dict[str, ThemeFile], list[str]]:
-    """Every theme of *places*, later ones going first, and what is wrong with the bad files."""
+def load(places: Iterable[Path], only: str | None = None) -> tuple[dict[str, ThemeFile], list[str]]:
+    """Every theme of *places*, later ones going first, and what is wrong with the bad files; of
+    those that ship, whose files are called as they are, *only* one if it is named.
+    """
     found: dict[str, ThemeFile] = {}
     wrong: list[str] = []
     for place in places:
         if not place.is_dir():
             continue
+        shipped = place == resources.folder("themes")
         for path in sorted(place.glob("*.toml")):
+            if shipped and only not in (None, path.stem):
+                continue
             try:
                 theme = read(path)
             except ThemeError as error:

@@ -19,9 +19,9 @@ _ANSI_VARIABLES = (
 _ANSI_STYLES = {"block-cursor-text-style": "reverse", "input-cursor-text-style": "reverse"}
 
 
-def load(places: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
-    """Every theme of *places*, later ones going first, and what is wrong with the bad files."""
-    found, wrong = theme_files.load(places)
+def load(places: Iterable[Path], only: str | None = None) -> tuple[dict[str, Theme], list[str]]:
+    """As `theme_files.load`."""
+    found, wrong = theme_files.load(places, only)
     return {name: _theme(file) for name, file in found.items()}, wrong
 
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.geometry import Size
 
 from passmuster.errors import FilterError
 from passmuster.text import plural
@@ -64,6 +65,8 @@ class ListScreen(Looking):
     def __init__(self) -> None:
         super().__init__()
         self.said: Line = []
+        self._drawn: int | None = None
+        """The id that the evidence on the screen is of."""
         self._said_lines: dict[str, int | None] = {}
         """Lines that the message takes where it stands, so that a layout is only asked for when
         that changes."""
@@ -87,8 +90,9 @@ class ListScreen(Looking):
 
     def compose(self) -> ComposeResult:
         """From top to bottom as on the screen."""
+        self._lay_out(self.app.size)  # now, so that nothing is styled twice
         yield LineBar(id="header")
-        yield TabsBar(id="sections")
+        yield TabsBar(id="sections", shown=bool(self.sections))
         yield LineBar(id="status")
         yield from self.compose_typing()
         with Container(id="body"):
@@ -116,26 +120,31 @@ class ListScreen(Looking):
         self.watch_changes()
 
     def on_resize(self) -> None:
+        """Another layout, perhaps, and the lines around to the new width."""
+        self._lay_out(self.size)
+        self.redraw_bars()
+
+    def _lay_out(self, size: Size) -> None:
         """Evidence beside the list where there is room, below it where there is not."""
-        beside = self.size.width >= SIDE_BY_SIDE and not self.desk.settings.screen_reader
+        beside = size.width >= SIDE_BY_SIDE and not self.desk.settings.screen_reader
         self.set_class(beside, "-side")
-        self.set_class(self.size.height >= TALL and not beside, "-tall")
-        self.call_after_refresh(self.redraw_bars)
+        self.set_class(size.height >= TALL and not beside, "-tall")
 
     # the evidence
 
-    def on_line_table_moved(self) -> None:
-        """Another row is under the cursor."""
-        self.show_evidence()
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Another row is under the cursor; its evidence may have been drawn already."""
+        if message.row_id != self._drawn or self.table.cursor_id != self._drawn:
+            self.show_evidence()
 
     def show_evidence(self, *, keep_place: bool = False) -> None:
         """Draw what is known of the row under the cursor."""
-        row_id = self.table.cursor_id
+        row_id = self._drawn = self.table.cursor_id
         if row_id is None:
             self.pane.show(lambda _: [])
         else:
             self.pane.show(self.evidence(row_id), keep_place=keep_place)
-        self.redraw_bars()
+        self._redraw_beside()
 
     def action_pane(self, pages: int) -> None:
         """Scroll the evidence by half of what is seen."""
@@ -181,6 +190,13 @@ class ListScreen(Looking):
         self.query_one("#sections", TabsBar).show_tabs(
             [Tab(s.name, self.counts.get(s.name)) for s in self.sections], self.section, width
         )
+        self._redraw_beside()
+
+    def _redraw_beside(self) -> None:
+        """Those of the lines that depend on the row under the cursor and on the marks."""
+        if not self.is_mounted or not self.size.width:
+            return
+        width = self.size.width
         self._redraw_status(width)
         self.query_one("#keys", KeysBar).show_keys(self.muster.own_keys(self.keys()), width)
 

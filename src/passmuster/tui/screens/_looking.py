@@ -41,6 +41,9 @@ class Looking(Typing, Placed):
         Binding("s", "sort", "sort", id="sort", tooltip="by any column; again: the other way"),
     ]  # fmt: skip
     NOUN = "row"
+    AT_ONCE = False
+    """Whether the first rows of the first look are so cheap to read, whatever the size, that the
+    first frame waits for them."""
     SORTS: ClassVar[Mapping[str, str]] = {}
     """Column → its name in the question that `s` asks; the first is the order to begin with."""
 
@@ -110,12 +113,25 @@ class Looking(Typing, Placed):
     def watch_changes(self) -> None:
         """Show the first rows, and look for changes from outside from time to time."""
         self._version = self._data_version()
-        self.show_look(self.look)
-        self.count_sections()
+        if self.AT_ONCE:
+            self.table.sorted_by = (self.look.order, self.look.backwards)
+            ids = self.read_ids(self.muster.db, self.look, FIRST)
+            self._show(self.look, ids, len(ids) < FIRST)
+            if self.muster.has_begun:  # else the app says when the first frame is drawn
+                self.call_after_refresh(self.read_on)
+        else:
+            self.show_look(self.look)
+            self.count_sections()
         self.set_interval(POLL_S, self.look_for_changes)
         self.set_interval(COUNT_EVERY_S, self._count_if_changed)
 
     # the rows
+
+    def read_on(self) -> None:
+        """What the first frame does not wait for where it has the first rows `AT_ONCE`."""
+        if not self.whole:
+            self._read(self.look)
+        self.count_sections()
 
     def show_look(self, look: Look) -> None:
         """Read the rows of *look* in a thread and show them: the first at once, then all."""

@@ -39,8 +39,10 @@ class Marking(Acting):
 
     def action_mark(self) -> None:
         """Mark the item, or take its mark away."""
+        before = self.table.cursor
         self.table.toggle_mark()
-        self.redraw_bars()
+        if self.table.cursor == before:  # else what moved the cursor has drawn the lines around
+            self.redraw_bars()
 
     def action_mark_range(self) -> None:
         """Mark from the row that was marked last to this one."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from passmuster import campaigns, inventory
+from passmuster import campaigns
 from passmuster.errors import UsageError
 from passmuster.model import Attention, Draft
 from passmuster.text import plural
@@ -57,6 +57,8 @@ class Owning(Deciding):
         self.redraw_bars()
 
     def _ask_hand_over(self, ids: list[int], who: str, why: str | None) -> None:
+        from passmuster import inventory
+
         email = inventory.email_of(self.muster.db, who)
         if len(ids) == 1 and (email is None or email == self.desk.me):
             self._own(ids, OwnDraft(who, why, reassign=False), None)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import work
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
@@ -14,14 +15,14 @@ from passmuster.config import Settings
 from passmuster.errors import FilterError, MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
-from passmuster.text import Json, nearest
+from passmuster.text import nearest
 from passmuster.tui import keymap, own, queue_rows
 from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look, Section
 from passmuster.tui.screens import _bars
+from passmuster.tui.screens._ahead import Ahead, Known
 from passmuster.tui.screens._marking import GROUP_WORDS
-from passmuster.tui.screens._parts import Parts
 from passmuster.tui.screens._typing import Command
 from passmuster.tui.sections import SHORT_BELOW, View
 from passmuster.tui.widgets.keys_bar import Key
@@ -40,7 +41,7 @@ def built_in_sections(settings: Settings) -> dict[str, str]:
     }  # fmt: skip
 
 
-class ReviewScreen(Parts):
+class ReviewScreen(Ahead):
     """Queue, evidence, keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -53,6 +54,7 @@ class ReviewScreen(Parts):
         Binding("c", "columns", "columns", id="columns", tooltip="choose what the list shows"),
     ]  # fmt: skip
     NOUN = "item"
+    AT_ONCE = True
     SORTS: ClassVar[Mapping[str, str]] = {
         "risk": "risk", "name": "name", "owner": "owner", "used": "last use", "kind": "kind",
         "source": "source", "decision": "decision", "env": "environment", "supplier": "supplier",
@@ -61,18 +63,23 @@ class ReviewScreen(Parts):
     def __init__(self, campaign: Campaign) -> None:
         super().__init__(campaign)
         self.progress: Progress | None = None
-        self.around: campaigns.Around | None = None
-        """What is known of the item today, beside its frozen evidence."""
+        self.here: Known | None = None
+        """What is known of the item under the cursor."""
         self.chosen_columns: list[str] = []
+        self._wrong: list[str] = []
+        """Sections of the settings that cannot be used."""
 
-    def on_mount(self) -> None:
-        """Show the queue, and what is wrong with the settings."""
+    def compose(self) -> ComposeResult:
+        """The list, with the tabs and columns of the settings."""
         self.chosen_columns = list(self.desk.settings.columns)
-        theirs, wrong = own.sections(self.desk.settings.sections, self.desk.clock())
+        theirs, self._wrong = own.sections(self.desk.settings.sections, self.desk.clock())
         merged = built_in_sections(self.desk.settings) | dict(theirs)
         self.sections = [Section(name, expression) for name, expression in merged.items()]
-        self.count_again()
-        if troubles := self.muster.troubles() + wrong:
+        yield from super().compose()
+
+    def on_mount(self) -> None:
+        """Show what is wrong with the settings."""
+        if troubles := self.muster.troubles() + self._wrong:
             self.say(troubles[0] + f"  (and {len(troubles) - 1} more)" * (len(troubles) > 1),
                      "error")  # fmt: skip
 
@@ -150,6 +157,11 @@ class ReviewScreen(Parts):
             self.go_on(0, "")
             self.said = said
 
+    def read_on(self) -> None:
+        """Besides: how far I am."""
+        super().read_on()
+        self.count_again()
+
     @work(thread=True, exclusive=True, group="count")
     def count_again(self) -> None:
         """Count in a thread how far I am."""
@@ -199,6 +211,7 @@ class ReviewScreen(Parts):
         """Another item is under the cursor; a question about the one before is put away."""
         self.load_item()
         super().show_evidence(keep_place=keep_place)
+        self.look_ahead_soon()
 
     def load_item(self) -> None:
         """Read the evidence of the item under the cursor, unless it is the one that is held."""
@@ -207,11 +220,11 @@ class ReviewScreen(Parts):
             return
         if item_id != self.dossier_of and not self.for_marked:
             self.ask.close(answered=False)
-        self.dossier, self.dossier_of, self.around = None, item_id, None
+        self.dossier, self.dossier_of, self.here = None, item_id, None
         if item_id is not None:
             try:
-                self.dossier = campaigns.item_dossier(self.muster.db, item_id)
-                self.around = campaigns.around(self.muster.db, self.dossier)
+                self.here = self.known(item_id)
+                self.dossier = self.here.dossier
             except MusterError as error:
                 self.say(f"its evidence cannot be read: {error}", "error")
             else:
@@ -219,23 +232,23 @@ class ReviewScreen(Parts):
 
     def evidence(self, row_id: int) -> Callable[[int], list[Line]]:
         """The frozen dossier and what is drafted on it."""
-        if self.dossier is None:
-            return lambda _: []
-        return self.drawn(row_id, self.dossier)
+        return self.drawn(row_id, self.here) if self.here else lambda _: []
 
     def drawn(
-        self, item_id: int, dossier: Json, *, full: bool = False
+        self, item_id: int, known: Known, *, full: bool = False
     ) -> Callable[[int], list[Line]]:
-        """A function from a width to the lines of *dossier*."""
+        """A function from a width to the lines of the item."""
         now, old_days = self.desk.clock(), self.desk.old_days
         state = self.muster.sitting.state(item_id)
         own = Own(state.own.owner, state.own.reassign) if state.own else None
-        beside = self.around
 
         def make(width: int) -> list[Line]:
             short = not full and self.pane.size.height < SHORT_BELOW
             view = View(width, now, full, old_days, short)
-            return dossier_lines(dossier, view, state.draft, own, beside)
+            return self.kept(
+                (item_id, view._replace(now=now[:16]), state.draft, own),  # to the minute
+                lambda: dossier_lines(known.dossier, view, state.draft, own, known.around),
+            )
 
         return make
 
@@ -297,11 +310,11 @@ class ReviewScreen(Parts):
 
         self.load_item()
         item_id = self.dossier_of
-        if item_id is not None and self.dossier is not None:
+        if item_id is not None and self.here is not None:
             self.muster.sitting.details_opened.add(item_id)
             verbs = () if self._refusal() else HANDED.values()
             self.app.push_screen(
-                DetailsScreen(self.drawn(item_id, self.dossier, full=True), self.dossier, verbs,
+                DetailsScreen(self.drawn(item_id, self.here, full=True), self.here.dossier, verbs,
                               self.campaign.due_at), self._handed,
             )  # fmt: skip
 

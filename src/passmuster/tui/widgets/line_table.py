@@ -107,6 +107,8 @@ class LineTable(LineView, can_focus=True):
         self._rows, self._columns_for = rows, columns
         self._columns: Sequence[Column] = ()
         self._cache: dict[int, TableRow] = {}
+        self._texts: dict[int, str] = {}
+        """What of a row is known: its signs and cells as they are drawn."""
         self._wanted: int | None = None
         self._announced: int | None = None
         self.moved: Callable[[int | None], None] = self.post_moved
@@ -122,7 +124,7 @@ class LineTable(LineView, can_focus=True):
         """Show these ids in this order; the cursor stays on its id if that is among them."""
         wanted = self.cursor_id if self._wanted is None else self._wanted
         self.rank = rank
-        self._cache.clear()
+        self._forget_all()
         try:
             self.cursor = rank.index(wanted) if wanted is not None else 0
         except ValueError:
@@ -156,11 +158,16 @@ class LineTable(LineView, can_focus=True):
     def forget(self, ids: Sequence[int] | None = None) -> None:
         """What is known of these rows (of all) may be out of date: read them again when seen."""
         if ids is None:
-            self._cache.clear()
+            self._forget_all()
         else:
             for row_id in ids:
                 self._cache.pop(row_id, None)
+                self._texts.pop(row_id, None)
         self.redraw()
+
+    def _forget_all(self) -> None:
+        self._cache.clear()
+        self._texts.clear()
 
     def toggle_mark(self) -> None:
         """Mark the row under the cursor or take the mark away, and go on."""
@@ -204,7 +211,7 @@ class LineTable(LineView, can_focus=True):
         missing = [i for i in self.rank[first:last] if i not in self._cache]
         if missing:
             if len(self._cache) + len(missing) > MAX_CACHED_ROWS:
-                self._cache.clear()
+                self._forget_all()
                 missing = list(self.rank[first:last])
             self._cache.update(self._rows(missing))
 
@@ -214,13 +221,15 @@ class LineTable(LineView, can_focus=True):
             return self.empty[number]
         row_id = self.rank[number]
         row = self._cache.get(row_id) or TableRow({})
+        text = self._texts.get(row_id)
+        if text is None:
+            cells = (fit(row.cells.get(c.key, ""), c.width, right=c.right) for c in self._columns)
+            text = f"{fit(row.signs, 2)} {' '.join(cells)}"
+            if row_id in self._cache:
+                self._texts[row_id] = text
         at_cursor = number == self.cursor
         gutter = f"{'>' if at_cursor else ' '}{'*' if row_id in self.marks else ' '}"
-        gutter += fit(row.signs, 2) + " "
-        cells = " ".join(
-            fit(row.cells.get(c.key, ""), c.width, right=c.right) for c in self._columns
-        )
-        return [Span(gutter + cells, "cursor" if at_cursor else row.role)]
+        return [Span(gutter + text, "cursor" if at_cursor else row.role)]
 
     def on_resize(self) -> None:
         """Choose the columns that the width has room for."""
@@ -232,6 +241,7 @@ class LineTable(LineView, can_focus=True):
         taken = sum(c.width for c in columns) + len(columns) - 1
         rest = max(4, self.inner_width - GUTTER - taken)
         self._columns = [c if c.width else c._replace(width=rest) for c in columns]
+        self._texts.clear()
         self._follow()
         self.redraw()
 

@@ -4,7 +4,8 @@ It overrides `render_lines`, has no child and no Textual scroll bar, and so cost
 lines and for a million.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import functools
+from collections.abc import Collection, Sequence
 from typing import Any, Self
 
 from rich.segment import Segment
@@ -29,9 +30,18 @@ Styles = dict[Role, Style]
 
 def styles_of(app: App[Any]) -> Styles:
     """What each role looks like in the theme of *app*."""
-    if app.native_ansi_color:
-        return _styles_of_terminal(app.get_css_variables())
     colors = app.get_css_variables()
+    named = tuple((name, colors[name]) for name in _NAMED)
+    return _styles_of_terminal(named) if app.native_ansi_color else _styles_of_colors(named)
+
+
+_NAMED = ("foreground", "background", "accent", "error", "muster-dim", "muster-cursor-foreground",
+          "muster-cursor-background")  # fmt: skip
+
+
+@functools.lru_cache(maxsize=2)  # each view asks for the styles of the same theme
+def _styles_of_colors(named: tuple[tuple[str, str], ...]) -> Styles:
+    colors = dict(named)
 
     def style(color: str, back: str = "background", *, bold: bool = False) -> Style:
         return Style.parse(f"{'bold ' if bold else ''}{colors[color]} on {colors[back]}")
@@ -47,11 +57,12 @@ def styles_of(app: App[Any]) -> Styles:
     }
 
 
-def _styles_of_terminal(colors: Mapping[str, str]) -> Styles:
+def _styles_of_terminal(named: tuple[tuple[str, str], ...]) -> Styles:
     """The roles in the terminal's own colours, or in none: weight and reverse carry the meaning.
 
     No background is ever set: the one of the terminal is the only one that its colours are for.
     """
+    colors = dict(named)
 
     def style(name: str, *, bold: bool = False) -> Style:
         color = colors[name].removeprefix("ansi_")
@@ -158,9 +169,18 @@ class LineView(Widget):
             return regions
         self._stale = False
         self._painted = new = self._compose_lines()
-        # a line that is drawn as before is the same object
-        return [Region(0, y, self.size.width, 1)
-                for y, strip in enumerate(new) if strip is not old[y]]  # fmt: skip
+        # a line that is drawn as before is the same object; one region for lines that follow on
+        regions, start = [], None
+        for y, (before, strip) in enumerate(zip(old, new, strict=True)):
+            if strip is before:
+                if start is not None:
+                    regions.append(Region(0, start, self._width, y - start))
+                start = None
+            elif start is None:
+                start = y
+        if start is not None:
+            regions.append(Region(0, start, self._width, len(new) - start))
+        return regions
 
     def _compose_lines(self) -> list[Strip]:
         """Every line that is seen, as strips of exactly the widget's width."""
@@ -180,6 +200,15 @@ class LineView(Widget):
             bar = "┃" if start <= y < start + size else ""
             strips.append(self._strip(self.line(number) if number < bottom else [], bar))
         return strips
+
+    def draw_ahead(self, lines: Sequence[Line]) -> None:
+        """Make the strips of *lines* as they will be if they are shown from the top."""
+        if self._painted is None or self._painted_size != self.size or not self._strips:
+            return  # nothing has been drawn yet, so it is not known how it will be
+        room = self._painted_size.height
+        size = max(1, room * room // len(lines)) if self.BAR and len(lines) > room else 0
+        for y, line in enumerate(lines[:room]):
+            self._strip(line, "┃" if y < size else "")
 
     def _strip(self, line: Line, bar: str) -> Strip:
         """*line* as a strip; the same strip for the same line, so that its bytes are kept too."""

@@ -40,8 +40,9 @@ class TabsBar(LineBar):
             super().__init__()
             self.place = place
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, *, id: str | None = None, shown: bool = False) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
+        self.set_class(shown, "-any")
         self._spots: list[tuple[int, int, int]] = []
 
     def show_tabs(self, tabs: Sequence[Tab], at: int, width: int) -> None:
