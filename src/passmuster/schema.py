@@ -254,6 +254,7 @@ CREATE TABLE witnessed (
     origin TEXT PRIMARY KEY, log_key TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
     note BLOB NOT NULL, seen_at TEXT NOT NULL) WITHOUT ROWID;
 ALTER TABLE signing_key ADD COLUMN place TEXT;
+ALTER TABLE signing_key ADD COLUMN replaced_by TEXT;
 ALTER TABLE item ADD COLUMN needs_second INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE second_draft (
     decision TEXT NOT NULL REFERENCES decision, author TEXT NOT NULL, item_id INTEGER NOT NULL

@@ -35,6 +35,7 @@ COMMANDS = {
     "key": "key",
     "evidence": "evidence",
     "verify": "evidence",
+    "doctor": "doctor",
     "info": "info",
     "config": "config",
     "theme": "theme",
