@@ -10,6 +10,7 @@
     ├── PreflightFailed         1  a campaign that cannot succeed was not opened
     ├── NotFound                1  no such campaign, item, identity
     ├── KeyUnavailable          1  no signing key, or it cannot be unlocked
+    │   └── WrongPassphrase     1  what was typed does not open it
     ├── Conflict                1  the workspace changed underneath; nothing was written
     └── Unreachable             1  another machine did not answer as it should
 
@@ -68,6 +69,10 @@ class NotFound(MusterError):
 
 class KeyUnavailable(MusterError):
     """There is no signing key, or it cannot be unlocked."""
+
+
+class WrongPassphrase(KeyUnavailable):
+    """The passphrase, or the PIN, that was given does not open the signing key."""
 
 
 class Conflict(MusterError):

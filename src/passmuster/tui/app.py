@@ -254,7 +254,7 @@ class MusterApp(ThemedApp):
 
         me = self.desk.me.lower()
         found = (k for k in keys.listed(self.db) if k["principal"].lower() == me)
-        return next((k["fingerprint"] for k in found), None)
+        return next((k["fingerprint"] for k in found if not k["replaced_by"]), None)
 
     def names(self, key: str, beginning: str) -> Sequence[str]:
         """Names that the filter's qualifier *key* could have as its value."""
