@@ -204,8 +204,10 @@ def _check_raw(public: str, signature: bytes, data: bytes) -> None:
         key = load_ssh_public_key(public.encode())
     except Exception as error:  # noqa: BLE001 - the library raises several kinds
         raise VerificationFailed(f"not a public key: {error}") from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise VerificationFailed("not an Ed25519 key")
+    # the library hands out a hardware key as a plain one, and forgets touch and PIN by it
+    if not isinstance(key, Ed25519PublicKey) or sshsig.is_hardware(public):
+        raise VerificationFailed("not an Ed25519 key that signs in the raw form")
+    sshsig.check_key(public)
     try:
         key.verify(signature, data)
     except InvalidSignature:

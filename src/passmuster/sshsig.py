@@ -2,7 +2,9 @@
 
 Pure; the form is PROTOCOL.sshsig of OpenSSH. We check what stock ssh-keygen does not: that a
 hardware key was touched for this signature (it accepts one made without), and where asked that its
-PIN was given. Namespace, key and hash are compared, never taken from the signature.
+PIN was given. Namespace, key and hash are compared, never taken from the signature. A key in
+another writing than the one canonical, or of small order, is refused: it would have two names, or
+its signature would fit every message. The WebAuthn form of signature is not supported.
 """
 
 import base64
@@ -22,6 +24,12 @@ WIDTH = 70
 """Characters of base64 in a line, as ssh-keygen writes it."""
 TOUCHED, PIN_GIVEN = 1, 4
 """Bits of a hardware key's flags: user presence, user verification (WebAuthn §6.1)."""
+P25519 = 2**255 - 19
+_ORDER_8 = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+SMALL_ORDER = frozenset({0, 1, P25519 - 1, _ORDER_8, P25519 - _ORDER_8})
+"""The y of Ed25519's points of order 1, 2, 4 and 8: under such a key anybody can sign."""
+MAX_RSA_BITS = 16_384
+"""As OpenSSH has it; verifying with a longer one is a way to keep us busy."""
 ECDSA = {"nistp256": "sha256", "nistp384": "sha384", "nistp521": "sha512"}
 
 
@@ -64,6 +72,13 @@ class _Reader:
             raise ValueError("there is more than belongs there")
 
 
+KEY_TYPES = (
+    "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa",
+    "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
+)  # fmt: skip
+"""Keys that may sign. No DSA, no certificates; ML-DSA is too new for the tools of an auditor."""
+
+
 def string(data: bytes) -> bytes:
     """*data* as an SSH string: its length in four bytes before it (RFC 4251 §5)."""
     return struct.pack(">I", len(data)) + data
@@ -83,6 +98,56 @@ def public_blob(line: str) -> bytes:
     return blob
 
 
+def is_hardware(public: str) -> bool:
+    """Whether a public-key line is of a FIDO2 key."""
+    return public.startswith("sk-")
+
+
+def check_key(public: str) -> None:
+    """Raise VerificationFailed unless the line *public* is of a key that may sign here.
+
+    That is: of a known type, in its one canonical writing, of no small order.
+    """
+    try:
+        blob = public_blob(public)
+        _check_key(blob)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise VerificationFailed(f"not a key that may sign: {error}") from None
+
+
+def _check_key(blob: bytes) -> None:
+    reader = _Reader(blob)
+    kind = reader.string().decode("ascii")
+    plain = kind.removeprefix("sk-").removesuffix("@openssh.com")
+    if kind not in KEY_TYPES:
+        raise ValueError(f"its type {kind!r} is not one of {', '.join(KEY_TYPES)}")
+    if kind == "ssh-rsa":
+        numbers = [int.from_bytes(reader.string(), "big") for _ in range(2)]
+        if b"".join(map(string, (kind.encode(), *map(_mpint, numbers)))) != blob:
+            raise ValueError("its numbers are not in their canonical writing")
+        exponent, modulus = numbers
+        if not 2048 <= modulus.bit_length() <= MAX_RSA_BITS or exponent < 3 or not exponent % 2:
+            raise ValueError("an RSA key has 2,048 bits or more, and an odd exponent from 3 up")
+    elif plain == "ssh-ed25519":
+        y = int.from_bytes(point := reader.string(), "little") & ~(1 << 255)
+        if len(point) != 32 or y >= P25519:
+            raise ValueError("its point is not in its canonical writing")
+        if y in SMALL_ORDER:
+            raise ValueError("its point is of small order: anybody could sign with it")
+    else:
+        curve, point = reader.string().decode("ascii"), reader.string()
+        size = 2 * ((int(curve[5:]) + 7) // 8) + 1 if curve in ECDSA else 0
+        if plain != f"ecdsa-sha2-{curve}" or len(point) != size or point[0] != 4:
+            raise ValueError("its point is not in its canonical writing")
+    if kind.startswith("sk-"):
+        reader.string()  # the application
+    reader.end()
+
+
+def _mpint(number: int) -> bytes:
+    return number.to_bytes(number.bit_length() // 8 + 1, "big")
+
+
 def signed_data(namespace: str, message: bytes, digest: str = "sha512") -> bytes:
     """What the key signs: magic, namespace, hash name and hash of *message*."""
     hashed = hashlib.new(digest, message).digest()
@@ -91,8 +156,14 @@ def signed_data(namespace: str, message: bytes, digest: str = "sha512") -> bytes
 
 def armored(public: str, namespace: str, sign: Callable[[bytes], bytes], message: bytes) -> bytes:
     """The signature file of an Ed25519 key; *sign* makes its 64 raw bytes."""
-    blob = public_blob(public)
     inner = string(b"ssh-ed25519") + string(sign(signed_data(namespace, message)))
+    return file_of(public_blob(public), namespace, inner)
+
+
+def file_of(blob: bytes, namespace: str, inner: bytes) -> bytes:
+    """The signature file around *inner*, what a key with that public *blob* made over the
+    `signed_data` of a message under SHA-512.
+    """
     body = b"".join((
         MAGIC, struct.pack(">I", 1),
         *map(string, (blob, namespace.encode(), b"", b"sha512", inner)),
@@ -130,6 +201,8 @@ def _parse(armor: bytes) -> SshSignature:
     if reserved or digest not in HASHES:
         raise ValueError(f"a reserved field is filled, or its hash is {digest!r}")
     kind, signature = inner.string().decode("ascii"), inner.string()
+    if kind.startswith("webauthn-"):
+        raise ValueError("it is of the WebAuthn form, which is not supported")
     hardware = kind.startswith("sk-")
     flags, counter = (inner.take(1)[0], inner.number()) if hardware else (None, None)
     inner.end()
@@ -142,10 +215,8 @@ def verify(armor: bytes, public: str, namespace: str, message: bytes, *, pin: bo
     A hardware key must have been touched; with *pin* its PIN must have been given as well.
     """
     found = parse(armor)
-    try:
-        blob = public_blob(public)
-    except ValueError as error:
-        raise VerificationFailed(str(error)) from None
+    check_key(public)
+    blob = public_blob(public)
     if found.key != blob:
         raise VerificationFailed("the signature names another key")
     if found.namespace != namespace:
@@ -222,8 +293,6 @@ def _rsa(modulus: int, exponent: int, found: SshSignature, data: bytes) -> None:
     from cryptography.hazmat.primitives.asymmetric import padding
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
-    if modulus.bit_length() < 2048:
-        raise ValueError("an RSA key of less than 2,048 bits")
     digest = hashes.SHA512() if found.kind == "rsa-sha2-512" else hashes.SHA256()
     key = RSAPublicNumbers(exponent, modulus).public_key()
     _ours(lambda: key.verify(found.signature, data, padding.PKCS1v15(), digest))
