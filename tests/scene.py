@@ -67,7 +67,7 @@ FORMAT = Format(
 def key(principal: str, seed: int) -> SigningKey:
     """A key that is the same in every run."""
     private = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
-    return keys._signing(private, principal, "memory")
+    return keys.from_private(private, principal, "memory")
 
 
 def bring_in(db: Database, folder: Path, patch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ def never() -> bytes:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """One bcrypt round: the tests are not about its cost."""
-    monkeypatch.setattr(keys, "BCRYPT_ROUNDS", 1)
+    monkeypatch.setattr("passmuster.keys._files.BCRYPT_ROUNDS", 1)
 
 
 class Ring:
@@ -54,6 +54,7 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def install(*found: Any) -> None:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+        monkeypatch.setenv("DISPLAY", ":0")
         monkeypatch.setattr("keyring.backend.get_all_keyring", lambda: list(found))
 
     return install
@@ -177,10 +178,12 @@ def test_a_keyring_that_hangs_does_not_hang_us(
 
 def test_a_swapped_key_file_is_noticed(db: Database, quick: None) -> None:
     first, second = made(db), keys.new(db, "x@y.z", "file", lambda: PASSPHRASE, NOW, TIMEOUT_S)
-    keys._file(db, first.fingerprint).write_bytes(keys._file(db, second.fingerprint).read_bytes())
+    keys.path_of(db, first.fingerprint).write_bytes(
+        keys.path_of(db, second.fingerprint).read_bytes()
+    )
     with pytest.raises(KeyUnavailable, match="tampered"):
         keys.load(db, REV, lambda: PASSPHRASE, TIMEOUT_S)
-    keys._file(db, first.fingerprint).unlink()
+    keys.path_of(db, first.fingerprint).unlink()
     with pytest.raises(KeyUnavailable, match="is gone"):
         keys.load(db, REV, lambda: PASSPHRASE, TIMEOUT_S)
 

@@ -1,4 +1,4 @@
-"""SSHSIG: what ssh-keygen makes is accepted, what it makes by a wrong key or without a touch not."""
+"""SSHSIG: what ssh-keygen makes is accepted; a wrong key, or one that nobody touched, is not."""
 
 import base64
 import shutil

@@ -264,6 +264,7 @@ CREATE TRIGGER checkpoint_stays BEFORE DELETE ON checkpoint
 CREATE TRIGGER refused_stays BEFORE DELETE ON refused
     BEGIN SELECT raise(ABORT, 'evidence against a log is never deleted'); END;
 ALTER TABLE signing_key ADD COLUMN place TEXT;
+ALTER TABLE signing_key ADD COLUMN replaced_by TEXT;
 ALTER TABLE item ADD COLUMN needs_second INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE second_draft (
     decision TEXT NOT NULL REFERENCES decision, author TEXT NOT NULL, item_id INTEGER NOT NULL

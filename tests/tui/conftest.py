@@ -173,7 +173,7 @@ def review(
         inventory.import_file(db, path, now="2026-11-22T08:00:00Z", by=ME, format_name=FORMAT.name)
     policy.evaluate(db, config.Settings(), NOW)
     # the same in every run: its fingerprint is in a snapshot
-    key = keys._signing(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), ME, "memory")
+    key = keys.from_private(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), ME, "memory")
     tlog.enrol(db, key, NOW)
     wanted = campaigns.Definition("November service accounts", "2026-12-01", ME, fallback=ME)
     campaigns.open_campaign(db, wanted, key, config.Settings(), NOW)

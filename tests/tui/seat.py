@@ -21,7 +21,7 @@ SECRET = "kL9mQ2xV7pR4tW8z"
 
 def key() -> SigningKey:
     """The same in every run."""
-    return keys._signing(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), ME, "memory")
+    return keys.from_private(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), ME, "memory")
 
 
 def command(folder: Path, *more: str) -> list[str]:

@@ -37,6 +37,7 @@ COMMANDS = {
     "verify": "evidence",
     "log": "log",
     "witness": "witness",
+    "doctor": "doctor",
     "info": "info",
     "config": "config",
     "theme": "theme",

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from passmuster.errors import KeyUnavailable, UsageError
 
 if TYPE_CHECKING:
     from passmuster.campaigns import Campaign
-    from passmuster.keys import SigningKey
+    from passmuster.keys import Passphrase, SigningKey, Talk
     from passmuster.store import Database
 
 
@@ -115,9 +115,25 @@ class Bench:
 
         if self.held_key is not None:
             return self.held_key
-        return keys.load(self.db, self.me, self.passphrase, self.settings.keyring_timeout_s)
+        return keys.load(self.db, self.me, self.talk(), self.settings.keyring_timeout_s)
 
-    def passphrase(self) -> bytes:
+    def talk(self) -> "Talk":
+        """How a key speaks with me on the command line: it asks here, and tells on stderr."""
+        from passmuster import keys
+
+        return keys.Talk(self.secret, talk)
+
+    def secret(self, question: str) -> bytes:
+        """A passphrase, or the PIN of a hardware key: a wrong one of those is counted against me,
+        so only I give it, in a terminal.
+        """
+        if "PIN" not in question:
+            return self.passphrase(question)
+        if self.no_input:
+            raise KeyUnavailable(f"{question}: run this in a terminal, without --no-input")
+        return self._prompt(question)
+
+    def passphrase(self, question: str = "passphrase of your signing key") -> bytes:
         """From a file descriptor, a file, or a prompt; never from the command line."""
         if self.passphrase_fd is not None:
             with os.fdopen(self.passphrase_fd, "rb") as stream:
@@ -132,7 +148,12 @@ class Bench:
                 "the key needs its passphrase: give MUSTER_KEY_PASSPHRASE_FILE or "
                 "--passphrase-fd, or run without --no-input in a terminal"
             )
-        answer: str = click.prompt("Passphrase of your signing key", hide_input=True, err=True)
+        return self._prompt(question)
+
+    @staticmethod
+    def _prompt(question: str) -> bytes:
+        words = question[:1].upper() + question[1:]
+        answer: str = click.prompt(words, hide_input=True, err=True)
         return answer.encode()
 
     def workstation(self, campaign_name: str | None) -> None:
@@ -159,17 +180,23 @@ class Bench:
         if left and self.held_key is None:
             talk(f"{text.plural(left, 'draft')} kept, not signed: muster, or muster sign-off")
 
-    def _unlock(self, ask: Callable[[], bytes]) -> "SigningKey":
+    def _unlock(self, ask: "Passphrase") -> "SigningKey":
         """The signing key for the workstation, which asks on its own screen."""
         from passmuster import keys, store
 
         if self.held_key is not None:
             return self.held_key
-        silent = os.environ.get("MUSTER_KEY_PASSPHRASE_FILE")
+        screen = keys.Talk.of(ask)
+        silent = "MUSTER_KEY_PASSPHRASE_FILE" in os.environ
+
+        def secret(question: str) -> bytes:
+            return self.passphrase() if silent and "PIN" not in question else screen.ask(question)
+
         db = store.open_(self.folder)  # called in a thread of its own
         return keys.load(
-            db, self.me, self.passphrase if silent else ask, self.settings.keyring_timeout_s
-        )
+            db, self.me, keys.Talk(secret, screen.tell, screen.called_off),
+            self.settings.keyring_timeout_s,
+        )  # fmt: skip
 
 
 pass_bench = click.pass_obj

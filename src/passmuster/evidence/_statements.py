@@ -11,7 +11,7 @@ from typing import Any
 from passmuster.attestations import Attestation
 from passmuster.campaigns import file_name
 from passmuster.evidence._walk import Batch
-from passmuster.model import SSH_NAMESPACE
+from passmuster.keys import allowed_signer
 from passmuster.text import Json
 
 SUMS = "SHA256SUMS"
@@ -93,9 +93,8 @@ def allowed_signers(statements: Iterable[Statement]) -> bytes:
     """`keys/allowed_signers`: who may sign with which key, for `ssh-keygen -Y verify`."""
     lines = []
     for enrolled in principals(statements):
-        kind, blob = enrolled.attestation.predicate["publicKey"].split()[:2]
-        who = enrolled.attestation.predicate["principal"]
-        lines.append(f'{who} namespaces="{SSH_NAMESPACE}" {kind} {blob}\n')
+        said = enrolled.attestation.predicate
+        lines.append(f"{allowed_signer(said['principal'], said['publicKey'])}\n")
     return "".join(lines).encode()
 
 

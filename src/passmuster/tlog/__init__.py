@@ -19,7 +19,16 @@ from passmuster.tlog._checkpoints import (
     receipt,
     request,
 )
-from passmuster.tlog._entries import Entry, append, enrol, entries, find, known_keys, next_link
+from passmuster.tlog._entries import (
+    Entry,
+    append,
+    enrol,
+    enrolments,
+    entries,
+    find,
+    known_keys,
+    next_link,
+)
 from passmuster.tlog._keys import forms as key_forms
 from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, rows
 from passmuster.tlog._tree import MAX_LEAF, consistency, rebuild, root, size
@@ -37,7 +46,7 @@ from passmuster.tlog._witnessing import (
 __all__ = [
     "CALLED", "MAX_LEAF", "ROW", "Answer", "Cosignature", "Entry", "Found", "Kept", "LogRow",
     "Refused", "Seen", "Witnessed", "append", "check", "check_file", "checkpoint", "checkpoints",
-    "consistency", "cosign", "cosigned", "cosigner", "enrol", "entries", "find", "judge",
-    "key_forms", "known_keys", "known_log", "log_keys", "look_up", "next_link", "origin", "rank",
-    "rebuild",    "receipt", "refused", "request", "root", "rows", "size", "witnessed",
+    "consistency", "cosign", "cosigned", "cosigner", "enrol", "enrolments", "entries",
+    "find", "judge", "key_forms", "known_keys", "known_log", "log_keys", "look_up", "next_link", "origin", "rank",
+    "rebuild", "receipt", "refused", "request", "root", "rows", "size", "witnessed",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ reordered entry shows even to somebody who has only the envelopes.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from passmuster import keys, store
+from passmuster import keys, sshsig, store
 from passmuster.attestations import Link, sign, statement, verify
 from passmuster.errors import Conflict, NotFound
 from passmuster.keys import SigningKey
@@ -69,31 +69,37 @@ def append(
     return entry_id
 
 
-def enrol(db: Database, key: SigningKey, now: str) -> str:
+def enrol(db: Database, key: SigningKey, now: str, replaces: str | None = None) -> str:
     """Log that *key* speaks for its principal, signed by the key itself; the statement's name.
 
     The signature proves possession and nothing more: whether the person is who the principal
-    says is told by comparing fingerprints. Enrolling a key again changes nothing.
+    says is told by comparing fingerprints. *replaces* is the fingerprint of the key in whose place
+    it signs from now on. Enrolling a key again changes nothing. Signs outside any transaction of
+    its own (a hardware key waits for a touch); raises Conflict when the chain moved meanwhile.
     """
+    held = enrolments(db).get(key.fingerprint)
+    if held is not None:
+        return held
+    sshsig.check_key(key.public)
+    line = key.public + "\n"
+    body = {
+        "publicKey": key.public, "fingerprint": key.fingerprint, "keyKind": key.kind,
+        "store": key.store,
+    }  # fmt: skip
+    payload = statement(
+        "enrolment", {"key.pub": sha256(line.encode())}, body, next_link(db), now, key.principal,
+        {"replaces": replaces} if replaces else None,
+    )  # fmt: skip
+    envelope = sign(payload, key)
     with db.atomic():
-        held = _enrolments(db).get(key.fingerprint)
-        if held is not None:
-            return held
         keys.keep(db, key, now)
-        line = key.public + "\n"
-        body = {
-            "publicKey": key.public, "fingerprint": key.fingerprint, "keyKind": "software",
-            "store": key.store,
-        }  # fmt: skip
-        payload = statement(
-            "enrolment", {"key.pub": sha256(line.encode())}, body, next_link(db), now,
-            key.principal,
-        )  # fmt: skip
-        append(db, sign(payload, key), known_keys(db), None, now)
-        return sha256(payload)
+        if replaces:
+            keys.replace(db, replaces, key.fingerprint)
+        append(db, envelope, known_keys(db), None, now)
+    return sha256(payload)
 
 
-def _enrolments(db: Database) -> dict[str, str]:
+def enrolments(db: Database) -> dict[str, str]:
     """Fingerprint → name of the statement that enrolled it."""
     known = known_keys(db)
     rows = db.execute(
