@@ -70,6 +70,10 @@ class KeyUnavailable(MusterError):
     """There is no signing key, or it cannot be unlocked."""
 
 
+class WrongPassphrase(KeyUnavailable):
+    """The passphrase, or the PIN, that was given does not open the signing key."""
+
+
 class Conflict(MusterError):
     """The workspace changed while this was being done; nothing was written."""
 

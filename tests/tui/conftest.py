@@ -18,7 +18,7 @@ from passmuster import campaigns, config, connectors, inventory, keys, policy, s
 from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.connectors import Format
-from passmuster.errors import KeyUnavailable
+from passmuster.errors import WrongPassphrase
 from passmuster.keys import Passphrase, SigningKey
 from passmuster.model import (
     Credential,
@@ -119,7 +119,7 @@ class Review:
 
     def signer(self, ask: Passphrase) -> SigningKey:
         if self.passphrase is not None and ask() != self.passphrase:
-            raise KeyUnavailable("the passphrase does not open the key file")
+            raise WrongPassphrase("the passphrase does not open the key file")
         return self.key
 
     def app(self) -> MusterApp:

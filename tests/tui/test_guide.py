@@ -26,7 +26,7 @@ REPORT = "aws/credential-report.csv"
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_world: None) -> Path:
     """An empty workspace, and nobody who says who they are."""
     monkeypatch.delenv("MUSTER_ME")
-    monkeypatch.setattr(keys, "BCRYPT_ROUNDS", 1)
+    monkeypatch.setattr("passmuster.keys._files.BCRYPT_ROUNDS", 1)
     folder = tmp_path / "new"
     store.create(folder).close()
     (folder / "config.toml").write_text('clipboard = "file"\n')

@@ -158,10 +158,10 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
 
 def _link(db: Database, batch: Batch, key: SigningKey, now: str) -> Link:
     """Where the batch goes in the chain; a key that signs for the first time goes before it."""
-    with db.atomic():
-        at = tlog.next_link(db)
-        tlog.enrol(db, key, now)
-        return tlog.next_link(db) if at == batch.link else batch.link
+    at = tlog.next_link(db)
+    name = tlog.enrol(db, key, now)
+    after = tlog.next_link(db)
+    return after if at == batch.link and after.prev in (at.prev, name) else batch.link
 
 
 def _campaign(db: Database, campaign_id: int) -> tuple[str, str | None]:

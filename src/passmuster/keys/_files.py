@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passmuster.errors import KeyUnavailable, UsageError
+from passmuster.errors import KeyUnavailable, UsageError, WrongPassphrase
 from passmuster.keys._key import Passphrase
 from passmuster.store import Database
 
@@ -56,7 +56,7 @@ def read(path: Path, passphrase: Passphrase) -> "Ed25519PrivateKey":
     try:
         key: Any = load_ssh_private_key(path.read_bytes(), passphrase())
     except (ValueError, TypeError):
-        raise KeyUnavailable("the passphrase does not open the key file") from None
+        raise WrongPassphrase("the passphrase does not open the key file") from None
     return key  # type: ignore[no-any-return]
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from passmuster import sshsig
-from passmuster.errors import KeyUnavailable, VerificationFailed
+from passmuster.errors import KeyUnavailable, VerificationFailed, WrongPassphrase
 from passmuster.keys._key import CALLED_OFF, Talk
 from passmuster.model import SSH_NAMESPACE
 from passmuster.text import visible
@@ -78,7 +78,7 @@ class Keygen:
             finally:
                 _end(process)
         if code:
-            raise KeyUnavailable(_why(said, self.key))
+            raise _why(said, self.key)
         return out
 
     def _listen(
@@ -215,17 +215,18 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         stream.close()
 
 
-def _why(said: list[str], key: Path | None) -> str:
+def _why(said: list[str], key: Path | None) -> KeyUnavailable:
     """What ssh-keygen's last words mean."""
     words = [line for line in said if line and not line.startswith((*_NOISE, _PRESENCE))]
     text = " ".join(words)
     if "incorrect passphrase" in text:
-        return f"the passphrase or PIN does not open {key or 'the key'}"
+        return WrongPassphrase(f"the passphrase or PIN does not open {key or 'the key'}")
     if "agent refused" in text:
-        return (
+        return KeyUnavailable(
             "the SSH agent refused to sign: it may want a confirmation or a PIN where it runs; "
             "for a key with a PIN give its file instead of the agent"
         )
     if "nknown option" in text or "usage:" in text:
-        return "ssh-keygen is too old: signing needs OpenSSH 8.1 or later"
-    return f"ssh-keygen could not sign: {visible(words[-1]) if words else 'it did not say why'}"
+        return KeyUnavailable("ssh-keygen is too old: signing needs OpenSSH 8.1 or later")
+    last = visible(words[-1]) if words else "it did not say why"
+    return KeyUnavailable(f"ssh-keygen could not sign: {last}")

@@ -61,3 +61,13 @@ def reachable(db: Database, row: dict[str, str], timeout_s: float) -> str:
     except MusterError as error:
         return str(error)
     return ""
+
+
+def has_passphrase(row: dict[str, str]) -> bool:
+    """Whether the file of a listed key needs one (a hardware key's PIN is another thing)."""
+    if row["store"] != "ssh" or row["place"] == AGENT:
+        return row["store"] == "file"
+    try:
+        return bool(_ssh(row).encrypted)
+    except MusterError:
+        return False

@@ -240,7 +240,7 @@ class MusterApp(TerminalApp):
             return self.desk.fingerprint
         me = self.desk.me.lower()
         found = (k for k in keys.listed(self.db) if k["principal"].lower() == me)
-        return next((k["fingerprint"] for k in found), None)
+        return next((k["fingerprint"] for k in found if not k["replaced_by"]), None)
 
     def names(self, key: str, beginning: str) -> Sequence[str]:
         """Names that the filter's qualifier *key* could have as its value."""

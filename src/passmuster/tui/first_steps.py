@@ -26,12 +26,13 @@ class Step(NamedTuple):
 def steps(db: Database, me: str) -> list[Step]:
     """Every step, in the order in which they are done; keyed look-ups and small tables alone."""
     imports = int(db.value("SELECT count(*) FROM import_run"))
-    mine = [k for k in keys.listed(db) if me and k["principal"].lower() == me.lower()]
+    mine = [k for k in keys.listed(db)
+            if me and k["principal"].lower() == me.lower() and not k["replaced_by"]]  # fmt: skip
     opened = campaigns.campaigns(db)
     done = (
         me,
         plural(imports, "import") if imports else "",
-        f"{mine[0]['fingerprint'][:23]}… in the {mine[0]['store']}" if mine else "",
+        f"{mine[0]['fingerprint'][:23]}… in {keys.kept_in(mine[0])}" if mine else "",
         plural(len(opened), "campaign") if opened else "",
     )
     return [Step(title, what) for title, what in zip(TITLES, done, strict=True)]
@@ -108,7 +109,7 @@ def key_lines(done: str, width: int) -> list[Line]:
     out = _text(
         "What you decide is signed with a key that only you have. Its private half is kept "
         "in your system's keyring, or in a file under a passphrase; it is never written "
-        "anywhere in the clear.",
+        "anywhere in the clear. An SSH key that you have, or a hardware key, can sign as well.",
         width,
     )
     if done:

@@ -14,15 +14,15 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
-from passmuster import campaigns, config, keys, store, tlog
+from passmuster import campaigns, config, keys
 from passmuster.errors import FilterError, MusterError
 from passmuster.store import Database
 from passmuster.text import rfc3339
 from passmuster.tui import first_steps, paths
 from passmuster.tui.first_steps import CAMPAIGN, IMPORT, KEY, WHO, Step, needed
-from passmuster.tui.lines import Line, Span, say
+from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look
-from passmuster.tui.screens._child import WithChild
+from passmuster.tui.screens._key_step import WithKeyStep
 from passmuster.tui.screens.board import how_to_open
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
@@ -36,7 +36,7 @@ DAYS = 30
 """From the opening of the first campaign to its due date."""
 
 
-class GuideScreen(WithChild):
+class GuideScreen(WithKeyStep):
     """Steps, and what to do for the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -146,13 +146,13 @@ class GuideScreen(WithChild):
         """Do the step under the cursor."""
         here = self.table.cursor_id
         if here == WHO:
-            self._put("who are you?", "you@example.com", self._i_am)
+            self.put("who are you?", "you@example.com", self._i_am)
         elif not self.desk.me and here in (KEY, CAMPAIGN):
             self.say("say first who you are (step 1)", "error")
         elif here == IMPORT:
             self._ask_file()
         elif here == KEY:
-            self._ask_store()
+            self.ask_store()
         elif here == CAMPAIGN:
             self._ask_name()
 
@@ -174,15 +174,6 @@ class GuideScreen(WithChild):
             self.say("there is no command here to copy")
             return
         self.say(f"the command: {self.copied(text).words}")
-
-    def _put(
-        self, question: str, hint: str, answer: Callable[[str], str | None],
-        options: Sequence[tuple[str, str]] = (), *, secret: bool = False,
-    ) -> None:  # fmt: skip
-        """Ask something on the last lines."""
-        self.ask.ask([say(question, "strong")], options, answer, hint=hint, secret=secret)
-        self.ask.text.completed = lambda *_: None
-        self.redraw_bars()
 
     # who
 
@@ -214,7 +205,7 @@ class GuideScreen(WithChild):
         if self.running:
             self.say(f"{self.running}: wait for it")
             return
-        self._put("which file?", "a path; tab completes; options of muster import may follow",
+        self.put("which file?", "a path; tab completes; options of muster import may follow",
                   self._file_given)  # fmt: skip
         self.ask.text.completed = self._complete_file
 
@@ -253,63 +244,6 @@ class GuideScreen(WithChild):
         self.show_look(self.look)
         self.show_evidence(keep_place=True)
 
-    # the key
-
-    def _ask_store(self) -> None:
-        options = [("1", "the system's keyring"), ("2", "a file under a passphrase")]
-
-        def answer(typed: str) -> str | None:
-            if typed not in dict(options):
-                return "press 1 or 2, or esc"
-            if typed == "1":
-                self.say("asking the keyring …")
-                self._make_key("keyring", b"")
-            else:
-                self._ask_passphrase()
-            return None
-
-        self._put("where shall the key be kept?", "a digit", answer, options)
-
-    def _ask_passphrase(self) -> None:
-        def first(typed: str) -> str | None:
-            if len(typed) < keys.MIN_PASSPHRASE:
-                return f"a passphrase needs {keys.MIN_PASSPHRASE} characters or more"
-            self._put("the same again", "so that a slip does not lock you out",
-                      lambda again: second(typed, again), secret=True)  # fmt: skip
-            return None
-
-        def second(typed: str, again: str) -> str | None:
-            if typed != again:
-                self._ask_passphrase()
-                self.say("the two were not the same: nothing was made, type both again", "error")
-                return None
-            self.say("making the key …")
-            self._make_key("file", typed.encode())
-            return None
-
-        self._put("a new passphrase", f"{keys.MIN_PASSPHRASE} characters or more", first,
-                  secret=True)  # fmt: skip
-
-    @work(thread=True, exclusive=True, group="key")
-    def _make_key(self, where: str, passphrase: bytes) -> None:
-        desk = self.desk
-        try:
-            db = store.open_(desk.folder)
-            try:
-                key = keys.new(db, desk.me, where, lambda: passphrase, desk.clock(),
-                               desk.settings.keyring_timeout_s)  # fmt: skip
-                tlog.enrol(db, key, desk.clock())
-            finally:
-                db.close()
-        except MusterError as error:
-            self.app.call_from_thread(self.say, str(error), "error")
-        else:
-            self.app.call_from_thread(self._key_made, key.fingerprint)
-
-    def _key_made(self, fingerprint: str) -> None:
-        self.say(f"your key is {fingerprint}")
-        self.show_look(self.look)
-
     # the campaign
 
     def _ask_name(self) -> None:
@@ -325,13 +259,12 @@ class GuideScreen(WithChild):
             self._open(typed.strip() or NAME)
             return None
 
-        self._put("what shall it be called?", f"enter alone: {NAME}; every identity, due in"
+        self.put("what shall it be called?", f"enter alone: {NAME}; every identity, due in"
                   f" {DAYS} days, its owner asked, else you", answer)  # fmt: skip
 
     def _open(self, name: str) -> None:
         db = self.muster.db
-        stores = {k["store"] for k in keys.listed(db)
-                  if k["principal"].lower() == self.desk.me}  # fmt: skip
+        mine = keys.signs_for(db, self.desk.me)
         due = rfc3339(when(self.desk.clock()) + timedelta(days=DAYS))[:10]
         words = ["campaign", "open", name, "--reviewer", "owner", "--fallback", self.desk.me,
                  "--due", due]  # fmt: skip
@@ -339,7 +272,7 @@ class GuideScreen(WithChild):
         def go(secret: bytes | None) -> None:
             self.run_muster(words, f"opening {name}", self._opened, secret)
 
-        if stores != {"file"}:
+        if mine is None or not keys.has_passphrase(mine):
             go(None)
             return
 
@@ -347,7 +280,7 @@ class GuideScreen(WithChild):
             go(typed.encode())
             return None
 
-        self._put("passphrase of your signing key", "enter opens it, esc leaves it", unlocked,
+        self.put("passphrase of your signing key", "enter opens it, esc leaves it", unlocked,
                   secret=True)  # fmt: skip
 
     def _opened(self, code: int, said: list[str]) -> None:

@@ -1,8 +1,7 @@
 """What will be signed, read like a commit; `s` signs it, once, and nothing before that counts."""
 
-import queue
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -10,10 +9,11 @@ from textual.binding import Binding, BindingType
 
 from passmuster import campaigns
 from passmuster.campaigns import Batch, Row, Signed
-from passmuster.errors import KeyUnavailable, MusterError
+from passmuster.errors import MusterError, WrongPassphrase
 from passmuster.model import VERDICTS
 from passmuster.text import Json, plural
 from passmuster.tui.dossier import decision_words
+from passmuster.tui.key_talk import Box, KeyTalk
 from passmuster.tui.lines import Line, Role, Span, fold, say, short
 from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.widgets.ask_bar import AskBar
@@ -22,7 +22,6 @@ from passmuster.tui.widgets.keys_bar import Key, KeysBar
 from passmuster.tui.widgets.line_view import LineBar
 from passmuster.tui.widgets.text_line import TextLine
 
-CALLED_OFF = "called off: nothing was signed"
 MOST_NAMED = 200
 """Rows that change access and are named one by one, with their dossiers read, on the UI thread."""
 
@@ -142,7 +141,9 @@ class SignOffScreen(MusterScreen[bool]):
     def __init__(self, batch: Batch, campaign: str) -> None:
         super().__init__()
         self.frozen, self.campaign = batch, campaign
-        self._signing = self._asked = False
+        self._talk: KeyTalk | None = None
+        """Of the signing that goes on now."""
+        self._asked = False
 
     def compose(self) -> ComposeResult:
         """The summary, a line for what happens, a question, the keys."""
@@ -170,6 +171,9 @@ class SignOffScreen(MusterScreen[bool]):
         pane = self.query_one(DossierView)
         pane.show(lambda width: summary(self.frozen, dossiers, name, key, width))
         pane.focus()
+        self._show_keys()
+
+    def _show_keys(self) -> None:
         count = len(self.frozen.rows) + len(self.frozen.own)
         self.query_one(KeysBar).show_keys(
             [Key("s", f"sign {plural(count, 'draft')}", "sign"), Key("esc", "go back", "leave"),
@@ -181,45 +185,59 @@ class SignOffScreen(MusterScreen[bool]):
         self.query_one("#notice", LineBar).show([Span(" "), say(text, role)])
 
     def action_leave(self) -> None:
-        """Back to the queue; nothing is signed."""
-        if not self._signing:
+        """Back to the queue; nothing is signed, and a key that waits for a touch waits no more."""
+        if self._talk is None:
             self.dismiss(False)
+        else:
+            self._talk.call_off()
 
     def action_sign(self) -> None:
         """Sign in a thread: a hardware key may wait for a touch, a key file takes a second."""
-        if not self._signing:
-            self._signing = True
+        if self._talk is None:
+            self._talk = KeyTalk(self, self._put_question, self._told)
             self.say("signing …")
-            self._sign()
+            self._sign(self._talk)
 
     @work(thread=True, exclusive=True, group="sign", exit_on_error=True)
-    def _sign(self) -> None:
+    def _sign(self, talk: KeyTalk) -> None:
         from passmuster import store
 
         try:
-            key = self.desk.signer(self._passphrase)
+            key = self.desk.signer(talk.talk)
             db = store.open_(self.desk.folder)
             try:
                 signed = campaigns.sign_off(db, self.frozen, key, self.desk.clock())
             finally:
                 db.close()
-        except KeyUnavailable as error:
-            self.app.call_from_thread(self._locked, str(error))
+        except WrongPassphrase as error:
+            self._back(self._locked, str(error))
         except MusterError as error:
-            self.app.call_from_thread(self._refused, str(error))
+            self._back(self._refused, str(error))
         else:
-            self.app.call_from_thread(self._done, signed)
+            self._back(self._done, signed)
+
+    def _back(self, then: Callable[[Any], None], what: object) -> None:
+        """Go on in the screen's own thread, if there is still a screen."""
+        if self.app.is_running:
+            self.app.call_from_thread(then, what)
+
+    def _told(self, words: str) -> None:
+        """The key has something to say: mostly that it waits for a touch."""
+        self.say(words, "accent")
+        self.query_one(KeysBar).show_keys([Key("esc", "call it off", "leave")],
+                                          self.app.size.width)  # fmt: skip
 
     def _locked(self, why: str) -> None:
         """After a wrong passphrase it is asked for again: what is typed next is one, not keys."""
         self._refused(why)
-        if self._asked and why != CALLED_OFF:
+        if self._asked:
             self.action_sign()
             self.say(why, "error")
 
     def _refused(self, why: str) -> None:
-        self._signing = False
+        self._talk = None
         self.say(why, "error")
+        self._show_keys()
         self.query_one(DossierView).focus()
 
     def _done(self, signed: Signed) -> None:
@@ -231,23 +249,8 @@ class SignOffScreen(MusterScreen[bool]):
 
     # the passphrase
 
-    def _passphrase(self) -> bytes:
-        """Ask for the passphrase on the screen; called in the signing thread."""
-        box: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.app.call_from_thread(self._ask_passphrase, box)
-        while self.app.is_running:
-            try:
-                typed = box.get(timeout=0.2)
-            except queue.Empty:
-                continue
-            if typed is None:
-                break
-            return typed.encode()
-        raise KeyUnavailable(CALLED_OFF)
-
-    def _ask_passphrase(self, box: "queue.SimpleQueue[str | None]") -> None:
+    def _put_question(self, question: str, box: Box) -> None:
         wrong, self._asked = self._asked, True
-        self._box = box
 
         def answer(typed: str) -> str | None:
             box.put(typed)
@@ -256,9 +259,8 @@ class SignOffScreen(MusterScreen[bool]):
         if not wrong:
             self.say("")
         self.query_one(AskBar).ask(
-            [Span("passphrase of your signing key", "strong")], (), answer,
-            hint="enter signs, esc goes back", secret=True,
-        )  # fmt: skip
+            [say(question, "strong")], (), answer, hint="enter signs, esc goes back", secret=True
+        )
         self.query_one(KeysBar).show_keys(
             [Key("enter", "sign", ""), Key("esc", "go back", "")], self.app.size.width
         )
@@ -268,5 +270,5 @@ class SignOffScreen(MusterScreen[bool]):
         self.query_one(DossierView).focus()
         if answered:
             self.say("signing …")
-        else:
-            self._box.put(None)
+        elif self._talk is not None:
+            self._talk.call_off()

@@ -1,0 +1,155 @@
+"""A key that waits for its person: told on the screen, which stays alive, and called off by esc."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from passmuster import keys, store, tlog
+from passmuster.keys import Passphrase, SigningKey, Talk
+from passmuster.tui.app import MusterApp
+from passmuster.tui.desk import Desk
+from passmuster.tui.screens.sign_off import SignOffScreen
+from passmuster.tui.screens.signed import SignedScreen
+from passmuster.tui.widgets.dossier_view import DossierView
+from tests.agent import needs_ssh, ssh_key
+from tests.tui.conftest import ME, NOW, Review, bar, press, settle
+from tests.tui.test_guide import app_of, guide
+
+pytestmark = needs_ssh
+TOUCH = "touch your key"
+WAITS = """#!{python} -S
+import os, sys, time
+open({pid!r}, "w").write(str(os.getpid()))
+print("Confirm user presence for key ECDSA-SK SHA256:x", file=sys.stderr, flush=True)
+while not os.path.exists({touched!r}):
+    time.sleep(0.02)
+os.execv({tool!r}, [{tool!r}, *sys.argv[1:]])
+"""
+"""In front of the real ssh-keygen: a key that waits for a touch."""
+
+
+@pytest.fixture
+def touch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Until this is called, no key signs."""
+    touched, tools = tmp_path / "touched", tmp_path / "tools"
+    tools.mkdir()
+    (tools / "ssh-keygen").write_text(WAITS.format(
+        python=sys.executable, tool=shutil.which("ssh-keygen"), touched=str(touched),
+        pid=str(tmp_path / "pid"),
+    ))  # fmt: skip
+    (tools / "ssh-keygen").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return touched.touch
+
+
+async def until(pilot: Pilot[None], what: Callable[[], bool]) -> None:
+    for _ in range(400):
+        await pilot.pause(0.02)
+        if what():
+            return
+    raise AssertionError("it did not come about")
+
+
+def ended(path: Path) -> bool:
+    try:
+        os.kill(int(path.read_text()), 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_a_sign_off_waits_for_a_touch_is_called_off_and_signs_when_touched(
+    review: Review, tmp_path: Path, touch: Callable[[], None]
+) -> None:
+    found = keys.resolve(str(ssh_key(tmp_path / "k", "ecdsa")))
+
+    def signer(ask: Passphrase) -> SigningKey:
+        return keys.adopt(found, ME, ask)
+
+    app = MusterApp(Desk(review.folder, ME, signer, review.settings, lambda: NOW), review.campaign)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "a", "1", "dollar_sign")
+        screen = pilot.app.screen
+        assert isinstance(screen, SignOffScreen)
+        await pilot.press("s")
+        await until(pilot, lambda: TOUCH in bar(pilot, "notice"))
+        assert "call it off" in bar(pilot, "keys")
+        pane, before = screen.query_one(DossierView), screen.query_one(DossierView).scroll_offset
+        await pilot.resize_terminal(80, 12)
+        await pilot.press("j")
+        await pilot.pause()
+        assert pane.scroll_offset != before or pane.size.height < 24, "the screen is alive"
+        with store.open_(review.folder).atomic():
+            pass  # nobody else waits for the touch
+        await pilot.press("escape")
+        await until(pilot, lambda: "called off" in bar(pilot, "notice"))
+        assert pilot.app.screen is screen
+        assert ended(tmp_path / "pid")
+        assert not review.decisions()
+        assert "sign 1 draft" in bar(pilot, "keys")
+
+        await pilot.press("s")
+        await until(pilot, lambda: TOUCH in bar(pilot, "notice"))
+        touch()
+        await until(pilot, lambda: isinstance(pilot.app.screen, SignedScreen))
+    assert list(review.decisions().values()) == ["approve"]
+    db = store.open_(review.folder)
+    assert tlog.check(db) == 4, "two enrolments, the opening, the decision"
+    db.close()
+
+
+async def test_leaving_while_a_key_waits_ends_its_program(
+    review: Review, tmp_path: Path, touch: Callable[[], None]
+) -> None:
+    found = keys.resolve(str(ssh_key(tmp_path / "k", "ecdsa")))
+    app = MusterApp(Desk(review.folder, ME, lambda ask: keys.adopt(found, ME, Talk.of(ask)),
+                         review.settings, lambda: NOW), review.campaign)  # fmt: skip
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "a", "1", "dollar_sign")
+        await pilot.press("s")
+        await until(pilot, lambda: TOUCH in bar(pilot, "notice"))
+        await pilot.press("ctrl+q")
+    assert ended(tmp_path / "pid")
+    assert not review.decisions()
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MUSTER_ME")
+    folder = tmp_path / "workspace"
+    store.create(folder).close()
+    return folder
+
+
+async def test_an_ssh_key_becomes_mine_in_the_first_steps(
+    empty: Path, tmp_path: Path, touch: Callable[[], None]
+) -> None:
+    path = ssh_key(tmp_path / "k", "ecdsa", "correct horse")
+    async with app_of(empty, ME).run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await press(pilot, "j", "enter", "3", f"={tmp_path}/nothing", "enter")
+        assert "no such file" in bar(pilot, "rule")
+        await press(pilot, "enter", "3", f"={path}")
+        await pilot.press("enter")
+        await until(pilot, lambda: TOUCH in bar(pilot, "rule"))
+        await pilot.press("escape")
+        await until(pilot, lambda: "called off" in bar(pilot, "rule"))
+        touch()
+        await press(pilot, "enter", "3", f"={path}")
+        await pilot.press("enter")
+        await until(pilot, lambda: guide(pilot).ask.is_open)
+        assert f"passphrase of {path}" in bar(pilot, "ask-lines")
+        await press(pilot, "=correct horse", "enter")
+        assert "your key is SHA256:" in bar(pilot, "rule")
+    db = store.open_(empty)
+    (row,) = keys.listed(db)
+    assert (row["store"], row["place"]) == ("ssh", str(path))
+    db.close()
