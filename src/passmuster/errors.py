@@ -10,8 +10,8 @@
     ├── PreflightFailed         1  a campaign that cannot succeed was not opened
     ├── NotFound                1  no such campaign, item, identity
     ├── KeyUnavailable          1  no signing key, or it cannot be unlocked
-    ├── Conflict                1  the workspace changed underneath; nothing was written
-    └── Unreachable             1  another machine did not answer as it should
+    │   └── WrongPassphrase     1  what was typed does not open it
+    └── Conflict                1  the workspace changed underneath; nothing was written
 
 A message is one line that says what to do next. Only `cli` turns an error into an exit.
 """

@@ -46,7 +46,7 @@ from passmuster.tlog._witnessing import (
 __all__ = [
     "CALLED", "MAX_LEAF", "ROW", "Answer", "Cosignature", "Entry", "Found", "Kept", "LogRow",
     "Refused", "Seen", "Witnessed", "append", "check", "check_file", "checkpoint", "checkpoints",
-    "consistency", "cosign", "cosigned", "cosigner", "enrol", "enrolments", "entries",
-    "find", "judge", "key_forms", "known_keys", "known_log", "log_keys", "look_up", "next_link", "origin", "rank",
-    "rebuild", "receipt", "refused", "request", "root", "rows", "size", "witnessed",
+    "consistency", "cosign", "cosigned", "cosigner", "enrol", "enrolments", "entries", "find",
+    "judge", "key_forms", "known_keys", "known_log", "log_keys", "look_up", "next_link", "origin",
+    "rank", "rebuild", "receipt", "refused", "request", "root", "rows", "size", "witnessed",
 ]  # fmt: skip
