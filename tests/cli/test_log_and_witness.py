@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from passmuster import keys, note, store
+from passmuster import note, store
 from tests.conftest import Muster
 
 OWNER, AUDITOR = "rev@example.com", "auditor@example.com"
@@ -37,7 +37,7 @@ class Desk:
 def at(
     inside: Muster, tmp_path: Path, passphrase_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Desk:
-    monkeypatch.setattr(keys, "BCRYPT_ROUNDS", 1)
+    monkeypatch.setattr("passmuster.keys._files.BCRYPT_ROUNDS", 1)
     monkeypatch.chdir(tmp_path)
     desk = Desk(inside, tmp_path, monkeypatch)
     for place in ("log", "witness"):
