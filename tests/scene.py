@@ -135,7 +135,8 @@ class Scene:
 
 def open_scene(
     db: Database, folder: Path, patch: pytest.MonkeyPatch, *, rules: int = 1, name: str = "Autumn",
-    seed: int = 1, of: str = "identity", rev: str = REV,
+    seed: int = 1, of: str = "identity", rev: str = REV, second: tuple[str, ...] | None = None,
+    when: str | None = None,
 ) -> Scene:  # fmt: skip
     """A review opened by Boss for Rev to decide, with as many rules as are asked for."""
     if db.value("SELECT 1 FROM identity LIMIT 1") is None:
@@ -146,6 +147,7 @@ def open_scene(
     people = key(BOSS, seed), key(rev, seed + 1), key(SECOND, seed + 2)
     for one in people:
         tlog.enrol(db, one, NOW)
-    wanted = campaigns.Definition(name, "2026-12-31", rev, rationale="a test", of=of)  # type: ignore[arg-type]
+    wanted = campaigns.Definition(name, "2026-12-31", rev, rationale="a test", of=of,  # type: ignore[arg-type]
+                                  second=second, second_when=when)  # fmt: skip
     campaigns.open_campaign(db, wanted, people[0], config.Settings(), NOW)
     return Scene(db, campaigns.campaign(db, name), *people)

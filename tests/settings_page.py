@@ -27,7 +27,8 @@ def may_be(shape: dict[str, Any]) -> str:
             ": "
         )
     least = f", {shape['minimum']} or more" if "minimum" in shape else ""
-    named = {"boolean": "`true` or `false`", "string": "text", "integer": "a whole number"}
+    named = {"boolean": "`true` or `false`", "string": "text", "integer": "a whole number",
+             "array": "a list"}  # fmt: skip
     return named.get(shape["type"], f"a {shape['type']}") + least
 
 

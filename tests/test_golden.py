@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from passmuster import campaigns, evidence
+from passmuster.campaigns._countersigning import countersign_row
 from passmuster.campaigns._signing import decision_row
-from passmuster.model import Attention, Bulk, Change, Draft
+from passmuster.model import Attention, Bulk, Change, Draft, SecondDraft
 from passmuster.store import Database
 from passmuster.text import canonical, strict_json
 from tests.evidence.conftest import read
-from tests.scene import END, bring_in, freeze_chance, open_scene
+from tests.scene import END, LATER, SECOND, bring_in, draft, freeze_chance, open_scene
 
 GOLDEN = Path(__file__).parent / "golden"
 BROKEN = "a change to these bytes is a new version"
@@ -85,6 +86,46 @@ def test_the_tables_of_version_1(content: dict[str, bytes]) -> None:
     for name in ("outcomes.jsonl", "outcomes.csv", "keys/principals.tsv"):
         same(name.replace("/", "-"), content[name])
     assert content["chain.tsv"].startswith(b"index\tdevice\tseq\tkind\tstatement\tprev\tfolder\n")
+
+
+def test_the_statement_of_a_second_person_of_version_1(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what a two-person rule adds to the definition and to the tables."""
+    freeze_chance(db, monkeypatch)
+    bring_in(db, tmp_path, monkeypatch)
+    with db.atomic():
+        db.execute("DELETE FROM finding")
+        db.execute("UPDATE listing SET risk = 0")
+    scene = open_scene(db, tmp_path, monkeypatch, rules=0, second=(SECOND,), when="privileged")
+    item = scene.item("ci-deploy")
+    campaigns.save_draft(db, item, draft("approve", "in use"), LATER)
+    scene.sign(scene.rev)
+    words = SecondDraft("concur", None, "asked the team", Attention(LATER, END, True))
+    campaigns.save_seconds(db, [item], words, END, SECOND)
+    scene.sign(scene.second, END)
+    evidence.build_pack(db, scene.campaign, tmp_path / "pack", scene.boss, END)
+    found = read(tmp_path / "pack")
+    folder = "statements/000006-countersign"
+    for name in ("statement.dsse.json", "statement.pae", "statement.sshsig"):
+        same(name.replace("statement", "countersign"), found[f"{folder}/{name}"])
+    same("countersignatures.jsonl", found[f"{folder}/countersignatures.jsonl"])
+    same("second-campaign.pae", found["statements/000004-campaign/statement.pae"])
+    same("second-definition.json", found["statements/000004-campaign/definition.json"])
+    for name in ("outcomes.jsonl", "outcomes.csv"):
+        same(f"second-{name}", found[name])
+
+
+def test_a_row_of_a_second_person_of_version_1() -> None:
+    words = SecondDraft(
+        "object", "3", "nobody uses it",
+        Attention("2026-11-24T09:00:00Z", "2026-11-24T09:01:00Z", False),
+        Bulk("b1", 40, "named on the command line"),
+    )  # fmt: skip
+    row = countersign_row(
+        "muster:s/identity/u", "e" * 64, "a" * 64, "b" * 64, words, ["c" * 64], "d" * 32
+    )
+    same("countersign-row.json", canonical(row))
 
 
 def test_a_decision_row_of_version_1() -> None:

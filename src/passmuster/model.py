@@ -270,6 +270,10 @@ ChangeVerb = Literal["revoke", "disable", "rotate", "right_size"]
 CHANGE_VERBS: tuple[ChangeVerb, ...] = ("revoke", "disable", "rotate", "right_size")
 
 
+SecondVerdict = Literal["concur", "object"]
+SECOND_VERDICTS: tuple[SecondVerdict, ...] = ("concur", "object")
+
+
 class Change(NamedTuple):
     """A change to a part of an item: `{verb, target, to?, by?}`."""
 
@@ -306,4 +310,14 @@ class Draft(NamedTuple):
     attention: Attention
     until: str | None = None
     changes: tuple[Change, ...] = ()
+    bulk: Bulk | None = None
+
+
+class SecondDraft(NamedTuple):
+    """A second person's verdict on one decision row, not yet signed."""
+
+    verdict: SecondVerdict
+    reason_code: str | None
+    reason_text: str
+    attention: Attention
     bulk: Bulk | None = None

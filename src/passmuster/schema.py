@@ -266,10 +266,14 @@ CREATE TRIGGER refused_stays BEFORE DELETE ON refused
 ALTER TABLE signing_key ADD COLUMN place TEXT;
 ALTER TABLE signing_key ADD COLUMN replaced_by TEXT;
 ALTER TABLE item ADD COLUMN needs_second INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE item ADD COLUMN barred TEXT NOT NULL DEFAULT '';
+CREATE INDEX item_second ON item (campaign_id, risk DESC, id) WHERE needs_second = 1;
 CREATE TABLE second_draft (
     decision TEXT NOT NULL REFERENCES decision, author TEXT NOT NULL, item_id INTEGER NOT NULL
     REFERENCES item, verdict TEXT NOT NULL, reason_code TEXT, reason_text TEXT NOT NULL,
-    attention TEXT NOT NULL, saved_at TEXT NOT NULL, PRIMARY KEY (decision, author)) WITHOUT ROWID;
+    attention TEXT NOT NULL, bulk TEXT, saved_at TEXT NOT NULL,
+    PRIMARY KEY (decision, author)) WITHOUT ROWID;
+CREATE INDEX second_draft_item ON second_draft (item_id);
 CREATE TABLE countersignature (
     leaf TEXT PRIMARY KEY, decision TEXT NOT NULL REFERENCES decision, item_id INTEGER NOT NULL
     REFERENCES item, entry_id INTEGER NOT NULL REFERENCES entry, verdict TEXT NOT NULL,

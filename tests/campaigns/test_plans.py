@@ -35,8 +35,8 @@ def test_the_first_page_of_a_queue_needs_no_sort(db: Database) -> None:
 
 
 def test_the_first_page_of_a_whole_queue_needs_no_sort_either(db: Database) -> None:
-    frame, where, values = _queue._chosen(1, "a@example.com", "", "", False)
-    by = _queue._ordered("risk", backwards=False)
+    frame, where, values = _queue.chosen(1, "a@example.com", "", "", False)
+    by = _queue.ordered("risk", backwards=False)
     steps = plan(db, f"SELECT n.id {frame} WHERE {where} ORDER BY {by} LIMIT 200", *values)
     assert steps == ["SEARCH n USING COVERING INDEX item_risk (campaign_id=? AND reviewer=?)"]
 

@@ -120,13 +120,13 @@ def test_what_is_signed_meanwhile_is_not_left_out(
     real = _tables.outcome_line
     once: list[int] = []
 
-    def meanwhile(judged: object) -> bytes:
+    def meanwhile(judged: object, *more: object) -> bytes:
         if not once:
             once.append(1)
             with monkeypatch.context() as patch:
                 patch.setattr(_tables, "outcome_line", real)
                 evidence.build_pack(scene.db, scene.campaign, tmp_path / "y", scene.boss, END)
-        return real(judged)  # type: ignore[arg-type]
+        return real(judged, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(_tables, "outcome_line", meanwhile)
     with pytest.raises(Conflict, match="write it again"):

@@ -4,7 +4,8 @@ A campaign freezes a population with its evidence; reviewers draft decisions on 
 sign-off turns drafts into signed rows. Outcomes are computed from those rows alone. Functions
 take the database; nothing here knows a screen or a network.
 
-Owns the tables campaign, item, exclusion, draft, own_draft and decision.
+Owns the tables campaign, item, exclusion, draft, own_draft, decision, second_draft and
+countersignature.
 """
 
 from typing import TYPE_CHECKING
@@ -21,13 +22,11 @@ if TYPE_CHECKING:
         around,
         candidates,
     )
+    from passmuster.campaigns._campaign import Campaign, campaign, campaigns
     from passmuster.campaigns._changed import changed_since
     from passmuster.campaigns._closing import (
-        Campaign,
         Progress,
         by_reviewer,
-        campaign,
-        campaigns,
         close,
         definition,
         handed_over,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
         progress,
         votes,
     )
+    from passmuster.campaigns._countersigning import Countersign
     from passmuster.campaigns._course import (
         AgeClass,
         Course,
@@ -95,16 +95,29 @@ if TYPE_CHECKING:
         rows,
         tiers,
     )
+    from passmuster.campaigns._second_policy import policy_of
+    from passmuster.campaigns._seconding import (
+        SecondRow,
+        Waiting,
+        check_second,
+        clear_seconds,
+        save_seconds,
+        second_drafts,
+        second_rank,
+        second_rows,
+        waiting,
+        waiting_for,
+    )
     from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
 else:
     __getattr__ = lazily.names(__name__, {
         "_acknowledging": "acknowledge",
         "_around": "COUNTED NAMED Around Candidate around candidates",
+        "_campaign": "Campaign campaign campaigns",
         "_changed": "changed_since",
-        "_closing":
-            "Campaign Progress by_reviewer campaign campaigns close definition handed_over "
-            "outcomes_of progress votes",
+        "_closing": "Progress by_reviewer close definition handed_over outcomes_of progress votes",
+        "_countersigning": "Countersign",
         "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast",
         "_deciding":
             "check_draft check_own clear_drafts clear_own draft_of item_dossier part_uids "
@@ -119,6 +132,10 @@ else:
         "_queue":
             "GROUPS ORDERS Group QueueRow count find_item groups in_group items_of rank rows "
             "tiers",
+        "_second_policy": "policy_of",
+        "_seconding":
+            "SecondRow Waiting check_second clear_seconds save_seconds second_drafts second_rank "
+            "second_rows waiting waiting_for",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
     })  # fmt: skip
@@ -126,14 +143,16 @@ else:
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Course", "Definition", "Forecast", "Group", "Opened", "OwnRow", "Portrait",
-    "Progress", "QueueRow", "Row", "Signed", "SignedBatch", "SignedRow", "Stand", "acknowledge",
-    "ages", "around", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
-    "changed_since", "check_draft", "check_own", "clear_drafts", "clear_own", "close", "count",
-    "course", "definition", "digests", "dossiers", "draft_of", "excluded_row", "file_name",
-    "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier", "items_of",
-    "material", "named_owners", "open_campaign", "outcomes_of", "part_uids", "people",
+    "Candidate", "Countersign", "Course", "Definition", "Forecast", "Group", "Opened", "OwnRow",
+    "Portrait", "Progress", "QueueRow", "Row", "SecondRow", "Signed", "SignedBatch", "SignedRow",
+    "Stand", "Waiting", "acknowledge", "ages", "around", "assignment_row", "by_reviewer",
+    "campaign", "campaigns", "candidates", "changed_since", "check_draft", "check_own",
+    "check_second", "clear_drafts", "clear_own", "clear_seconds", "close", "count", "course",
+    "definition", "digests", "dossiers", "draft_of", "excluded_row", "file_name", "find_item",
+    "forecast", "groups", "handed_over", "in_group", "item_dossier", "items_of", "material",
+    "named_owners", "open_campaign", "outcomes_of", "part_uids", "people", "policy_of",
     "population_row", "portrait", "prepare", "progress", "rank", "rows", "save_draft",
-    "save_drafts", "save_own", "sign_off", "signed_counts", "signed_rows", "source_runs", "tiers",
-    "uri", "votes",
+    "save_drafts", "save_own", "save_seconds", "second_drafts", "second_rank", "second_rows",
+    "sign_off", "signed_counts", "signed_rows", "source_runs", "tiers", "uri", "votes", "waiting",
+    "waiting_for",
 ]  # fmt: skip

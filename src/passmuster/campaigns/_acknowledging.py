@@ -5,7 +5,7 @@ so what is acknowledged cannot be another end.
 """
 
 from passmuster import attestations, tlog
-from passmuster.campaigns._closing import Campaign
+from passmuster.campaigns._campaign import Campaign
 from passmuster.errors import UsageError
 from passmuster.keys import SigningKey
 from passmuster.store import Database

@@ -1,37 +1,17 @@
 """How a campaign stands, and its end: outcomes are computed here, never stored."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from passmuster.errors import NotFound, UsageError
+from passmuster.campaigns._campaign import Campaign
+from passmuster.errors import UsageError
 from passmuster.store import Database
-from passmuster.text import nearest, plural, sha256
+from passmuster.text import plural, sha256
 
 if TYPE_CHECKING:
     from passmuster.keys import SigningKey
     from passmuster.outcomes import Outcome, Vote
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """One run of a review."""
-
-    id: int
-    name: str
-    digest: str
-    item_kind: str
-    scope: str
-    due_at: str
-    opened_at: str
-    opened_by: str
-    closed_at: str | None
-    population: int
-    excluded: int
-    definition: str
-
-
-_COLUMNS = ", ".join(Campaign.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +24,6 @@ class Progress:
     drafts: int
     open: int
     unowned: int
-
-
-def campaigns(db: Database) -> list[Campaign]:
-    """Every campaign, newest first."""
-    return [
-        Campaign(*row) for row in db.execute(f"SELECT {_COLUMNS} FROM campaign ORDER BY id DESC")
-    ]
-
-
-def campaign(db: Database, name: str | None = None) -> Campaign:
-    """The campaign called *name* (or by its digest); without a name, the one that is open.
-
-    Raises NotFound when there is none, or several are open and none was named.
-    """
-    if name is None:
-        found = [c for c in campaigns(db) if c.closed_at is None]
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise NotFound("no open campaign: open one with `muster campaign open`")
-        names = ", ".join(c.name for c in found)
-        raise NotFound(f"several campaigns are open; say which with --campaign: {names}")
-    row = db.one(
-        f"SELECT {_COLUMNS} FROM campaign WHERE name = ?1 OR digest = ?1"
-        " OR (length(?1) >= 8 AND substr(digest, 1, length(?1)) = ?1)",
-        (name,),
-    )
-    if row is None:
-        raise NotFound(
-            f"no campaign {name!r}" + (nearest(name, [c.name for c in campaigns(db)])
-                                       if campaigns(db) else ": open one first")
-        )  # fmt: skip
-    return Campaign(*row)
 
 
 def progress(db: Database, campaign_id: int, reviewer: str | None = None) -> Progress:
@@ -105,6 +52,7 @@ def by_reviewer(db: Database, campaign_id: int) -> list[Progress]:
 def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
     """The outcome of every item of a campaign, from what is signed and present."""
     from passmuster import outcomes
+    from passmuster.campaigns import _countersigning
 
     asked: dict[str, set[str]] = {}
     for uri, reviewer in db.execute(
@@ -113,7 +61,12 @@ def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
         asked[uri] = {reviewer}
     for uri, principal in handed_over(db, at):
         asked[uri].add(principal)
-    return outcomes.fold(votes(db, at), asked)
+    needed = _countersigning.needed(db, at)
+    if not needed:
+        return outcomes.fold(votes(db, at), asked)
+    signers = _countersigning.fingerprints(db, at.digest)
+    signed = [replace(vote, fingerprint=signers[vote.order]) for vote in votes(db, at)]
+    return outcomes.fold(signed, asked, _countersigning.countersigned(db, at), needed)
 
 
 def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
@@ -147,24 +100,34 @@ def _vote(row: tuple[Any, ...]) -> "Vote":
 
 
 def close(
-    db: Database, at: Campaign, key: "SigningKey", now: str, *, leave_drafts: bool = False
-) -> dict[str, int]:
+    db: Database, at: Campaign, key: "SigningKey", now: str, *, leave_drafts: bool = False,
+    leave_waiting: bool = False,
+) -> dict[str, int]:  # fmt: skip
     """Sign the end of a campaign: from now on nothing can be decided; outcome counts.
 
     A draft that nobody signed counts for nothing, so with any left it is refused unless
-    *leave_drafts*.
+    *leave_drafts*; an approval that waits for a second person never stands after the end, so with
+    any it is refused unless *leave_waiting*.
     """
     from passmuster import attestations, tlog
+    from passmuster.campaigns import _seconding
 
     if at.closed_at:
         raise UsageError(f"the campaign {at.name!r} was closed on {at.closed_at} already")
     if key.principal.lower() != at.opened_by.lower():
         raise UsageError(f"{at.opened_by} opened it and closes it; the key is {key.principal}'s")
-    left = progress(db, at.id).drafts
+    left = progress(db, at.id).drafts + _seconding.second_drafts(db, at.id)
     if left and not leave_drafts:
         raise UsageError(
             f"{plural(left, 'draft')} would be lost: sign them first (`muster sign-off`), "
             "or close with --leave-drafts"
+        )
+    waits = _seconding.waiting(db, at)
+    if waits.rows and not leave_waiting:
+        raise UsageError(
+            f"{plural(waits.rows, 'approval')} would never stand: a second person has not "
+            f"countersigned ({', '.join(waits.on) or 'nobody may'}); wait for them, or close with "
+            "--leave-waiting"
         )
     with db.atomic():
         tlog.enrol(db, key, now)
@@ -178,7 +141,7 @@ def close(
             "campaign": at.digest,
             "heads": [{"device": d, "seq": s, "head": h} for d, s, h in heads],
             "outcomes": dict(sorted(counts.items())),
-            "unsignedDrafts": progress(db, at.id).drafts,
+            "unsignedDrafts": progress(db, at.id).drafts + _seconding.second_drafts(db, at.id),
         }
         payload = attestations.statement(
             "close", {"campaign": at.digest}, body, tlog.next_link(db), now, key.principal

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from passmuster.campaigns._closing import Campaign
+from passmuster.campaigns._campaign import Campaign
 from passmuster.store import Database
 from passmuster.text import rfc3339
 

@@ -1,6 +1,5 @@
 """Open a campaign: freeze what will be judged, prove that the list is whole, sign it."""
 
-import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 from passmuster import attestations, blobs, merkle, policy, tlog
 from passmuster.campaigns import _dossiers
+from passmuster.campaigns._naming import name_items
 from passmuster.campaigns._population import (
     ITEM_KINDS,
     OWNER,
@@ -21,9 +21,11 @@ from passmuster.campaigns._population import (
     select,
 )  # fmt: skip
 from passmuster.campaigns._reconciling import reconcile
+from passmuster.campaigns._second_policy import Needing, second_ext, wanted_policy
 from passmuster.config import Settings
 from passmuster.errors import PreflightFailed, UsageError
 from passmuster.keys import SigningKey
+from passmuster.seconds import Policy
 from passmuster.store import Database
 from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc, visible
 
@@ -32,8 +34,6 @@ MAX_RISK_ANALYSIS = 32 * 1024 * 1024
 """Bytes of the file that sets how often a review is done."""
 MAX_NAME = 80
 """Characters of a campaign's name."""
-NAME_LENGTH = 12
-"""Base32 characters of an item's short name; longer where two would be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class Definition:
     """Second exports that the inventory is compared with."""
     explain: str | None = None
     """Why a difference to either is right."""
+    second: tuple[str, ...] | None = None
+    """Who may be the second person; None as the settings have it, empty for no such rule."""
+    second_when: str | None = None
+    """Which approvals need one: privileged, all, or risk:70; None as the settings have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Opened:
     """Items by reviewer."""
     unowned: int
     due_at: str
+    needing_second: int = 0
+    """Items whose approval needs a second person."""
 
 
 def open_campaign(
@@ -91,15 +97,15 @@ def open_campaign(
     """
     due_at = _preflight(db, wanted, now)
     assigner = Assigner(db, wanted.reviewer, wanted.fallback)
+    second = wanted_policy(db, wanted.second, wanted.second_when, settings)
     with db.atomic():
         ids = select(db, wanted.scope, now)
-        definition = _definition(db, wanted, due_at, settings, now)
+        more = _when_given(db, wanted, now) | second_ext(second)
+        definition = _definition(db, wanted, due_at, settings, more)
         campaign_id = _insert_campaign(db, wanted, key, due_at, definition, now)
-        freezer = _Freezer(db, campaign_id, wanted.of, assigner)
+        freezer = _Freezer(db, campaign_id, wanted.of, assigner, second)
         freezer.freeze(ids, progress)
-        refuse_unassigned(freezer.unassigned, freezer.unassigned_count)
-        if not freezer.count:
-            raise PreflightFailed(f"no {wanted.of} in the scope {wanted.scope!r}")
+        freezer.refuse(wanted.scope)
         excluded, excluded_root, excluded_digest = _exclude(
             db, campaign_id, ids, wanted.scope, freezer.without
         )
@@ -120,7 +126,9 @@ def open_campaign(
             "dossiers.jsonl": freezer.digest["dossiers"].hexdigest(),
             "excluded.jsonl": excluded_digest,
         }
-        payload = attestations.statement("campaign", subject, body, link, now, key.principal)
+        payload = attestations.statement(
+            "campaign", subject, body, link, now, key.principal, second_ext(second)
+        )
         envelope = attestations.sign(payload, key)
         digest = sha256(payload)
         tlog.append(db, envelope, tlog.known_keys(db), digest, now)
@@ -130,8 +138,9 @@ def open_campaign(
         )
         name_items(db, campaign_id, digest)
     return Opened(
-        wanted.name, digest, freezer.count, excluded, freezer.reviewers, freezer.unowned, due_at
-    )
+        wanted.name, digest, freezer.count, excluded, freezer.reviewers, freezer.unowned, due_at,
+        freezer.needing.count,
+    )  # fmt: skip
 
 
 def _preflight(db: Database, wanted: Definition, now: str) -> str:
@@ -154,7 +163,7 @@ def _preflight(db: Database, wanted: Definition, now: str) -> str:
 
 
 def _definition(
-    db: Database, wanted: Definition, due_at: str, settings: Settings, now: str
+    db: Database, wanted: Definition, due_at: str, settings: Settings, more: Json
 ) -> bytes:
     """The definition and the rules that the findings come from, as one kept document."""
     rules = {
@@ -166,7 +175,7 @@ def _definition(
         "name": wanted.name, "of": wanted.of, "scope": wanted.scope, "reviewer": wanted.reviewer,
         "fallback": wanted.fallback, "dueAt": due_at, "rationale": _shown(wanted.rationale),
         "frequencyBasis": _shown(wanted.frequency_basis), "rules": rules,
-        "notEvaluated": dict(policy.not_evaluated(db)), **_when_given(db, wanted, now),
+        "notEvaluated": dict(policy.not_evaluated(db)), **more,
     })  # fmt: skip
     blobs.put(db, document)
     _keep_rules(db)
@@ -284,8 +293,12 @@ def excluded_row(item_uri: str, why: str, salt: str) -> bytes:
 class _Freezer:
     """Writes items and their dossiers, chunk by chunk, and hashes as it goes."""
 
-    def __init__(self, db: Database, campaign_id: int, of: ItemKind, assigner: Assigner) -> None:
+    def __init__(
+        self, db: Database, campaign_id: int, of: ItemKind, assigner: Assigner,
+        second: Policy | None,
+    ) -> None:  # fmt: skip
         self.db, self.campaign_id, self.of, self.assigner = db, campaign_id, of, assigner
+        self.needing = Needing(second)
         self.population, self.assignments = merkle.Frontier(), merkle.Frontier()
         # files that a stock tool can check by one digest, without a tree (campaign statement)
         self.digest = {name: hashlib.sha256() for name in ("population", "assignments", "dossiers")}
@@ -302,12 +315,19 @@ class _Freezer:
             stored = blobs.put(self.db, b"\n".join(lines) + b"\n")
             self.db.executemany(
                 "INSERT INTO item (campaign_id, uri, subject_id, identity_id, reviewer, assigned,"
-                " risk, dossier, material, chunk, position, salt)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " risk, dossier, material, chunk, position, salt, needs_second, barred)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(*row[:9], stored, *row[9:]) for row in rows],
             )
             if progress:
                 progress(start + len(chunk), len(ids))
+
+    def refuse(self, scope: str) -> None:
+        """Raise PreflightFailed when what was frozen cannot be reviewed to an end."""
+        refuse_unassigned(self.unassigned, self.unassigned_count)
+        self.needing.refuse_stuck()
+        if not self.count:
+            raise PreflightFailed(f"no {self.of} in the scope {scope!r}")
 
     def _rows(self, ids: list[int], lines: list[bytes]) -> Iterator[tuple[Any, ...]]:
         for identity_id, dossier in _dossiers.dossiers(self.db, ids):
@@ -330,7 +350,7 @@ class _Freezer:
                 yield (
                     self.campaign_id, item["uri"], identity_id, identity_id,
                     assignment.reviewer, assignment.how, item["risk"], digest, material,
-                    len(lines) - 1, salt,
+                    len(lines) - 1, salt, *self.needing.note(item, assignment.reviewer),
                 )  # fmt: skip
 
     def _count(
@@ -362,26 +382,3 @@ def _exclude(
         digest.update(row + b"\n")
     db.executemany("INSERT INTO exclusion VALUES (?, ?, ?, ?)", batch)
     return frontier.size, frontier.root(), digest.hexdigest()
-
-
-def name_items(db: Database, campaign_id: int, digest: str) -> None:
-    """Give every item its short name: base32 of sha256(campaign digest + URI)."""
-
-    def full(item_uri: str) -> str:
-        raw = hashlib.sha256((digest + item_uri).encode()).digest()
-        return base64.b32encode(raw).decode().lower().rstrip("=")
-
-    db.create_function("item_name", 2, lambda u, n: full(u)[:n], deterministic=True)
-    db.execute(
-        "UPDATE item SET name = item_name(uri, ?) WHERE campaign_id = ?",
-        (NAME_LENGTH, campaign_id),
-    )
-    while twins := db.execute(
-        "SELECT id, uri, length(name) FROM item WHERE campaign_id = ?1 AND name IN (SELECT name"
-        " FROM item WHERE campaign_id = ?1 GROUP BY name HAVING count(*) > 1)",
-        (campaign_id,),
-    ).fetchall():
-        db.executemany(
-            "UPDATE item SET name = item_name(uri, ?) WHERE id = ?",
-            [(length + 4, item_id) for item_id, _, length in twins],
-        )

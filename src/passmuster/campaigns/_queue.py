@@ -25,7 +25,7 @@ ORDERS: dict[str, tuple[str, ...]] = {
 """By the column that a queue is sorted by; the id breaks every tie."""
 
 
-def _ordered(order: str, *, backwards: bool) -> str:
+def ordered(order: str, *, backwards: bool) -> str:
     terms = ORDERS[order]
     if backwards:
         first = terms[0]
@@ -74,8 +74,8 @@ def rank(
     *expression* is a filter (`filters.compile_filter`); *state* narrows to open, draft, signed;
     *limit* gives the first so many, for a screen that shows them before it has them all.
     """
-    by = _ordered(order, backwards=backwards)
-    frame, where, values = _chosen(campaign_id, reviewer, expression, now, "l." in by)
+    by = ordered(order, backwards=backwards)
+    frame, where, values = chosen(campaign_id, reviewer, expression, now, "l." in by)
     if state is not None:
         where += " AND n.state = ?"
         values.append(state)
@@ -86,12 +86,12 @@ def rank(
 
 def count(db: Database, campaign_id: int, reviewer: str | None, expression: str, now: str) -> int:
     """How many items of a queue a filter matches."""
-    frame, where, values = _chosen(campaign_id, reviewer, expression, now, False)
+    frame, where, values = chosen(campaign_id, reviewer, expression, now, False)
     # SQLite leaves unused joins out of a plain query, but not out of an aggregate
     return int(db.value(f"SELECT count(*) FROM (SELECT 1 {frame} WHERE {where} LIMIT -1)", values))
 
 
-def _chosen(
+def chosen(
     campaign_id: int, reviewer: str | None, expression: str, now: str, listed: bool
 ) -> tuple[str, str, list[object]]:
     """(FROM, WHERE, values) of the items that a reviewer and a filter choose."""

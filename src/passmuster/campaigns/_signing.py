@@ -13,7 +13,9 @@ from typing import Any
 
 from passmuster import attestations, blobs, inventory, merkle, tlog
 from passmuster.attestations import Link
+from passmuster.campaigns import _countersigning
 from passmuster.campaigns._changed import changed_since
+from passmuster.campaigns._countersigning import Countersign
 from passmuster.campaigns._deciding import HIGH_RISK, as_draft
 from passmuster.campaigns._queue import part_name
 from passmuster.errors import Conflict, NotFound, UsageError
@@ -68,6 +70,8 @@ class Batch:
     """Digest of the drafts as they were read; signing fails if they differ by then."""
     undecided: int
     """Items of this reviewer that will still read `no_response`."""
+    seconds: list[Countersign] = field(default_factory=list)
+    """What this person countersigns as the second one."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -84,9 +88,10 @@ class Batch:
         return sorted(rows, key=lambda r: -r.risk)
 
     @property
-    def changed(self) -> list[Row]:
+    def changed(self) -> list[Row | Countersign]:
         """Rows whose evidence changed since it was frozen."""
-        return [row for row in self.rows if row.changed]
+        changed: list[Row | Countersign] = [row for row in self.rows if row.changed]
+        return changed + [row for row in self.seconds if row.changed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +99,26 @@ class Signed:
     """A sign-off that is in the log."""
 
     statements: list[str]
-    """SHA-256 of each statement: decisions first, then owners, where there are any."""
+    """SHA-256 of each statement: decisions, owners, countersignatures, where there are any."""
     rows: list[Row]
     own: list[OwnRow]
     signed_at: str
     leaves: list[str] = field(default_factory=list)
+    seconds: list[Countersign] = field(default_factory=list)
 
 
 def prepare(db: Database, campaign_id: int, principal: str) -> Batch:
-    """Freeze the drafts of *principal* in a campaign; raises NotFound when there are none."""
+    """Freeze the drafts of *principal* in a campaign, as reviewer and as second person.
+
+    Raises NotFound when there are none.
+    """
     campaign, closed = _campaign(db, campaign_id)
     if closed:
         raise UsageError(f"the campaign was closed on {closed}: nothing more can be signed")
     drafts = _drafts(db, campaign_id, principal)
     own = _own_drafts(db, campaign_id, principal)
-    if not drafts and not own:
+    seconds = _countersigning.drafts(db, campaign_id, principal)
+    if not drafts and not own and not seconds:
         raise NotFound("nothing to sign: decide something first (`muster queue`)")
     changed = changed_since(db, [d[0] for d in drafts])
     saw = _seen_rows(db, campaign_id, principal)
@@ -120,7 +130,8 @@ def prepare(db: Database, campaign_id: int, principal: str) -> Batch:
     )
     return Batch(
         campaign_id, campaign, principal, rows, own_rows, tlog.next_link(db),
-        _fingerprint(drafts, own), undecided,
+        _fingerprint(drafts, own, seconds), undecided,
+        _countersigning.batch_of(db, campaign, seconds),
     )  # fmt: skip
 
 
@@ -135,6 +146,7 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
             f"the key is {key.principal}'s, the queue is {batch.principal}'s: "
             "nobody signs for somebody else"
         )
+    _countersigning.refuse_unless_second(batch.seconds, key)
     decisions = b"".join(row.bytes + b"\n" for row in batch.rows)
     owners = b"".join(row.bytes + b"\n" for row in batch.own)
     link, envelopes = _link(db, batch, key, now), []
@@ -142,18 +154,23 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
         envelope, link = _decisions(batch, decisions, link, key, now)
         envelopes.append(envelope)
     if batch.own:
-        envelopes.append(_own(batch, owners, link, key, now))
+        envelope, link = _own(batch, owners, link, key, now)
+        envelopes.append(envelope)
+    if batch.seconds:
+        envelopes.append(_countersigning.statement(batch.campaign, batch.seconds, link, key, now))
     with db.atomic():
         _compare(db, batch)
-        for content in filter(None, (decisions, owners)):
+        for content in filter(None, (decisions, owners, _countersigning.content(batch.seconds))):
             blobs.put(db, content)
         keys = tlog.known_keys(db)
         ids = [tlog.append(db, envelope, keys, batch.campaign, now) for envelope in envelopes]
         leaves = _keep_rows(db, batch, ids[0]) if batch.rows else []
         names = [sha256(attestations.verify(e, keys).payload) for e in envelopes]
         if batch.own:
-            _keep_own(db, batch, names[-1], now)
-    return Signed(names, batch.rows, batch.own, now, leaves)
+            _keep_own(db, batch, names[1 if batch.rows else 0], now)
+        if batch.seconds:
+            _countersigning.keep(db, batch.seconds, ids[-1], batch.principal)
+    return Signed(names, batch.rows, batch.own, now, leaves, batch.seconds)
 
 
 def _link(db: Database, batch: Batch, key: SigningKey, now: str) -> Link:
@@ -256,8 +273,8 @@ def _own_row(db: Database, o: tuple[Any, ...]) -> OwnRow:
     return OwnRow(o[0], o[1], o[4], bool(o[7]), reviewer, line)
 
 
-def _fingerprint(drafts: list[tuple[Any, ...]], own: list[tuple[Any, ...]]) -> str:
-    return sha256(json.dumps([drafts, own]).encode())
+def _fingerprint(*drafts: list[tuple[Any, ...]]) -> str:
+    return sha256(json.dumps(drafts).encode())
 
 
 def _decisions(
@@ -279,7 +296,7 @@ def _decisions(
     return attestations.sign(payload, key), Link(link.device, link.seq + 1, sha256(payload))
 
 
-def _own(batch: Batch, content: bytes, link: Link, key: SigningKey, now: str) -> bytes:
+def _own(batch: Batch, content: bytes, link: Link, key: SigningKey, now: str) -> tuple[bytes, Link]:
     body = {
         "basis": {"campaign": batch.campaign},
         "root": merkle.root(row.bytes for row in batch.own),
@@ -288,13 +305,14 @@ def _own(batch: Batch, content: bytes, link: Link, key: SigningKey, now: str) ->
     payload = attestations.statement(
         "own", {"own.jsonl": sha256(content)}, body, link, now, key.principal
     )
-    return attestations.sign(payload, key)
+    return attestations.sign(payload, key), Link(link.device, link.seq + 1, sha256(payload))
 
 
 def _compare(db: Database, batch: Batch) -> None:
     drafts = _drafts(db, batch.campaign_id, batch.principal)
     own = _own_drafts(db, batch.campaign_id, batch.principal)
-    if _fingerprint(drafts, own) != batch.drafts:
+    seconds = _countersigning.drafts(db, batch.campaign_id, batch.principal)
+    if _fingerprint(drafts, own, seconds) != batch.drafts:
         raise Conflict("a draft was changed while you were signing: look again, then sign again")
     if _campaign(db, batch.campaign_id)[1]:
         raise Conflict("the campaign was closed while you were signing")
@@ -318,6 +336,12 @@ def _keep_rows(db: Database, batch: Batch, entry_id: int) -> list[str]:
         ],
     )  # fmt: skip
     ids = [(r.item_id,) for r in batch.rows]
+    # what a second person drafted on the row before counts for nothing now: the new one waits
+    db.executemany(
+        "DELETE FROM second_draft WHERE decision IN (SELECT leaf FROM decision"
+        " WHERE item_id = ? AND principal = ? AND entry_id < ?)",
+        [(r.item_id, batch.principal, entry_id) for r in batch.rows],
+    )
     db.executemany("DELETE FROM draft WHERE item_id = ?", ids)
     db.executemany("UPDATE item SET state = 'signed' WHERE id = ?", ids)
     return leaves

@@ -31,6 +31,7 @@ COMMANDS = {
     "decide": "review",
     "own": "review",
     "drafts": "review",
+    "countersign": "countersign",
     "sign-off": "sign_off",
     "key": "key",
     "evidence": "evidence",

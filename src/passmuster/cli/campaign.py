@@ -15,7 +15,7 @@ from passmuster.cli.common import (
     talk,
 )  # fmt: skip
 from passmuster.cli.inventory import bar
-from passmuster.text import plural
+from passmuster.text import plural, visible
 
 
 @click.group("campaign")
@@ -46,16 +46,27 @@ def campaign_command() -> None:
               type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="A second export, got by another way, to compare with.")  # fmt: skip
 @click.option("--explain", metavar="WORDS", help="Why a difference to those is right.")
+@click.option("--second", metavar="EMAIL[,EMAIL…]|none",
+              help="Who must countersign; default: the settings.")  # fmt: skip
+@click.option("--second-when", metavar="WHEN",
+              help="Which approvals need that: privileged, all, risk:70.")  # fmt: skip
 @passphrase_option
 @json_option
 @pass_bench
-def open_command(bench: Bench, /, passphrase_fd: int | None, as_json: bool, **wanted: Any) -> None:
+def open_command(
+    bench: Bench, /, passphrase_fd: int | None, as_json: bool, second: str | None, **wanted: Any
+) -> None:
     """Freeze what will be judged, and sign that.
+
+    With --second, an approval stands only once one of these persons has concurred with it; never
+    the one who decided, never an owner.
 
     \b
     Example:
       muster campaign open November --scope kind:service --reviewer you@example.com \\
         --due 2026-12-31 --expect 'source:aws=418'
+      muster campaign open December --reviewer owner --fallback you@example.com \\
+        --due 2026-12-31 --second sec@example.com,ops@example.com --second-when privileged
     """
     from passmuster import campaigns
 
@@ -63,21 +74,31 @@ def open_command(bench: Bench, /, passphrase_fd: int | None, as_json: bool, **wa
     bench.passphrase_fd = passphrase_fd
     bench.refresh()  # what is frozen must be what the rules say today
     opened = campaigns.open_campaign(
-        bench.db, campaigns.Definition(**wanted), bench.key(), bench.settings, now(),
-        bar("Freezing"),
+        bench.db, campaigns.Definition(**wanted, second=_named(second)), bench.key(),
+        bench.settings, now(), bar("Freezing"),
     )  # fmt: skip
     if as_json:
         emit([{
             "name": opened.name, "digest": opened.digest, "population": opened.population,
             "excluded": opened.excluded, "unowned": opened.unowned, "due_at": opened.due_at,
-            "reviewers": opened.reviewers,
+            "reviewers": opened.reviewers, "needing_second": opened.needing_second,
         }], {}, as_json=True)  # fmt: skip
         return
     talk(
         f"{opened.name}: {plural(opened.population, 'item')} for "
         f"{plural(len(opened.reviewers), 'reviewer')}, {opened.unowned:,} unowned, "
-        f"{opened.excluded:,} left out, due {opened.due_at[:10]}. Next: muster"
+        f"{opened.excluded:,} left out, due {opened.due_at[:10]}{_needing(opened)}. Next: muster"
     )
+
+
+def _named(second: str | None) -> tuple[str, ...] | None:
+    return None if second is None else tuple(filter(None, map(str.strip, second.split(","))))
+
+
+def _needing(opened: Any) -> str:
+    if not opened.needing_second:
+        return ""
+    return f"; {plural(opened.needing_second, 'approval')} would need a second person"
 
 
 @campaign_command.command("list")
@@ -137,6 +158,8 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
     ]  # fmt: skip
     if as_json:
         row = status_row(bench, at) | {"outcomes": effects, "reviewers": reviewers}
+        waits = campaigns.waiting(bench.db, at)
+        row |= {"waiting_for_second": waits.rows, "waiting_on": waits.on}
         emit([row], {}, as_json=True)
         return
     row = status_row(bench, at)
@@ -145,17 +168,34 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
     emit(reviewers, {k: k.upper() for k in ("reviewer", "items", "signed", "drafts", "open",
                                             "unowned")})  # fmt: skip
     print("As it stands: " + ", ".join(f"{n:,} {e}" for e, n in sorted(effects.items())))
+    for line in waiting_lines(campaigns.waiting(bench.db, at)):
+        print(line)
+
+
+def waiting_lines(waits: Any) -> list[str]:
+    """Which approvals wait for a second person, and on whom."""
+    if not waits.rows:
+        return []
+    on = "; ".join(f"{visible(who)} may countersign {count:,}" for who, count in waits.on.items())
+    lines = [f"{plural(waits.rows, 'approval')} waiting for a second person: {on or 'nobody may'}"]
+    if waits.nobody and on:
+        lines.append(f"{plural(waits.nobody, 'approval')} of these nobody may countersign: who was"
+                     " named decided or owns them")  # fmt: skip
+    return lines
 
 
 @campaign_command.command("close")
 @click.argument("name", required=False)
 @click.option("--leave-drafts", is_flag=True, help="Close although decisions are not signed.")
+@click.option("--leave-waiting", is_flag=True,
+              help="Close although approvals wait for a second person.")  # fmt: skip
 @passphrase_option
 @json_option
 @pass_bench
 def close_command(
-    bench: Bench, name: str | None, leave_drafts: bool, passphrase_fd: int | None, as_json: bool
-) -> None:
+    bench: Bench, name: str | None, leave_drafts: bool, leave_waiting: bool,
+    passphrase_fd: int | None, as_json: bool,
+) -> None:  # fmt: skip
     """End a campaign and sign how it ended; nothing can be decided in it after.
 
     \b
@@ -167,7 +207,9 @@ def close_command(
     bench.may_decide()
     bench.passphrase_fd = passphrase_fd
     at = bench.campaign(name)
-    counts = campaigns.close(bench.db, at, bench.key(), now(), leave_drafts=leave_drafts)
+    counts = campaigns.close(
+        bench.db, at, bench.key(), now(), leave_drafts=leave_drafts, leave_waiting=leave_waiting
+    )
     if as_json:
         emit([{"name": at.name, "digest": at.digest, "outcomes": counts}], {}, as_json=True)
         return

@@ -32,6 +32,8 @@ def sign_off_command(
 ) -> None:  # fmt: skip
     """Sign my drafts: from then on they are evidence.
 
+    Decisions, owners and countersignatures (`muster countersign`) are signed in one act.
+
     \b
     Example:
       muster sign-off --yes
@@ -55,11 +57,13 @@ def sign_off_command(
     if as_json:
         emit([{
             "statements": signed.statements, "decisions": len(signed.rows),
-            "owners": len(signed.own), "signed_at": signed.signed_at, "verdicts": batch.counts,
+            "owners": len(signed.own), "countersignatures": len(signed.seconds),
+            "signed_at": signed.signed_at, "verdicts": batch.counts,
         }], {}, as_json=True)  # fmt: skip
         return
     stopped = [r for r in signed.rows if r.draft.verdict in ("revoke", "disable")]
     talk(f"Signed: {plural(len(signed.rows), 'decision')}{_named(batch)}.")
+    _tell_waiting(campaigns.waiting_for(bench.db, [r.item_id for r in signed.rows]))
     if stopped:
         names = ", ".join(r.display_name for r in stopped[:5]) + (" …" if len(stopped) > 5 else "")
         talk(
@@ -68,8 +72,21 @@ def sign_off_command(
         )
 
 
+def _tell_waiting(waits: Any) -> None:
+    if waits.rows:
+        who = " or ".join(waits.on) or "nobody may: ask who opened the campaign"
+        talk(
+            f"{plural(waits.rows, 'approval')} will stand once a second person has concurred: "
+            f"{who} (`muster countersign`)"
+        )
+
+
 def _show_batch(batch: Any) -> None:
     counts = ", ".join(f"{n:,} {v}" for v, n in sorted(batch.counts.items())) or "no decisions"
+    for second in batch.seconds:
+        to = "concur with" if second.draft.verdict == "concur" else "object to"
+        talk(f"  {to} {second.verdict} of {second.display_name} by {second.decider.principal}"
+             f"  “{second.draft.reason_text}”")  # fmt: skip
     talk(f"To sign as {batch.principal}: {counts}{_named(batch)}")
     for row in batch.risky:
         talk(f"  approve at risk {row.risk}  {row.display_name}  “{row.draft.reason_text}”")
@@ -82,4 +99,6 @@ def _show_batch(batch: Any) -> None:
 
 
 def _named(batch: Any) -> str:
-    return f"; {plural(len(batch.own), 'owner')} named" if batch.own else ""
+    named = f"; {plural(len(batch.own), 'owner')} named" if batch.own else ""
+    count = len(batch.seconds)
+    return named + (f"; {plural(count, 'countersignature')}" if count else "")

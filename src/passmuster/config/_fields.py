@@ -58,6 +58,12 @@ class Settings:
     """One-key reasons: a digit and its words."""
     bulk: dict[str, int] = field(default_factory=lambda: dict(BULK))
     """How many items of a risk tier one act may decide; 1 forbids deciding them together."""
+    second: list[str] = field(default_factory=list)
+    """Who may be the second person in new campaigns; `muster campaign open --second` goes before
+    it, and `--second none` leaves it out."""
+    second_when: str = "privileged"
+    """Which approvals then need a second person: of privileged identities (privileged), from a
+    risk on (risk:70), or all."""
     theme: str = "muster-dark"
     """The colours of the workstation: a name of `muster theme list`. Under NO_COLOR it is mono."""
     mouse: bool = True
@@ -100,6 +106,8 @@ SHAPES: dict[str, Shape] = {
     "rules": _table({"type": "object", "additionalProperties": {"type": "integer"}}),
     "reasons": _table(_WORDS, pattern="^[0-9]$", description="a digit"),
     "bulk": _table({"type": "integer", "minimum": 1}, enum=list(SEVERITIES)),
+    "second": {"type": "array", "uniqueItems": True, "items": _WORDS},
+    "second_when": _WORDS,
     "theme": _WORDS,
     "mouse": {"type": "boolean"},
     "screen_reader": {"type": "boolean"},

@@ -23,12 +23,14 @@ from passmuster.evidence._statements import (
     CHAIN_COLUMNS,
     ENVELOPE,
     PRINCIPALS,
+    ROWS,
     SEAL,
     SIGNERS,
     SUMS,
     Statement,
     allowed_signers,
     key_files,
+    policy,
     principals,
     principals_file,
     risk_analysis,
@@ -158,7 +160,7 @@ class _Build:
             self.writer.add(f"{folder}/{name}", data)
         if attestation.kind == "enrolment":
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
-        elif attestation.kind in ("decisions", "own"):
+        elif attestation.kind in ROWS:
             ((name, digest),) = attestation.subject
             self.writer.add(f"{folder}/{name}", blobs.get(self.db, digest))
 
@@ -211,16 +213,17 @@ class _Build:
     ) -> None:
         """Write the outcomes and what follows from them, from the files written so far."""
         batches = [s.batch for s in statements if s.batch is not None]
+        second = policy(opened)
         with (
             self.writer.stream(_tables.OUTCOMES) as as_json,
             self.writer.stream(_tables.OUTCOMES_CSV) as as_csv,
             self.writer.stream(_tables.REMEDIATIONS) as remediations,
         ):
-            as_csv(_tables.csv_line(_tables.OUTCOME_COLUMNS))
+            as_csv(_tables.csv_line(_tables.outcome_columns(second)))
             remediations(_tables.csv_line(_tables.REMEDIATION_COLUMNS))
-            for judged in walk(self.files, opened.folder, batches):
-                as_json(_tables.outcome_line(judged))
-                as_csv(_tables.outcome_cells(judged))
+            for judged in walk(self.files, opened.folder, batches, second):
+                as_json(_tables.outcome_line(judged, second))
+                as_csv(_tables.outcome_cells(judged, second))
                 for line in _tables.remediation_lines(judged):
                     remediations(line)
                 for each in written:

@@ -22,6 +22,7 @@ from passmuster.evidence._statements import (
     CHAIN_COLUMNS,
     ENVELOPE,
     PRINCIPALS,
+    ROWS,
     SEAL,
     SIGNERS,
     SUMS,
@@ -35,7 +36,9 @@ from passmuster.evidence._statements import (
 )  # fmt: skip
 from passmuster.keys import fingerprint
 
-KINDS = ("enrolment", "campaign", "decisions", "own", "close", "pack", "acknowledgement")
+KINDS = (
+    "enrolment", "campaign", "decisions", "own", "countersign", "close", "pack", "acknowledgement",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
     digest = opened.attestation.name
     for statement in found:
         body, kind = statement.attestation.predicate, statement.attestation.kind
-        if kind in ("decisions", "own"):
+        if kind in ROWS:
             if body["basis"] != {"campaign": digest}:
                 raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
             if closed and statement.index > closed.index:

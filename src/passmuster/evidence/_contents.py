@@ -16,11 +16,13 @@ from passmuster.evidence._statements import (
     SEAL,
     SUMS,
     Statement,
+    policy,
     risk_analysis,
     side_files,
 )
 from passmuster.evidence._walk import POPULATION, Judged, walk
 from passmuster.evidence.formats import is_ours
+from passmuster.seconds import Policy
 from passmuster.text import Json, canonical, sha256
 
 FROZEN = (
@@ -28,7 +30,8 @@ FROZEN = (
 )  # fmt: skip
 SUBJECTS = {
     "enrolment": ("key.pub",), "campaign": FROZEN, "decisions": ("decisions.jsonl",),
-    "own": ("own.jsonl",), "close": (), "pack": (), "acknowledgement": (),
+    "own": ("own.jsonl",), "countersign": ("countersignatures.jsonl",), "close": (), "pack": (),
+    "acknowledgement": (),
 }  # fmt: skip
 DERIVED = ("findings.jsonl", "problems.jsonl", "rules.jsonl", "sources.jsonl")
 PAGE = "VERIFY.md"
@@ -79,7 +82,7 @@ def _batch(files: Files, statement: Statement) -> None:
     tree, times = merkle.Frontier(), set()
     for line, row in json_lines(files, name):
         tree.append(merkle.leaf_hash(line))
-        if statement.batch.kind == "decisions":
+        if statement.batch.kind != "own":
             times |= {row["attention"]["decided"]}
             times = {min(times), max(times)}
     if (tree.root(), tree.size) != (body["root"], body["count"]) or not tree.size:
@@ -91,11 +94,12 @@ def _batch(files: Files, statement: Statement) -> None:
 def _items(files: Files, opened: Statement, statements: list[Statement], report: Report) -> None:
     """Every item: its rows in the trees, its outcome computed again, its lines in the tables."""
     population, assignments = merkle.Frontier(), merkle.Frontier()
-    tables = _Tables(files)
+    second = policy(opened)
+    tables = _Tables(files, second)
     seen = array("Q")
     ignored = 0
     batches = [s.batch for s in statements if s.batch is not None]
-    for judged in walk(files, opened.folder, batches):
+    for judged in walk(files, opened.folder, batches, second):
         _strict(judged)
         population.append(merkle.leaf_hash(judged.population))
         assignments.append(merkle.leaf_hash(judged.assignment))
@@ -148,12 +152,13 @@ def _strict(judged: Judged) -> None:
 class _Tables:
     """Compares the tables with what the signed rows come to, line by line."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, second: Policy | None) -> None:
+        self._second = second
         self._lines = {
             name: lines(files, name) for name in (_tables.OUTCOMES, _tables.OUTCOMES_CSV)
         }
         self._stops = _tables.remediations(whole_lines(files, _tables.REMEDIATIONS))
-        self._next(_tables.OUTCOMES_CSV, _tables.csv_line(_tables.OUTCOME_COLUMNS))
+        self._next(_tables.OUTCOMES_CSV, _tables.csv_line(_tables.outcome_columns(second)))
 
     def _next(self, name: str, expected: bytes) -> None:
         if next(self._lines[name], b"") + b"\n" != expected:
@@ -161,8 +166,8 @@ class _Tables:
 
     def compare(self, judged: Judged) -> None:
         """The next item's lines."""
-        self._next(_tables.OUTCOMES, _tables.outcome_line(judged))
-        self._next(_tables.OUTCOMES_CSV, _tables.outcome_cells(judged))
+        self._next(_tables.OUTCOMES, _tables.outcome_line(judged, self._second))
+        self._next(_tables.OUTCOMES_CSV, _tables.outcome_cells(judged, self._second))
         for verb, part in judged.outcome.remediations:
             if next(self._stops, None) != (_tables.cell(judged.uri), verb, _tables.cell(part)):
                 raise VerificationFailed(
@@ -199,7 +204,10 @@ def _rules(files: Files, opened: Statement) -> set[str]:
     """The files that the definition names, once they are those: rules, and the risk analysis."""
     body = opened.attestation.predicate
     data = whole(files, f"{opened.folder}/definition.json")
-    rules: dict[str, Json] = parsed(data, "definition.json")["rules"]
+    document = parsed(data, "definition.json")
+    rules: dict[str, Json] = document["rules"]
+    if document.get("second") != body["ext"].get("second"):
+        raise VerificationFailed(f"{opened.folder}/definition.json: has another two-person rule")
     if (sha256(data), sha256(canonical(rules))) != (body["definitionDigest"], body["rulesDigest"]):
         raise VerificationFailed(f"{opened.folder}/definition.json: is not as signed")
     analysis = risk_analysis(parsed(data, "definition.json"))

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from passmuster import seconds
 from passmuster.attestations import Attestation
 from passmuster.campaigns import file_name
+from passmuster.errors import VerificationFailed
 from passmuster.evidence._walk import Batch
 from passmuster.keys import allowed_signer
+from passmuster.seconds import Policy
 from passmuster.text import Json
 
 SUMS = "SHA256SUMS"
@@ -23,7 +26,9 @@ SIGNERS = "keys/allowed_signers"
 CHAIN = "chain.tsv"
 CHAIN_COLUMNS = ("index", "device", "seq", "kind", "statement", "prev", "folder")
 PRINCIPAL_COLUMNS = ("n", "principal", "fingerprint", "enrolment")
-ROWS = {"decisions": "decisions.jsonl", "own": "own.jsonl"}
+ROWS = {
+    "decisions": "decisions.jsonl", "own": "own.jsonl", "countersign": "countersignatures.jsonl",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,8 @@ class Statement:
         if kind not in ROWS:
             return None
         principal = str(self.attestation.predicate["principal"]).lower()
-        return Batch(self.index, kind, principal, f"{self.folder}/{ROWS[kind]}")
+        return Batch(self.index, kind, principal, f"{self.folder}/{ROWS[kind]}",
+                     self.attestation.keyid)  # fmt: skip
 
 
 def risk_analysis(definition: Json) -> tuple[str, str] | None:
@@ -61,6 +67,15 @@ def side_files(attestation: Attestation) -> dict[str, bytes]:
     raw, ssh = attestation.signature("raw"), attestation.signature("ssh")
     found = {"statement.pae": attestation.pae, "statement.sig": raw, "statement.sshsig": ssh}
     return {name: data for name, data in found.items() if data is not None}
+
+
+def policy(opened: Statement) -> Policy | None:
+    """The two-person rule that the campaign statement signs; None where it has none."""
+    found = opened.attestation.predicate["ext"].get("second")
+    try:
+        return seconds.parse(found)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise VerificationFailed(f"{opened.folder}: {error}") from None
 
 
 def principals(statements: Iterable[Statement]) -> list[Statement]:

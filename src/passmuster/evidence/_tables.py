@@ -13,6 +13,7 @@ from typing import Any
 
 from passmuster import connectors
 from passmuster.evidence._walk import Ballot, Judged
+from passmuster.seconds import Policy
 from passmuster.text import Json, canonical, sha256, visible
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -24,6 +25,11 @@ OUTCOME_COLUMNS = (
     "principal", "decided_at", "verdict", "reason_code", "reason", "bulk", "risk", "dossier",
     "statement", "row",
 )  # fmt: skip
+SECOND_COLUMNS = (
+    "needs_second", "second", "second_verdict", "second_decided_at", "second_reason", "second_row",
+)  # fmt: skip
+"""At the end, in packs of a campaign with a two-person rule alone; all countersignatures that count
+stand in one cell, `; ` between them."""
 REMEDIATION_COLUMNS = (
     "item", "name", "source", "verb", "part", "by", "reason", "what", "stop", "undo",
     "undo_class", "propagation_s", "residual",
@@ -46,18 +52,26 @@ def cell(value: Any) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def outcome_line(judged: Judged) -> bytes:
-    """The line of `outcomes.jsonl`, with its newline."""
+def outcome_columns(second: Policy | None) -> tuple[str, ...]:
+    """The columns of `outcomes.csv` in a campaign with this two-person rule."""
+    return OUTCOME_COLUMNS if second is None else OUTCOME_COLUMNS + SECOND_COLUMNS
+
+
+def outcome_line(judged: Judged, second: Policy | None = None) -> bytes:
+    """The line of `outcomes.jsonl`, with its newline; under a two-person rule it says more."""
     outcome = judged.outcome
     return canonical({
         "item": judged.uri, "effect": outcome.effect, "until": outcome.until,
         "reviewer": judged.reviewer,
         "remediations": [{"verb": verb, "part": part} for verb, part in outcome.remediations],
         "rows": list(outcome.leaves), "ignored": [ballot.leaf for ballot in judged.ignored],
+        **({} if second is None else {
+            "needsSecond": judged.may is not None, "seconds": list(outcome.seconds),
+        }),
     }) + b"\n"  # fmt: skip
 
 
-def outcome_cells(judged: Judged) -> bytes:
+def outcome_cells(judged: Judged, second: Policy | None = None) -> bytes:
     """The line of `outcomes.csv`; of several rows that count, the newest is shown."""
     outcome, dossier = judged.outcome, judged.dossier
     shown = [b for b in judged.ballots if b.leaf in outcome.leaves][-1:]
@@ -68,7 +82,20 @@ def outcome_cells(judged: Judged) -> bytes:
         "; ".join(f"{verb} {part}" if part else verb for verb, part in outcome.remediations),
         judged.reviewer, *decided, dossier["risk"],
         *(_digests(judged, shown[0]) if shown else (_dossier(judged), None, None)),
+        *(() if second is None else _seconds(judged)),
     ))  # fmt: skip
+
+
+def _seconds(judged: Judged) -> tuple[str, ...]:
+    counted = [b for b in judged.seconds if b.leaf in judged.outcome.seconds]
+    each = (
+        [b.batch.principal for b in counted],
+        [b.row["verdict"] for b in counted],
+        [b.row["attention"]["decided"] for b in counted],
+        [b.row["reason"]["text"] for b in counted],
+        [b.leaf for b in counted],
+    )
+    return ("no" if judged.may is None else "yes", *("; ".join(cells) for cells in each))
 
 
 def _decided(ballot: Ballot) -> tuple[Any, ...]:

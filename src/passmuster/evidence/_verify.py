@@ -11,6 +11,8 @@ from passmuster.evidence._statements import SUMS
 from passmuster.store import Database
 from passmuster.text import sha256
 
+_TABLES = {"decisions": "decision", "countersign": "countersignature"}
+
 
 def verify(path: Path, trusted: Trusted | None = None, roots: bytes | None = None) -> Report:
     """Check the evidence at *path*; *trusted* are fingerprints that were got by another way.
@@ -53,17 +55,19 @@ def _workspace(path: Path) -> Report:
 
 
 def _rows(db: Database) -> None:
-    """The table of decisions against the signed files: it holds their rows and no other."""
+    """The tables of decisions and countersignatures against the signed files: they hold their
+    rows and no other.
+    """
     known = tlog.known_keys(db)
     for entry in tlog.entries(db):
-        if entry.kind != "decisions":
+        if entry.kind not in _TABLES:
             continue
         ((_, digest),) = attestations.verify(entry.envelope, known).subject
         signed = set(blobs.get(db, digest).splitlines())
         kept = [
             (leaf, row.encode())
             for leaf, row in db.execute(
-                "SELECT leaf, row FROM decision WHERE entry_id = ?", (entry.id,)
+                f"SELECT leaf, row FROM {_TABLES[entry.kind]} WHERE entry_id = ?", (entry.id,)
             )
         ]
         if {row for _, row in kept} != signed or len(kept) != len(signed):

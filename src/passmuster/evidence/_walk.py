@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from passmuster import merkle, outcomes
+from passmuster import merkle, outcomes, seconds
 from passmuster.errors import VerificationFailed
 from passmuster.evidence._files import Files, lines, parsed
-from passmuster.model import CHANGE_VERBS
-from passmuster.outcomes import EFFECTS, TAKES_CHANGES, Outcome, Vote
+from passmuster.model import CHANGE_VERBS, SECOND_VERDICTS
+from passmuster.outcomes import EFFECTS, TAKES_CHANGES, Outcome, Second, Vote
+from passmuster.seconds import Policy, Signer
 from passmuster.text import Json, sha256
 
 DECISION_FIELDS = frozenset((
@@ -22,7 +23,12 @@ DECISION_FIELDS = frozenset((
     "bulk", "salt", "stage", "capacity", "on_behalf_of", "relation_to_item", "actor_kind",
     "recommendation", "carried_from", "exception",
 ))  # fmt: skip
+COUNTERSIGN_FIELDS = frozenset((
+    "item", "row", "dossier", "material", "verdict", "reason", "saw", "attention", "bulk", "salt",
+    "capacity", "stage", "on_behalf_of", "relation_to_item", "actor_kind",
+))  # fmt: skip
 OWN_FIELDS = frozenset(("item", "dossier", "owner", "role", "evidence", "reviewer", "salt"))
+FIELDS = {"decisions": DECISION_FIELDS, "own": OWN_FIELDS, "countersign": COUNTERSIGN_FIELDS}
 POPULATION = "population.jsonl"
 ASSIGNMENTS = "assignments.jsonl"
 DOSSIERS = "dossiers.jsonl"
@@ -35,10 +41,17 @@ class Batch:
     index: int
     """Position of its statement in the log."""
     kind: str
-    """decisions or own."""
+    """decisions, own or countersign."""
     principal: str
     """Who signed it, in lower case as reviewers are."""
     file: str
+    fingerprint: str = ""
+    """The key that signed it."""
+
+    @property
+    def signer(self) -> Signer:
+        """Who signed it, for the two-person rule."""
+        return Signer(self.principal, self.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,10 @@ class Judged:
     """Decision rows by the person who was asked at the time, in log order."""
     ignored: list[Ballot] = field(default_factory=list)
     """Rows by somebody who was not asked: they count for nothing."""
+    may: tuple[str, ...] | None = None
+    """Who may be its second person, where its approval needs one."""
+    seconds: list[Ballot] = field(default_factory=list)
+    """Countersignatures by those, in log order; `outcome.seconds` names the ones that count."""
 
 
 class _Cursor:
@@ -94,12 +111,19 @@ class _Cursor:
 
 def check_row(kind: str, row: Json, where: str) -> None:
     """Refuse a row with other fields or values than version 1 has: none is guessed at."""
-    if row.keys() != (DECISION_FIELDS if kind == "decisions" else OWN_FIELDS):
+    if row.keys() != FIELDS[kind]:
         raise VerificationFailed(f"{where}: has other fields than a row of {kind}")
     if kind == "own":
         if not isinstance(row["reviewer"], str | None):
             raise VerificationFailed(f"{where}: its reviewer is no text")
-        return
+    elif kind == "countersign":
+        if row["verdict"] not in SECOND_VERDICTS or row["capacity"] != "second":
+            raise VerificationFailed(f"{where}: no verdict {row['verdict']!r} of a second person")
+    else:
+        _check_decision(row, where)
+
+
+def _check_decision(row: Json, where: str) -> None:
     until, changes = row["until"], row["changes"]
     if not isinstance(until, str | None) or (row["verdict"], until is not None) not in EFFECTS:
         raise VerificationFailed(f"{where}: no verdict {row['verdict']!r} until {until!r}")
@@ -114,8 +138,12 @@ def check_row(kind: str, row: Json, where: str) -> None:
             raise VerificationFailed(f"{where}: no such change: {change}")
 
 
-def walk(files: Files, campaign: str, batches: Sequence[Batch]) -> Iterator[Judged]:
+def walk(
+    files: Files, campaign: str, batches: Sequence[Batch], second: Policy | None = None
+) -> Iterator[Judged]:
     """Every item in the order of the population (folder *campaign*), judged from its rows.
+
+    *second* is the campaign's two-person rule.
 
     Raises VerificationFailed when the files are not about the same items, when a row is about
     no item or out of order, or when it was made on other evidence than was frozen.
@@ -129,7 +157,8 @@ def walk(files: Files, campaign: str, batches: Sequence[Batch]) -> Iterator[Judg
             if part is None:
                 raise VerificationFailed(f"{name}: ends before line {number}: items are missing")
         population, assignment, line = parts
-        yield _judge(population, assignment, line, f"line {number} of {campaign}", waiting)
+        where = f"line {number} of {campaign}"
+        yield _judge(population, assignment, line, where, waiting, second)
     for uri, cursors in waiting.items():
         raise VerificationFailed(
             f"{cursors[0].batch.file}: a row on {uri}, which is no item or out of order"
@@ -143,7 +172,7 @@ def _wait(waiting: dict[str, list[_Cursor]], cursor: _Cursor) -> None:
 
 def _judge(
     population: bytes, assignment: bytes, line: bytes, where: str,
-    waiting: dict[str, list[_Cursor]],
+    waiting: dict[str, list[_Cursor]], second: Policy | None,
 ) -> Judged:  # fmt: skip
     item, asked = parsed(population, where), parsed(assignment, where)
     dossier = parsed(line, where)
@@ -157,6 +186,10 @@ def _judge(
         assert cursor.head is not None
         ballots.append(cursor.head)
         cursor.advance()
+        # of several who decided it, a second person countersigns each
+        while cursor.batch.kind == "countersign" and cursor.head and cursor.head.row["item"] == uri:
+            ballots.append(cursor.head)
+            cursor.advance()
         _wait(waiting, cursor)
     ballots.sort(key=lambda b: (b.batch.index, b.leaf))
     for ballot in ballots:
@@ -168,6 +201,8 @@ def _judge(
         uri, dossier, population, assignment, line, str(asked.get("reviewer")),
         Outcome(uri, "no_response", None, (), ()), [],
     )  # fmt: skip
+    if second is not None and seconds.needs(second, dossier):
+        judged.may = seconds.may(second, dossier)
     _count(judged, ballots)
     return judged
 
@@ -175,7 +210,8 @@ def _judge(
 def _count(judged: Judged, ballots: list[Ballot]) -> None:
     """Fold the rows of those who were asked, each while it was theirs to decide."""
     asked = {judged.reviewer}
-    for ballot in ballots:
+    countersigned = [b for b in ballots if b.batch.kind == "countersign"]
+    for ballot in (b for b in ballots if b.batch.kind != "countersign"):
         if ballot.batch.principal != judged.reviewer:
             judged.ignored.append(ballot)
         elif ballot.batch.kind == "decisions":
@@ -183,8 +219,24 @@ def _count(judged: Judged, ballots: list[Ballot]) -> None:
         elif ballot.row["reviewer"] is not None:
             judged.reviewer = ballot.row["reviewer"]
             asked.add(judged.reviewer)
+    said = [_second(judged, ballots, ballot) for ballot in countersigned]
     votes = [_vote(judged.uri, ballot) for ballot in judged.ballots]
-    judged.outcome = outcomes.fold(votes, {judged.uri: asked})[judged.uri]
+    needed = {} if judged.may is None else {judged.uri: judged.may}
+    judged.outcome = outcomes.fold(votes, {judged.uri: asked}, said, needed)[judged.uri]
+
+
+def _second(judged: Judged, ballots: list[Ballot], ballot: Ballot) -> Second:
+    """A countersignature, once it is on a row that is here; sorted by whether it may count."""
+    row = next((b for b in ballots if b.batch.kind == "decisions"
+                and b.leaf == ballot.row["row"]), None)  # fmt: skip
+    if judged.may is None or row is None:
+        what = "needs no second person" if judged.may is None else "has no such row"
+        raise VerificationFailed(f"{ballot.batch.file}: {judged.uri} {what}")
+    counts = seconds.counts(ballot.batch.signer, row.batch.signer, judged.may)
+    (judged.seconds if counts else judged.ignored).append(ballot)
+    return Second(
+        row.leaf, ballot.leaf, ballot.batch.signer, ballot.row["verdict"], ballot.batch.index
+    )
 
 
 def _vote(uri: str, ballot: Ballot) -> Vote:
@@ -192,5 +244,5 @@ def _vote(uri: str, ballot: Ballot) -> Vote:
     changes = tuple((c["verb"], c["target"]) for c in row["changes"])
     return Vote(
         uri, ballot.leaf, ballot.batch.principal, row["verdict"], row["until"], changes,
-        ballot.batch.index,
+        ballot.batch.index, ballot.batch.fingerprint,
     )  # fmt: skip

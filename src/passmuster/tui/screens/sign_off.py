@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from passmuster import campaigns
-from passmuster.campaigns import Batch, Row, Signed
+from passmuster.campaigns import Batch, Countersign, Row, Signed
 from passmuster.errors import MusterError, WrongPassphrase
 from passmuster.model import VERDICTS
 from passmuster.text import Json, plural
@@ -77,7 +77,7 @@ def _meaning(verdict: str) -> str:
     }[verdict]
 
 
-def _changed(rows: Sequence[Row]) -> list[Line]:
+def _changed(rows: Sequence[Row | Countersign]) -> list[Line]:
     out: list[Line] = [[
         Span(" ◀ ", "accent"),
         Span(f"The evidence of {plural(len(rows), 'item')} is not what you were shown", "strong"),

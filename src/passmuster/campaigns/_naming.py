@@ -1,0 +1,32 @@
+"""The short names that items go by in commands and on the screen."""
+
+import base64
+import hashlib
+
+from passmuster.store import Database
+
+NAME_LENGTH = 12
+"""Base32 characters of an item's short name; longer where two would be the same."""
+
+
+def name_items(db: Database, campaign_id: int, digest: str) -> None:
+    """Give every item its short name: base32 of sha256(campaign digest + URI)."""
+
+    def full(item_uri: str) -> str:
+        raw = hashlib.sha256((digest + item_uri).encode()).digest()
+        return base64.b32encode(raw).decode().lower().rstrip("=")
+
+    db.create_function("item_name", 2, lambda u, n: full(u)[:n], deterministic=True)
+    db.execute(
+        "UPDATE item SET name = item_name(uri, ?) WHERE campaign_id = ?",
+        (NAME_LENGTH, campaign_id),
+    )
+    while twins := db.execute(
+        "SELECT id, uri, length(name) FROM item WHERE campaign_id = ?1 AND name IN (SELECT name"
+        " FROM item WHERE campaign_id = ?1 GROUP BY name HAVING count(*) > 1)",
+        (campaign_id,),
+    ).fetchall():
+        db.executemany(
+            "UPDATE item SET name = item_name(uri, ?) WHERE id = ?",
+            [(length + 4, item_id) for item_id, _, length in twins],
+        )

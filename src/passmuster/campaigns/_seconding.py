@@ -1,0 +1,286 @@
+"""What waits on a second person, and what that person drafts on it.
+
+A row waits while it is the newest of its decider, is an approval that needs a second person, and
+nobody who may has countersigned it. What is drafted here is signed by `_countersigning`.
+"""
+
+import json
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from passmuster.campaigns._campaign import Campaign
+from passmuster.campaigns._deciding import MAX_REASON, refuse_secret
+from passmuster.campaigns._queue import chosen, ordered, part_name
+from passmuster.campaigns._second_policy import policy_of
+from passmuster.errors import NotFound, UsageError
+from passmuster.model import SECOND_VERDICTS, Attention, Bulk, Change, SecondDraft
+from passmuster.store import Database
+from passmuster.text import nearest, visible
+
+STATES = ("waiting", "draft", "signed", "all")
+"""What a second person may look at; `all` has the stops too, which wait for nobody."""
+
+# `d` is a row that counts: the newest of somebody who was asked
+NEWEST = (
+    "NOT EXISTS (SELECT 1 FROM decision later WHERE later.item_id = d.item_id"
+    " AND later.principal = d.principal AND later.entry_id > d.entry_id)"
+    " AND (d.principal = n.reviewer OR n.first_reviewer IS NOT NULL)"
+)
+# I may countersign it: an owner is barred, and so is who decided
+_ME = "WITH me(who) AS (SELECT ?) "
+MINE = (
+    "instr(n.barred, ' ' || (SELECT who FROM me) || ' ') = 0"
+    " AND d.principal <> (SELECT who FROM me)"
+)
+WAITS = (
+    "d.verdict = 'approve'"
+    " AND NOT EXISTS (SELECT 1 FROM countersignature c WHERE c.decision = d.leaf)"
+    " AND NOT EXISTS (SELECT 1 FROM decision s WHERE s.item_id = d.item_id"
+    " AND s.verdict IN ('revoke', 'disable') AND NOT EXISTS (SELECT 1 FROM decision t"
+    " WHERE t.item_id = s.item_id AND t.principal = s.principal AND t.entry_id > s.entry_id))"
+)
+DRAFTED = (
+    "EXISTS (SELECT 1 FROM second_draft f JOIN me ON f.author = me.who WHERE f.decision = d.leaf)"
+)
+SIGNED = (
+    "EXISTS (SELECT 1 FROM countersignature c JOIN me ON c.principal = me.who"
+    " WHERE c.decision = d.leaf)"
+)
+_STATE = {
+    "waiting": f"{WAITS} AND NOT {DRAFTED}",
+    "draft": DRAFTED,
+    "signed": SIGNED,
+    "all": "d.verdict <> 'abstain'",
+}
+
+
+class Countersigned(NamedTuple):
+    """What a second person said of a row, signed."""
+
+    principal: str
+    verdict: str
+    reason: str
+    decided_at: str
+
+
+class SecondRow(NamedTuple):
+    """A decision row as its second person sees it."""
+
+    item_id: int
+    name: str
+    """The short name of the item."""
+    risk: int
+    severity: str | None
+    display_name: str
+    source: str
+    leaf: str
+    decider: str
+    verdict: str
+    until: str | None
+    changes: tuple[Change, ...]
+    reason: str
+    attention: Attention
+    bulk: Bulk | None
+    draft: SecondDraft | None
+    """Mine."""
+    signed: tuple[Countersigned, ...]
+    """By anybody, in log order."""
+
+
+def second_rank(
+    db: Database, campaign_id: int, me: str, state: str = "waiting", *, expression: str = "",
+    now: str = "", order: str = "risk", backwards: bool = False, limit: int | None = None,
+) -> "array[int]":  # fmt: skip
+    """Items with a row for *me* to look at, in view order; *state* is one of `STATES`."""
+    by = ordered(order, backwards=backwards)
+    frame, where, values = chosen(campaign_id, None, expression, now, "l." in by)
+    tail = "" if limit is None else f" LIMIT {limit:d}"
+    sql = (
+        f"{_ME}SELECT n.id {frame} WHERE n.needs_second = 1 AND {where} AND EXISTS (SELECT 1"
+        f" FROM decision d WHERE d.item_id = n.id AND {NEWEST} AND {MINE} AND {_STATE[state]})"
+        f" ORDER BY {by}{tail}"
+    )
+    return array("I", (row[0] for row in db.execute(sql, (me, *values))))
+
+
+_ROW = f"""
+{_ME}SELECT n.id, n.name, n.risk, l.severity, y.display_name, coalesce(s.name, s.uid), d.leaf,
+    d.principal, d.verdict, d.until, d.changes, d.reason_text,
+    json_extract(d.row, '$.attention'), json_extract(d.row, '$.bulk'), n.uri, y.uid,
+    f.verdict, f.reason_code, f.reason_text, f.attention, f.bulk
+FROM item n JOIN decision d ON d.item_id = n.id JOIN identity y ON y.id = n.identity_id
+    JOIN source s ON s.id = y.source_id
+    LEFT JOIN listing l ON l.identity_id = n.identity_id
+    LEFT JOIN second_draft f ON f.decision = d.leaf AND f.author = (SELECT who FROM me)
+WHERE n.id IN (%s) AND n.needs_second = 1 AND {NEWEST} AND {MINE} AND d.verdict <> 'abstain'
+ORDER BY n.id, ({WAITS}) DESC, d.entry_id DESC
+"""
+
+
+def second_rows(db: Database, item_ids: Sequence[int], me: str) -> dict[int, SecondRow]:
+    """Of each item the row that waits on *me*, else the newest; meant for one window of a list."""
+    found: dict[int, SecondRow] = {}
+    for row in db.execute(_ROW % ",".join(map(str, item_ids)), (me,)):
+        if row[0] not in found:
+            found[row[0]] = _row(db, row)
+    return found
+
+
+def _row(db: Database, row: tuple[Any, ...]) -> SecondRow:
+    item_id, name, risk, severity, called, source, leaf, decider, verdict, until = row[:10]
+    changes, reason, attention, bulk, uri, uid, *draft = row[10:]
+    said = db.execute(
+        "SELECT principal, verdict, reason_text, decided_at FROM countersignature"
+        " WHERE decision = ? ORDER BY entry_id, leaf",
+        (leaf,),
+    )
+    return SecondRow(
+        item_id, name, risk, severity, part_name(called, uri, uid), source, leaf, decider, verdict,
+        until, tuple(Change(**c) for c in json.loads(changes)), reason,
+        Attention(**json.loads(attention)), Bulk(**json.loads(bulk)) if bulk else None,
+        as_second(draft) if draft[0] else None, tuple(Countersigned(*one) for one in said),
+    )  # fmt: skip
+
+
+def as_second(row: Sequence[Any]) -> SecondDraft:
+    """A draft from its columns (verdict, reason_code, reason_text, attention, bulk)."""
+    verdict, code, text, attention, bulk = row
+    return SecondDraft(
+        verdict, code, text, Attention(**json.loads(attention)),
+        Bulk(**json.loads(bulk)) if bulk else None,
+    )  # fmt: skip
+
+
+# drafting
+
+
+def check_second(draft: SecondDraft) -> None:
+    """Raise UsageError, saying what to do, unless *draft* can be countersigned."""
+    if draft.verdict not in SECOND_VERDICTS:
+        raise UsageError(f"no verdict {draft.verdict!r}{nearest(draft.verdict, SECOND_VERDICTS)}")
+    refuse_secret(draft.reason_text, "the reason")
+    if len(draft.reason_text) > MAX_REASON:
+        raise UsageError(f"a reason has at most {MAX_REASON:,} characters")
+    if draft.verdict == "object" and not draft.reason_text.strip():
+        raise UsageError("object needs a reason")
+
+
+def save_seconds(
+    db: Database, item_ids: Sequence[int], draft: SecondDraft, now: str, by: str
+) -> list[SecondRow]:
+    """Keep *draft* by the person *by* on the row of each item that waits on them, all or none.
+
+    Raises UsageError where there is none, or it is not theirs to countersign. Durable on return.
+    """
+    check_second(draft)
+    draft = draft._replace(reason_text="\n".join(map(visible, draft.reason_text.split("\n"))))
+    by, kept = by.lower(), []
+    with db.atomic():
+        for item_id in item_ids:
+            row = _may_draft(db, item_id, by)
+            kept.append(row)
+            db.execute(
+                "INSERT OR REPLACE INTO second_draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    row.leaf, by, item_id, draft.verdict, draft.reason_code, draft.reason_text,
+                    json.dumps(draft.attention._asdict()),
+                    json.dumps(draft.bulk._asdict()) if draft.bulk else None, now,
+                ),
+            )  # fmt: skip
+    return kept
+
+
+def _may_draft(db: Database, item_id: int, by: str) -> SecondRow:
+    at = db.one(
+        "SELECT c.name, c.closed_at, n.needs_second, n.barred, y.display_name, c.definition,"
+        " n.reviewer FROM item n JOIN campaign c ON c.id = n.campaign_id"
+        " JOIN identity y ON y.id = n.identity_id WHERE n.id = ?",
+        (item_id,),
+    )
+    if at is None:
+        raise NotFound(f"no item {item_id}")
+    name, closed, needs, barred, shown, definition, reviewer = at
+    if closed is not None:
+        raise UsageError(f"the campaign {name!r} was closed on {closed}: nothing can be signed")
+    if not needs:
+        raise UsageError(f"{shown} needs no second person")
+    policy = policy_of(db, definition)
+    assert policy is not None
+    if by not in policy.by:
+        raise UsageError(f"{by} is no second person of {name!r}: {', '.join(policy.by)} may be")
+    if f" {by} " in barred:
+        raise UsageError(f"you are an owner of {shown}: somebody else must be the second person")
+    row = second_rows(db, [item_id], by).get(item_id)
+    if row is None and reviewer == by:
+        raise UsageError(f"{shown} is yours to decide: somebody else must be the second person")
+    if row is None:
+        raise UsageError(f"{shown} has no signed decision of somebody else yet: wait for it")
+    return row
+
+
+def clear_seconds(db: Database, item_ids: Iterable[int], by: str) -> int:
+    """Take the drafts of *by* on these items back; how many there were."""
+    with db.atomic():
+        return sum(
+            db.execute(
+                "DELETE FROM second_draft WHERE item_id = ? AND author = ?", (i, by.lower())
+            ).rowcount
+            for i in item_ids
+        )
+
+
+# who is waited for
+
+
+class Waiting(NamedTuple):
+    """Approvals that do not stand yet, for want of a second person."""
+
+    rows: int
+    on: dict[str, int]
+    """How many each person may countersign; one row may wait on several."""
+    nobody: int
+    """Rows that nobody named may countersign any more: the item was handed to them."""
+
+
+def waiting(db: Database, at: Campaign) -> Waiting:
+    """What waits on whom; reads every row that needs a second person."""
+    return _waiting(db, at.definition, "n.campaign_id = ?", (at.id,))
+
+
+def waiting_for(db: Database, item_ids: Sequence[int]) -> Waiting:
+    """What waits on whom of these items, which are of one campaign."""
+    definition = item_ids and db.value(
+        "SELECT c.definition FROM item n JOIN campaign c ON c.id = n.campaign_id WHERE n.id = ?",
+        (item_ids[0],),
+    )
+    if not definition:
+        return Waiting(0, {}, 0)
+    return _waiting(db, definition, f"n.id IN ({','.join(map(str, item_ids))})", ())
+
+
+def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...]) -> Waiting:
+    policy = policy_of(db, definition)
+    found = Waiting(0, {}, 0)
+    if policy is None:
+        return found
+    for decider, barred, count in db.execute(
+        "SELECT d.principal, n.barred, count(*) FROM item n JOIN decision d ON d.item_id = n.id"
+        f" WHERE {which} AND n.needs_second = 1 AND {NEWEST} AND {WAITS}"
+        " GROUP BY d.principal, n.barred",
+        values,
+    ):
+        who = [e for e in policy.by if f" {e} " not in barred and e != decider]
+        for email in who:
+            found.on[email] = found.on.get(email, 0) + count
+        found = found._replace(rows=found.rows + count, nobody=found.nobody + (0 if who else count))
+    return found._replace(on=dict(sorted(found.on.items(), key=lambda p: (-p[1], p[0]))))
+
+
+def second_drafts(db: Database, campaign_id: int, by: str | None = None) -> int:
+    """Drafts of *by*, or of everybody, that are not signed."""
+    return int(db.value(
+        "SELECT count(*) FROM second_draft f JOIN item n ON n.id = f.item_id"
+        " WHERE n.campaign_id = ?1 AND (?2 IS NULL OR f.author = ?2)",
+        (campaign_id, by),
+    ))  # fmt: skip
