@@ -60,8 +60,8 @@ class Judgement:
             "methods": ["TEST"],
             "types": ["finding" if self.open[rule.id] else "control-objective"],
             "origins": [{"actors": [tool(self.id)]}],
-            "relevant-evidence": [{"href": ref(self.id, "findings.jsonl")},
-                                  {"href": ref(self.id, "rules.jsonl")}],
+            "relevant-evidence": [evidence(self.id, name)
+                                  for name in ("findings.jsonl", "rules.jsonl")],
             "collected": when(rule.ran_at, self.campaign.opened_at),
             "remarks": f"Serves, in our judgement: {markup(served)}." if served
             else "No control is mapped to it.",
@@ -174,6 +174,11 @@ def prop(name: str, value: Any) -> Json:
 def ref(names: Callable[..., str], file: str) -> str:
     """The reference to the resource of a file of the pack."""
     return "#" + names("file", file)
+
+
+def evidence(names: Callable[..., str], file: str, words: str | None = None) -> Json:
+    """A file of the pack as evidence of something; *words* say which part of it."""
+    return {"href": ref(names, file), "description": words or file}
 
 
 def tool(names: Callable[..., str]) -> Json:

@@ -29,7 +29,7 @@ from passmuster.evidence.formats._common import (
     said,
     when,
 )
-from passmuster.evidence.formats._judgement import Judgement, markup, prop, ref, tool
+from passmuster.evidence.formats._judgement import Judgement, evidence, markup, prop, ref, tool
 from passmuster.model import DOMAIN
 from passmuster.text import Json, plural, utc
 
@@ -115,8 +115,9 @@ class _Results:
                  for verb, part in outcome.remediations[:SHOWN]]  # fmt: skip
         people = dict.fromkeys(b.batch.principal for b in rows)
         actors = [self._person(p, REVIEWER) for p in people] or [tool(self.id)]
-        evidence = [{"href": ref(self.id, self.batches.get(b.batch.index, "outcomes.jsonl")),
-                     "description": f"Row {b.leaf}"} for b in rows]  # fmt: skip
+        files = [self.batches.get(b.batch.index, "outcomes.jsonl") for b in rows]
+        found = [evidence(self.id, file, f"Row {b.leaf}")
+                 for file, b in zip(files, rows, strict=True)]  # fmt: skip
         silence = self.campaign.closed_at or self.draft.now
         reasons = "; ".join(markup(b.row["reason"]["text"]) for b in rows)
         self.observations.append({
@@ -127,7 +128,7 @@ class _Results:
             "props": what, "methods": ["EXAMINE"], "types": ["finding"],
             "origins": [{"actors": actors}],
             "subjects": [{"subject-uuid": item, "type": "inventory-item"}],
-            "relevant-evidence": evidence or [{"href": ref(self.id, "outcomes.jsonl")}],
+            "relevant-evidence": found or [evidence(self.id, "outcomes.jsonl")],
             "collected": max((when(b.row["attention"]["decided"], silence) for b in rows),
                              default=silence),
         })  # fmt: skip
@@ -221,7 +222,7 @@ class _Results:
             "uuid": self.id("population"), "title": "Population and signed decisions",
             "description": self._totals(), "methods": ["EXAMINE"], "types": ["control-objective"],
             "origins": [{"actors": [self._person(self.campaign.opened_by, OPENER)]}],
-            "relevant-evidence": [{"href": ref(self.id, name)} for name in names],
+            "relevant-evidence": [evidence(self.id, name) for name in names],
             "collected": self.campaign.closed_at or self.draft.now,
         }  # fmt: skip
 

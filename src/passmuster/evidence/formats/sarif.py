@@ -88,10 +88,11 @@ class _Log:
         properties = {"firstSeen": when(found["first_seen"], self._draft.now),
                       "severity": found["severity"]}  # fmt: skip
         if found["cleared_at"]:
+            state = "absent"
             properties["clearedAt"] = when(found["cleared_at"], self._draft.now)
         return {
             "ruleId": found["rule"], "ruleIndex": places[found["rule"]], "kind": "fail",
-            "level": LEVELS[found["severity"]], "baselineState": "absent" if found["cleared_at"] else state,
+            "level": LEVELS[found["severity"]], "baselineState": state,
             "message": {"text": _plain(f"{said(found['name'])}: {title}: {said(found['detail'])}")},
             "locations": [{"logicalLocations": places_of}],
             "partialFingerprints": {FINGERPRINT: sha256(mark)}, "properties": properties,
