@@ -1,0 +1,188 @@
+"""OCSF events, one a line, for whoever collects events: exceptions and findings.
+
+Version 1.8.0, the newest that can be validated offline. A decision is told as Entity Management
+(3004) of activity "Other" with its name in words: a decision is not yet an act, and no class says
+"decided". That an account *was* disabled (3001) or access *was* removed (3005) is said by nothing
+here. A finding is a Compliance Finding (2003), opened or closed; a rule that could not be
+evaluated is one too, with the status "not evaluated": never a pass. What simply stands is no
+event; `outcomes.jsonl` has it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from passmuster import __version__, campaigns
+from passmuster.evidence._walk import Ballot, Judged
+from passmuster.evidence.formats import Draft
+from passmuster.evidence.formats._common import (
+    EXCEPTIONS,
+    EXPORTS,
+    MAIL,
+    SEVERITY_ID,
+    Names,
+    Stated,
+    counted,
+    exception,
+    findings,
+    item_name,
+    millis,
+    rules,
+    said,
+)
+from passmuster.text import Json, canonical
+
+VERSION = "1.8.0"
+FILE = f"{EXPORTS}/ocsf.jsonl"
+FILES = (FILE,)
+MANAGEMENT, COMPLIANCE = 3004, 2003
+CREATE, CLOSE, OTHER = 1, 3, 99
+NEW, RESOLVED = 1, 4
+UNKNOWN, FAIL = 0, 3
+USER_KINDS = {"human": 1, "service": 4, "system": 3, "workload": 4, "role": 99, "agent": 4,
+              "app": 4, "group": 99}  # fmt: skip
+
+
+def begin(draft: Draft) -> "_Events":
+    """Write as the items go by."""
+    return _Events(draft)
+
+
+class _Events:
+    """The file, open while the items are walked."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft, self._names = draft, Names(draft.campaign.digest)
+        self._stack = ExitStack()
+        self._write: Callable[[bytes], None] = self._stack.enter_context(draft.writer.stream(FILE))
+
+    def item(self, judged: Judged) -> None:
+        """An event for each row that made an exception; one without an actor for silence."""
+        kind = exception(judged)
+        if kind is None:
+            return
+        for ballot in (*counted(judged),) or (None,):
+            self._put(self._decision(judged, kind, ballot))
+
+    def end(self) -> None:
+        """The rules and what they found."""
+        with self._stack:
+            stated = rules(self._draft)
+            for rule in stated.values():
+                if rule.not_evaluated is not None:
+                    self._put(self._unevaluated(rule))
+            for found in findings(self._draft):
+                self._put(self._finding(found, stated.get(found["rule"])))
+
+    def _put(self, event: Json) -> None:
+        self._write(canonical(event) + b"\n")
+
+    def _base(self, class_uid: int, activity: int, at: int, severity: int, *name: str) -> Json:
+        return {
+            "class_uid": class_uid, "category_uid": class_uid // 1000, "activity_id": activity,
+            "type_uid": class_uid * 100 + activity, "time": at, "severity_id": severity,
+            "metadata": {
+                "version": VERSION, "uid": self._names.of(*name), "log_name": "access review",
+                "correlation_uid": self._draft.campaign.digest,
+                "product": {"name": "passmuster", "vendor_name": "passmuster",
+                            "version": __version__},
+            },
+        }  # fmt: skip
+
+    def _decision(self, judged: Judged, kind: str, ballot: Ballot | None) -> Json:
+        outcome, campaign = judged.outcome, self._draft.campaign
+        silence = campaign.closed_at or self._draft.now
+        at = millis(ballot.row["attention"]["decided"] if ballot else None, silence)
+        what = EXCEPTIONS[kind]
+        if kind == "stands_until":
+            what = f"access stands until {said(outcome.until)}"
+        event = self._base(MANAGEMENT, OTHER, at, 1, "decision", judged.uri,
+                           ballot.leaf if ballot else "")  # fmt: skip
+        event |= {
+            "activity_name": f"Access review: {what}",
+            "status_id": OTHER,
+            "status": "Decided; whether it was carried out is not said here"
+            if ballot else "Not decided",
+            "message": f"{said(campaign.name)}: {item_name(judged)}: {what}",
+            "entity": _entity(judged),
+            "unmapped": {
+                "item": judged.uri, "effect": outcome.effect, "until": outcome.until,
+                "remediations": [f"{verb} {said(part)}" if part else verb
+                                 for verb, part in outcome.remediations],
+                "reviewer": said(judged.reviewer), "row": ballot.leaf if ballot else None,
+            },
+        }  # fmt: skip
+        if ballot is not None:
+            event["actor"] = {"user": _person(ballot.batch.principal)}
+            event["comment"] = said(ballot.row["reason"]["text"])
+        return event
+
+    def _finding(self, found: Json, rule: Stated | None) -> Json:
+        cleared = found["cleared_at"]
+        first = millis(found["first_seen"], self._draft.now)
+        at = millis(cleared, self._draft.now) if cleared else first
+        title = rule.title if rule else said(found["rule"])
+        uri = campaigns.uri(found["source"], "identity", found["identity"])
+        name = ("finding", found["rule"], found["subject_kind"], uri, str(found["subject"]))
+        event = self._base(COMPLIANCE, CLOSE if cleared else CREATE, at,
+                           SEVERITY_ID[found["severity"]], *name)  # fmt: skip
+        event |= {
+            "status_id": RESOLVED if cleared else NEW,
+            "message": f"{said(found['name'])}: {title}",
+            "finding_info": {
+                "uid": self._names.of(*name), "title": title, "first_seen_time": first,
+                "created_time": first, "desc": said(found["detail"]),
+            },
+            "compliance": _compliance(found["rule"], rule, FAIL, "Cleared" if cleared else "Hit"),
+            "resources": [{
+                "uid": uri, "name": said(found["name"]), "type": "identity",
+                "namespace": said(found["source"]),
+            }],
+        }  # fmt: skip
+        if found["subject_kind"] != "identity":
+            event["unmapped"] = {"subject_kind": found["subject_kind"],
+                                 "subject": said(found["subject"])}  # fmt: skip
+        return event
+
+    def _unevaluated(self, rule: Stated) -> Json:
+        name = ("not evaluated", rule.id)
+        at = millis(rule.ran_at, self._draft.now)
+        event = self._base(COMPLIANCE, CREATE, at, 1, *name)
+        return event | {
+            "status_id": OTHER, "status": "Not evaluated",
+            "message": f"Not evaluated: {rule.title}: {rule.not_evaluated}",
+            "finding_info": {"uid": self._names.of(*name), "title": f"Not evaluated: {rule.title}",
+                             "created_time": at, "desc": rule.not_evaluated},
+            "compliance": _compliance(rule.id, rule, UNKNOWN, "Not evaluated"),
+        }  # fmt: skip
+
+
+def _entity(judged: Judged) -> Json:
+    dossier = judged.dossier
+    identity, uri = dossier["identity"], judged.uri
+    if dossier["of"] == "identity":
+        user = {"uid": uri, "name": item_name(judged), "type_id": USER_KINDS[identity["kind"]],
+                "type": identity["kind"], "domain": said(dossier["source"]["uid"])}  # fmt: skip
+        return {"type_id": 2, "type": "User", "uid": uri, "name": item_name(judged), "user": user}
+    return {"type_id": 99, "type": dossier["of"], "uid": uri, "name": item_name(judged)}
+
+
+def _person(principal: str) -> Json:
+    who: Json = {"uid": said(principal), "name": said(principal), "type_id": 1}
+    return who | {"email_addr": principal} if MAIL.fullmatch(principal) else who
+
+
+def _compliance(rule_id: str, rule: Stated | None, status: int, words: str) -> Json:
+    found: Json = {"status_id": status, "status": words, "checks": list(_checks(rule_id, rule))}
+    if rule is None or not rule.controls:
+        return found
+    ids = [f"{c['framework']} {c['id']}" for c in rule.controls]
+    names = dict.fromkeys(f"{c['framework_name']} {c['version']}" for c in rule.controls)
+    return found | {"control": ids[0], "requirements": ids, "standards": list(names)}
+
+
+def _checks(rule_id: str, rule: Stated | None) -> Iterator[Json]:
+    if rule is None:
+        yield {"uid": said(rule_id), "name": said(rule_id)}
+    else:
+        yield {"uid": rule.id, "name": rule.title, "desc": rule.why,
+               "severity_id": SEVERITY_ID[rule.severity]}  # fmt: skip
