@@ -138,7 +138,9 @@ def test_the_same_key_under_another_name_is_refused_at_the_signing(two: Scene) -
     from passmuster import keys
 
     item = approve(two)
-    same = keys._signing(Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32), SECOND, "memory")
+    same = keys.from_private(
+        Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32), SECOND, "memory"
+    )
     assert same.fingerprint == two.rev.fingerprint
     campaigns.save_seconds(two.db, [item], heard("concur"), LATER, SECOND)
     with pytest.raises(UsageError, match=r"decided with the same key, by rev@example\.com"):
