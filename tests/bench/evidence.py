@@ -25,15 +25,19 @@ from tests.scene import key
 KEY = key(ME, 77)
 
 
-def alone(work: Callable[[Path], tuple[float, float]], folder: Path, what: str) -> None:
+Timed = tuple[float, float, float]
+"""Seconds of ours and of the floor, and MB of memory that ours had at most."""
+
+
+def peak() -> float:
+    """The most memory that this process had so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def alone(work: Callable[[Path], Timed], folder: Path, what: str) -> None:
     """Run *work* in a process of its own and tell its line."""
-    box: multiprocessing.Queue[tuple[float, float, float]] = multiprocessing.Queue()
-
-    def run() -> None:
-        ours, floor = work(folder)
-        box.put((ours, floor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-
-    process = multiprocessing.get_context("fork").Process(target=run)
+    box: multiprocessing.Queue[Timed] = multiprocessing.Queue()
+    process = multiprocessing.get_context("fork").Process(target=lambda: box.put(work(folder)))
     process.start()
     ours, floor, memory = box.get()
     process.join()
@@ -55,7 +59,7 @@ def drafted(folder: Path, count: int) -> None:
     db.close()
 
 
-def sign(folder: Path) -> tuple[float, float]:
+def sign(folder: Path) -> Timed:
     """A sign-off of all drafts against encoding and hashing the same rows."""
     db = store.open_(folder)
     at = campaigns.campaign(db, CAMPAIGN)
@@ -63,7 +67,7 @@ def sign(folder: Path) -> tuple[float, float]:
     def ours() -> None:
         campaigns.sign_off(db, campaigns.prepare(db, at.id, ME), KEY, NOW)
 
-    spent = cpu(ours)
+    spent, memory = cpu(ours), peak()
     rows = [json.loads(r[0]) for r in db.execute("SELECT row FROM decision")]
 
     def floor() -> None:
@@ -74,39 +78,39 @@ def sign(folder: Path) -> tuple[float, float]:
             tree.append(merkle.leaf_hash(line))
         tree.root()
 
-    return spent, cpu(floor)
+    return spent, cpu(floor), memory
 
 
-def _again(pack: Path, *, encode: bool) -> None:
-    """Hash every file of a pack, parse its JSON lines and, where asked, encode them."""
+def _again(pack: Path) -> None:
+    """Hash every file of a pack, parse its JSON lines and encode them."""
     for path in sorted(p for p in pack.rglob("*") if p.is_file()):
         digest = hashlib.sha256()
         with path.open("rb") as stream:
             for line in stream:
                 digest.update(line)
                 if path.suffix == ".jsonl":
-                    value = json.loads(line)
-                    if encode:
-                        canonical(value)
+                    canonical(json.loads(line))
 
 
-def build(folder: Path) -> tuple[float, float]:
+def build(folder: Path) -> Timed:
     """A pack against parsing, encoding and hashing the same bytes."""
     db = store.open_(folder)
     at = campaigns.campaign(db, CAMPAIGN)
     pack = folder.parent / "pack"
     shutil.rmtree(pack, ignore_errors=True)
     spent = cpu(lambda: evidence.build_pack(db, at, pack, KEY, NOW))
-    return spent, cpu(lambda: _again(pack, encode=True))
+    memory = peak()
+    return spent, cpu(lambda: _again(pack)), memory
 
 
-def verify(folder: Path) -> tuple[float, float]:
+def verify(folder: Path) -> Timed:
     """Verifying it against parsing, encoding (canonical JSON is checked so) and hashing it."""
     pack = folder.parent / "pack"
     opener = keys.listed(store.open_(folder, read_only=True))
     trusted = {ME: {k["fingerprint"] for k in opener}}
     spent = cpu(lambda: evidence.verify(pack, trusted))
-    return spent, cpu(lambda: _again(pack, encode=True))
+    memory = peak()
+    return spent, cpu(lambda: _again(pack)), memory
 
 
 def main(count: int, decisions: int) -> None:

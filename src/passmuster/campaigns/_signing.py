@@ -5,6 +5,7 @@ commit by compare-and-swap on the device chain and the drafts. A crash before th
 the drafts, after it the decisions; there is nothing between.
 """
 
+import hashlib
 import json
 import secrets
 from collections import Counter
@@ -274,7 +275,13 @@ def _own_row(db: Database, o: tuple[Any, ...]) -> OwnRow:
 
 
 def _fingerprint(*drafts: list[tuple[Any, ...]]) -> str:
-    return sha256(json.dumps(drafts).encode())
+    """A digest of all drafts, a row at a time."""
+    digest = hashlib.sha256()
+    for rows in drafts:
+        for row in rows:
+            digest.update(json.dumps(row).encode() + b"\n")
+        digest.update(b"\n")
+    return digest.hexdigest()
 
 
 def _decisions(
@@ -325,7 +332,7 @@ def _keep_rows(db: Database, batch: Batch, entry_id: int) -> list[str]:
         " reason_code, reason_text, material, principal, decided_at, row)"
         " SELECT ?, id, ?, identity_id, uri, ?, ?, ?, ?, ?, material, ?, ?, ? FROM item"
         " WHERE id = ?",
-        [
+        (
             (
                 leaf, entry_id, r.draft.verdict, r.draft.until,
                 json.dumps([c._asdict() for c in r.draft.changes]), r.draft.reason_code,
@@ -333,14 +340,14 @@ def _keep_rows(db: Database, batch: Batch, entry_id: int) -> list[str]:
                 r.bytes.decode(), r.item_id,
             )
             for leaf, r in zip(leaves, batch.rows, strict=True)
-        ],
+        ),
     )  # fmt: skip
     ids = [(r.item_id,) for r in batch.rows]
     # what a second person drafted on the row before counts for nothing now: the new one waits
     db.executemany(
         "DELETE FROM second_draft WHERE decision IN (SELECT leaf FROM decision"
         " WHERE item_id = ? AND principal = ? AND entry_id < ?)",
-        [(r.item_id, batch.principal, entry_id) for r in batch.rows],
+        ((r.item_id, batch.principal, entry_id) for r in batch.rows),
     )
     db.executemany("DELETE FROM draft WHERE item_id = ?", ids)
     db.executemany("UPDATE item SET state = 'signed' WHERE id = ?", ids)
