@@ -5,6 +5,7 @@ lines to run; among them one whose names attack the terminal.
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,29 +158,44 @@ def snapshot_folder() -> str | None:
     return os.environ.get("TEXTUAL_SNAPSHOT_TEMPDIR")
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace of `review`, made once; each test gets a copy of its file."""
+    base = tmp_path_factory.mktemp("review")
+    folder = base / "workspace"
+    db = store.create(folder)
+    path = base / "rows.txt"
+    path.write_bytes(b"rows\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connectors, "named", lambda _: FORMAT)
+        inventory.import_file(db, path, now="2026-11-22T08:00:00Z", by=ME, format_name=FORMAT.name)
+    policy.evaluate(db, config.Settings(), NOW)
+    tlog.enrol(db, the_key(), NOW)
+    wanted = campaigns.Definition("November service accounts", "2026-12-01", ME, fallback=ME)
+    campaigns.open_campaign(db, wanted, the_key(), config.Settings(), NOW)
+    db.close()
+    return folder
+
+
+def the_key() -> SigningKey:
+    """The same in every run: its fingerprint is in a snapshot."""
+    return keys.from_private(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), ME, "memory")
+
+
 @pytest.fixture
 def review(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot_folder: str | None, own_world: None
-) -> Review:
+    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch, snapshot_folder: str | None,
+    own_world: None,
+) -> Review:  # fmt: skip
     """A review of fourteen items that has just been opened."""
     if snapshot_folder:
         monkeypatch.setenv("TEXTUAL_SNAPSHOT_TEMPDIR", snapshot_folder)
     folder = tmp_path / "workspace"
-    db = store.create(folder)
-    path = tmp_path / "rows.txt"
-    path.write_bytes(b"rows\n")
-    with monkeypatch.context() as patch:
-        patch.setattr(connectors, "named", lambda _: FORMAT)
-        inventory.import_file(db, path, now="2026-11-22T08:00:00Z", by=ME, format_name=FORMAT.name)
-    policy.evaluate(db, config.Settings(), NOW)
-    # the same in every run: its fingerprint is in a snapshot
-    key = keys.from_private(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), ME, "memory")
-    tlog.enrol(db, key, NOW)
-    wanted = campaigns.Definition("November service accounts", "2026-12-01", ME, fallback=ME)
-    campaigns.open_campaign(db, wanted, key, config.Settings(), NOW)
+    shutil.copytree(prepared, folder)
+    db = store.open_(folder)
     opened = campaigns.campaign(db)
     db.close()
-    return Review(folder, opened, key)
+    return Review(folder, opened, the_key())
 
 
 async def settle(pilot: Pilot[None]) -> None:

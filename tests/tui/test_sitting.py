@@ -19,6 +19,7 @@ def long_queue(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) 
     return made
 
 
+@pytest.mark.ci
 async def test_fifty_items_are_triaged_left_taken_up_again_and_signed(long_queue: Review) -> None:
     total = len(MANY) + 5
     seen: dict[str, str] = {}
@@ -28,7 +29,8 @@ async def test_fifty_items_are_triaged_left_taken_up_again_and_signed(long_queue
             name = at_cursor(pilot)
             assert name not in seen, "each verb went on to one that was undecided"
             await pilot.press(verb, REASONS[verb])
-            await pilot.pause()
+            while at_cursor(pilot) == name:  # on a busy machine a pause may end too early
+                await pilot.pause()
             seen[name] = verb
         await settle(pilot)
         assert len(long_queue.drafts()) == len(seen) == 42
