@@ -13,6 +13,7 @@ from passmuster.campaigns import Batch, Countersign, Row, Signed
 from passmuster.errors import KeyUnavailable, MusterError
 from passmuster.model import VERDICTS
 from passmuster.text import Json, plural
+from passmuster.tui import second_lines
 from passmuster.tui.dossier import decision_words
 from passmuster.tui.lines import Line, Role, Span, fold, say, short
 from passmuster.tui.screens._base import MusterScreen
@@ -41,6 +42,7 @@ def summary(
                         Span(_meaning(verdict), "dim")])  # fmt: skip
     if batch.own:
         out.append([Span(f" {len(batch.own):>6,}  ", "strong"), Span("owners named", "strong")])
+    out += second_lines.counted(batch.seconds)
     silent = sum(1 for r in batch.rows if not r.draft.reason_text.strip())
     if silent:
         out.append([Span(f" {silent:>6,}  "), Span("of these without a reason", "dim")])
@@ -62,7 +64,7 @@ def summary(
     ends = [r for r in batch.rows if r.draft.until]
     if ends:
         out += _named("What stands only until a day", ends[:MOST_NAMED], dossiers, width)
-    out += _bulk(batch) + _owners(batch)
+    out += _bulk(batch) + _owners(batch) + second_lines.named(batch.seconds, width, MOST_NAMED)
     mark = key or "the one that your key store gives"
     out += [[], [Span(" signed by  "), say(batch.principal, "strong")],
             [Span(" with key   "), say(mark)], []]  # fmt: skip
@@ -170,7 +172,7 @@ class SignOffScreen(MusterScreen[bool]):
         pane = self.query_one(DossierView)
         pane.show(lambda width: summary(self.frozen, dossiers, name, key, width))
         pane.focus()
-        count = len(self.frozen.rows) + len(self.frozen.own)
+        count = len(self.frozen.rows) + len(self.frozen.own) + len(self.frozen.seconds)
         self.query_one(KeysBar).show_keys(
             [Key("s", f"sign {plural(count, 'draft')}", "sign"), Key("esc", "go back", "leave"),
              Key("j/k", "scroll", "")], self.app.size.width,
