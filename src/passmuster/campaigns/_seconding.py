@@ -48,7 +48,7 @@ SIGNED = (
     " WHERE c.decision = d.leaf)"
 )
 _STATE = {
-    "waiting": f"{WAITS} AND NOT {DRAFTED}",
+    "waiting": WAITS,
     "draft": DRAFTED,
     "signed": SIGNED,
     "all": "d.verdict <> 'abstain'",

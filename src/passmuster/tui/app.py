@@ -34,6 +34,7 @@ from passmuster.tui.desk import Desk
 from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
+from passmuster.tui.seconding import Seconding
 from passmuster.tui.sitting import Sitting
 from passmuster.tui.themed import ThemedApp
 from passmuster.tui.widgets.keys_bar import Key as KeyHint
@@ -91,6 +92,7 @@ class MusterApp(ThemedApp):
         self.db = store.open_(desk.folder, read_only=True)
         self.writer = Writer(desk.folder, self._report)
         self.sitting = Sitting(self.db, self.writer, desk.clock, desk.me)
+        self._seconding: Seconding | None = None
         self.campaign = campaign
         self.read_only = desk.settings.read_only
         self.key_troubles = self._load_keys()
@@ -162,6 +164,14 @@ class MusterApp(ThemedApp):
         """The person has said who they are."""
         self.desk = replace(self.desk, me=me.lower())
         self.sitting.me = me.lower()
+        self._seconding = None
+
+    @property
+    def seconding(self) -> Seconding:
+        """What is said to other people's decisions in this sitting."""
+        if self._seconding is None:
+            self._seconding = Seconding(self.db, self.writer, self.desk.clock, self.desk.me)
+        return self._seconding
 
     def use_settings(self, settings: config.Settings) -> None:
         """Settings were changed: take on those that can be taken on without a new start."""
@@ -202,13 +212,12 @@ class MusterApp(ThemedApp):
         self.post_message(Written(job, error))
 
     def on_written(self, message: Written) -> None:
-        """Tell the sitting, then the screen of the queue."""
-        if message.error is None:
-            self.sitting.written(message.job)
-        else:
-            self.sitting.failed(message.job)
+        """Tell the sitting, then the screens."""
+        told: list[Sitting | Seconding] = [self.sitting]
+        for kept in [*told, *([self._seconding] if self._seconding else [])]:
+            (kept.failed if message.error else kept.written)(message.job)
         for screen in self.screen_stack:
-            if isinstance(screen, ReviewScreen):
+            if isinstance(screen, MusterScreen):
                 screen.written(message.job.ids, message.error)
 
     async def on_event(self, event: Event) -> None:
@@ -271,6 +280,7 @@ class MusterApp(ThemedApp):
         self.writer.flush()
         self.campaign = campaign
         self.sitting = Sitting(self.db, self.writer, self.desk.clock, self.desk.me)
+        self._seconding = None
         self.switch_screen(ReviewScreen(campaign))
 
     def review_item(self, identity_id: int) -> bool:

@@ -10,14 +10,14 @@ from passmuster.campaigns import Campaign
 from passmuster.errors import MusterError
 from passmuster.text import Json, plural
 from passmuster.tui.lines import short
-from passmuster.tui.screens._list import ListScreen
+from passmuster.tui.screens._freezing import Freezing
 from passmuster.tui.sitting import Act
 
 LOOK_AHEAD = 500
 """Items asked for at a time when looking for the next undecided one."""
 
 
-class Acting(ListScreen):
+class Acting(Freezing):
     """What all verbs share."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

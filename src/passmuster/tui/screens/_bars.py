@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 def status(screen: "ReviewScreen", line: Line) -> Line:
     """*line*, or what is to be done when nothing is left to decide."""
     finished = _finished(screen)
-    if screen.said or screen.look.expression or screen.table.marks or not finished:
+    if screen.said or screen.look.expression or screen.table.marks:
         return line
-    return [Span(" "), *finished]
+    out = [Span(" "), *finished] if finished else line
+    if screen.second_waits and (finished or not screen.table.rank):
+        waits = f"{plural(screen.second_waits, 'decision')} of others waiting on you: 2 shows them"
+        out = [*out, Span("   " if finished else "  "), Span(waits, "strong")]
+    return out
 
 
 def _finished(screen: "ReviewScreen") -> Line:

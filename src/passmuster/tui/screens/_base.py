@@ -1,9 +1,11 @@
 """What every screen shares: the app by its own type, and the desk."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.screen import Screen
 
+from passmuster.errors import MusterError
 from passmuster.tui import clipboard
 from passmuster.tui.clipboard import Copied
 from passmuster.tui.desk import Desk
@@ -25,6 +27,9 @@ class MusterScreen(Screen[T]):
 
     def pasted(self, text: str) -> None:
         """Something was pasted while nothing is typed: most screens let it be."""
+
+    def written(self, ids: Sequence[int], error: MusterError | None) -> None:
+        """The writer has done a job about these items, or could not: most screens show none."""
 
     @property
     def muster(self) -> "MusterApp":

@@ -21,6 +21,7 @@ class Place(NamedTuple):
 
 PLACES: dict[str, Place] = {
     "board": Place("b", "campaigns", "how far each campaign is, who is silent, when it is done"),
+    "second": Place("2", "second person", "what waits for you to concur with, or object to"),
     "inventory": Place("i", "inventory", "every identity, whatever campaign it is in"),
     "findings": Place("f", "findings", "the rules and what they found"),
     "people": Place("w", "people", "who answers for what, and who is not known"),

@@ -63,6 +63,8 @@ class ReviewScreen(Ahead):
     def __init__(self, campaign: Campaign) -> None:
         super().__init__(campaign)
         self.progress: Progress | None = None
+        self.second_waits = 0
+        """Other people's decisions that wait for me as the second person."""
         self.here: Known | None = None
         """What is known of the item under the cursor."""
         self.chosen_columns: list[str] = []
@@ -168,10 +170,12 @@ class ReviewScreen(Ahead):
         worker = get_current_worker()
         with self.muster.reading() as db:
             found = campaigns.progress(db, self.campaign.id, self.desk.me)
+            waits = len(campaigns.second_rank(db, self.campaign.id, self.desk.me))
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._counted, found)
+            self.app.call_from_thread(self._counted, found, waits)
 
-    def _counted(self, found: Progress) -> None:
+    def _counted(self, found: Progress, waits: int) -> None:
+        self.second_waits = waits
         # an item that was handed over, or came to me, is another queue
         if self.progress is not None and found.total != self.progress.total:
             self.show_look(self.look)
@@ -339,28 +343,12 @@ class ReviewScreen(Ahead):
         if self.muster.read_only:
             self.say("read only: nothing is signed here until % allows it", "error")
             return
-        self.say("putting together what is to be signed …")
-        self._freeze()
-
-    @work(thread=True, exclusive=True, group="freeze")
-    def _freeze(self) -> None:
-        from passmuster.tui.screens.sign_off import SignOffScreen
-
-        self.muster.writer.flush()
-        try:
-            with self.muster.reading() as db:
-                batch = campaigns.prepare(db, self.campaign.id, self.desk.me)
-        except MusterError as error:
-            self.app.call_from_thread(self.say, str(error), "error")
-            return
-        self.app.call_from_thread(self.say, "")
-        self.app.call_from_thread(
-            self.app.push_screen, SignOffScreen(batch, self.campaign.name), self._signed
-        )
+        self.freeze(self.campaign, self._signed)
 
     def _signed(self, signed: bool | None) -> None:
         if signed:
             self.muster.sitting.forget()
+            self.muster.seconding.forget()
         self.refresh_rows()
         self.count_again()
         if signed and self.table.rank:

@@ -12,6 +12,7 @@ from passmuster.campaigns import Batch, Countersign, Row, Signed
 from passmuster.errors import MusterError, WrongPassphrase
 from passmuster.model import VERDICTS
 from passmuster.text import Json, plural
+from passmuster.tui import second_lines
 from passmuster.tui.dossier import decision_words
 from passmuster.tui.key_talk import Box, KeyTalk
 from passmuster.tui.lines import Line, Role, Span, fold, say, short
@@ -40,6 +41,7 @@ def summary(
                         Span(_meaning(verdict), "dim")])  # fmt: skip
     if batch.own:
         out.append([Span(f" {len(batch.own):>6,}  ", "strong"), Span("owners named", "strong")])
+    out += second_lines.counted(batch.seconds)
     silent = sum(1 for r in batch.rows if not r.draft.reason_text.strip())
     if silent:
         out.append([Span(f" {silent:>6,}  "), Span("of these without a reason", "dim")])
@@ -61,7 +63,7 @@ def summary(
     ends = [r for r in batch.rows if r.draft.until]
     if ends:
         out += _named("What stands only until a day", ends[:MOST_NAMED], dossiers, width)
-    out += _bulk(batch) + _owners(batch)
+    out += _bulk(batch) + _owners(batch) + second_lines.named(batch.seconds, width, MOST_NAMED)
     mark = key or "the one that your key store gives"
     out += [[], [Span(" signed by  "), say(batch.principal, "strong")],
             [Span(" with key   "), say(mark)], []]  # fmt: skip
@@ -174,7 +176,7 @@ class SignOffScreen(MusterScreen[bool]):
         self._show_keys()
 
     def _show_keys(self) -> None:
-        count = len(self.frozen.rows) + len(self.frozen.own)
+        count = len(self.frozen.rows) + len(self.frozen.own) + len(self.frozen.seconds)
         self.query_one(KeysBar).show_keys(
             [Key("s", f"sign {plural(count, 'draft')}", "sign"), Key("esc", "go back", "leave"),
              Key("j/k", "scroll", "")], self.app.size.width,

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from passmuster import campaigns, connectors
-from passmuster.campaigns import Row, Signed
+from passmuster.campaigns import Row, Signed, Waiting
 from passmuster.connectors import Plan
 from passmuster.text import Json, plural
 from passmuster.tui import words
@@ -41,15 +41,17 @@ def to_do(signed: Signed, dossiers: dict[int, Json]) -> list[_Todo]:
     return out
 
 
-def now_lines(signed: Signed, todo: list[_Todo], undecided: int, width: int) -> list[Line]:
+def now_lines(
+    signed: Signed, todo: list[_Todo], undecided: int, width: int, seconds: Waiting | None = None
+) -> list[Line]:
     """The sentence, then the lines to run for each account, then what waits for others."""
-    count = len(signed.rows) + len(signed.own)
+    count = len(signed.rows) + len(signed.own) + len(signed.seconds)
     statement = say(f"  statement {signed.statements[0][:16]}…", "dim")
     out: list[Line] = [[], [Span(f" Signed: {plural(count, 'row')}", "strong"), statement], []]
     out += _folded([_sentence(todo)], width, 1)
     for row, dossier, parts in todo:
         out += _account(row, dossier, parts, width)
-    waits = _waits(signed, undecided)
+    waits = _for_second(seconds) + _waits(signed, undecided)
     if waits:
         out += [[], [Span(" What waits", "strong")], *_folded(waits, width, 3)]
     return [*out, []]
@@ -99,6 +101,18 @@ def _commands(label: str, commands: tuple[str, ...], role: Role, width: int) -> 
         for line in fold([say(command, role)], width - 12):
             out.append([Span(f"     {label if not out else '':<6}", "dim"), *line])
     return out
+
+
+def _for_second(seconds: Waiting | None) -> list[Line]:
+    """Approvals that stand only once somebody else has concurred, and who that may be."""
+    if seconds is None or not seconds.rows:
+        return []
+    line: Line = [Span(f"{plural(seconds.rows, 'approval')} for a second person: "),
+                  say(" or ".join(seconds.on) or "nobody named may", "strong"),
+                  Span("; until then not approved", "dim")]  # fmt: skip
+    if seconds.nobody and seconds.on:
+        line.append(Span(f"; {plural(seconds.nobody, 'approval')} nobody named may countersign"))
+    return [line]
 
 
 def _waits(signed: Signed, undecided: int) -> list[Line]:
@@ -161,8 +175,9 @@ class SignedScreen(MusterScreen[None]):
         ]  # fmt: skip
         self._todo = to_do(self.signed, {i: campaigns.item_dossier(db, i) for i in ids})
         left = campaigns.progress(db, self.campaign_id, self.desk.me).open
+        seconds = campaigns.waiting_for(db, [r.item_id for r in self.signed.rows])
         pane = self.query_one(DossierView)
-        pane.show(lambda width: now_lines(self.signed, self._todo, left, width))
+        pane.show(lambda width: now_lines(self.signed, self._todo, left, width, seconds))
         pane.focus()
         keys = [Key("esc", "to the queue", "leave"), Key("j/k", "scroll", "")]
         if script(self._todo):
