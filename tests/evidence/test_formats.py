@@ -1,6 +1,7 @@
 """What holds for every format: same bytes, no stranger's markup, part of the sealed pack."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,29 @@ def test_a_changed_export_shows(pack: Path, module: Any) -> None:
     (pack / name).write_bytes((pack / name).read_bytes() + b" ")
     with pytest.raises(VerificationFailed, match="was changed after it was signed"):
         evidence.verify(pack)
+
+
+@pytest.mark.ci
+@each
+def test_memory_does_not_grow_with_items_and_findings(
+    pack: Path, scene: Scene, tmp_path: Path, module: Any
+) -> None:
+    peaks = []
+    for size in (400, 8000):
+        rows = [finding_row("unused", f"u{n}") for n in range(size)]
+        changed = with_rows(pack, tmp_path / f"c{size}", findings=rows)
+        draft = redraft(pack, scene, tmp_path / f"m{size}")
+        items = judged(draft)
+        draft = replace(draft, files=type(draft.files)(changed))
+        tracemalloc.start()
+        written = module.begin(draft)
+        for number in range(size):
+            written.item(replace(items[number % 3], uri=f"muster:x/identity/{number}"))
+        written.end()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    print(module.__name__, peaks)
+    assert peaks[1] < peaks[0] + 100_000
 
 
 def test_no_export_has_a_secret_or_a_path_of_this_machine(pack: Path, tmp_path: Path) -> None:

@@ -70,8 +70,14 @@ class _Events:
             for rule in stated.values():
                 if rule.not_evaluated is not None:
                     self._put(self._unevaluated(rule))
+            same: dict[tuple[str, bool], Json] = {}
             for found in findings(self._draft):
-                self._put(self._finding(found, stated.get(found["rule"])))
+                of, cleared = stated.get(found["rule"]), found["cleared_at"] is not None
+                if (found["rule"], cleared) not in same:
+                    words = "Cleared" if cleared else "Hit"
+                    same[found["rule"], cleared] = _compliance(found["rule"], of, FAIL, words)
+                event = self._finding(found, of)
+                self._put(event | {"compliance": same[found["rule"], cleared]})
 
     def _put(self, event: Json) -> None:
         self._write(canonical(event) + b"\n")
@@ -132,7 +138,6 @@ class _Events:
                 "uid": self._names.of(*name), "title": title, "first_seen_time": first,
                 "created_time": first, "desc": said(found["detail"]),
             },
-            "compliance": _compliance(found["rule"], rule, FAIL, "Cleared" if cleared else "Hit"),
             "resources": [{
                 "uid": uri, "name": said(found["name"]), "type": "identity",
                 "namespace": said(found["source"]),
