@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from passmuster import keys, note, store
+from passmuster import note, store
 from tests.conftest import Muster
 
 OWNER, AUDITOR = "rev@example.com", "auditor@example.com"
