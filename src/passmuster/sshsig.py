@@ -221,15 +221,21 @@ def verify(armor: bytes, public: str, namespace: str, message: bytes, *, pin: bo
         raise VerificationFailed("the signature names another key")
     if found.namespace != namespace:
         raise VerificationFailed(f"it was signed for {found.namespace!r}, not for {namespace!r}")
-    if found.flags is not None:
-        if not found.flags & TOUCHED:
-            raise VerificationFailed("the hardware key was not touched for this signature")
-        if pin and not found.flags & PIN_GIVEN:
-            raise VerificationFailed("the hardware key's PIN was not given for this signature")
+    _touch(found.flags, pin=pin)
     try:
         _check(found, blob, signed_data(namespace, message, found.hash))
     except (ValueError, TypeError) as error:
         raise VerificationFailed(f"not a signature of its key: {error}") from None
+
+
+def _touch(flags: int | None, *, pin: bool) -> None:
+    """What a hardware key's *flags* must say; stock ssh-keygen does not mind."""
+    if flags is None:
+        return
+    if not flags & TOUCHED:
+        raise VerificationFailed("the hardware key was not touched for this signature")
+    if pin and not flags & PIN_GIVEN:
+        raise VerificationFailed("the hardware key's PIN was not given for this signature")
 
 
 def _check(found: SshSignature, blob: bytes, data: bytes) -> None:
