@@ -191,3 +191,27 @@ def test_a_swapped_key_file_is_noticed(db: Database, quick: None) -> None:
 def test_without_a_key_it_says_what_to_do(db: Database) -> None:
     with pytest.raises(KeyUnavailable, match="muster key new"):
         keys.load(db, REV, never, TIMEOUT_S)
+
+
+def test_a_chain_of_keyrings_is_looked_into_and_never_written_to(
+    db: Database, rings: Callable[..., None], quick: None
+) -> None:
+    """The real chainer, whose first member would take the secret in plain text."""
+    from keyring.backends.chainer import ChainerBackend
+
+    plain, real = of_module("keyrings.alt.file"), of_module("keyring.backends.SecretService")
+    chain = ChainerBackend()  # type: ignore[no-untyped-call]
+    chain.__dict__["backends"] = [plain, real]
+    rings(chain, plain)
+    assert made(db, "auto").store == "file"
+    rings(chain, plain, real)
+    assert made(db, "auto").store == "keyring"
+    assert real.held
+    assert not plain.held
+
+
+def test_a_key_file_that_others_may_read_is_refused(db: Database, quick: None) -> None:
+    key = made(db)
+    keys.path_of(db, key.fingerprint).chmod(0o644)
+    with pytest.raises(KeyUnavailable, match="chmod 600"):
+        keys.load(db, REV, lambda: PASSPHRASE, TIMEOUT_S)

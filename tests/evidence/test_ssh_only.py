@@ -69,28 +69,52 @@ def _never(question: str) -> bytes:
     raise AssertionError(f"nobody should be asked: {question}")
 
 
-@pytest.mark.parametrize("where", [DECISIONS, "log/checkpoint"])
-def test_a_hardware_signature_without_a_touch_is_caught_by_both(
-    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stock: Stock, where: str
+FORGED = {
+    DECISIONS: ("not touched", "not touched for this signature"),
+    "log/checkpoint": ("log.checkpoint.*(signed|touched)", "checkpoint is not signed with the key"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def by_tokens(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    made = reviewed(db, tmp_path, monkeypatch, token)
+    evidence.build_pack(db, made.campaign, tmp_path / "pack", made.boss, END)
+    return made
+
+
+@pytest.mark.parametrize("where", FORGED)
+def test_a_hardware_signature_without_a_touch_is_refused(
+    by_tokens: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """First the same pack as it should be."""
-    made = reviewed(db, tmp_path, monkeypatch, token)
+    evidence.verify(tmp_path / "pack")
+    refused(_forged(tmp_path / "pack", where, by_tokens, monkeypatch), FORGED[where][0])
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("where", FORGED)
+def test_the_stock_commands_refuse_it_as_well(
+    by_tokens: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stock: Stock, where: str
+) -> None:
     pack = tmp_path / "pack"
-    evidence.build_pack(db, made.campaign, pack, made.boss, END)
-    evidence.verify(pack)
     done = stock(pack)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    write(pack, _forged(pack, where, by_tokens, monkeypatch))
+    done = stock(pack)
+    assert done.returncode == 1
+    assert FORGED[where][1] in done.stderr, done.stderr
+
+
+def _forged(
+    pack: Path, where: str, made: Scene, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, bytes]:
+    """The pack with one signature that nobody touched the key for, all else made to fit."""
     content = read(pack)
     with monkeypatch.context() as patch:
         # our own check is blind, so that the forgery can be made at all
         patch.setattr("passmuster.sshsig._touch", lambda *_, **__: None)
         _forge(content, where, made)
-    refused(content, "not touched" if where == DECISIONS else "log.checkpoint.*(signed|touched)")
-    write(pack, content)
-    done = stock(pack)
-    assert done.returncode == 1
-    told = "not touched" if where == DECISIONS else "log/checkpoint is not signed with the key"
-    assert told in done.stderr, done.stderr
+    return content
 
 
 def _forge(content: dict[str, bytes], where: str, made: Scene) -> None:
