@@ -25,8 +25,19 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
     for name in list(os.environ):
-        if name.startswith(("MUSTER_", "TEXTUAL", "XDG_", "NO_COLOR", "DBUS_SESSION", "SSH_A",
-                            "DISPLAY", "WAYLAND_DISPLAY", "PYTHON_KEYRING")):
+        if name.startswith(
+            (
+                "MUSTER_",
+                "TEXTUAL",
+                "XDG_",
+                "NO_COLOR",
+                "DBUS_SESSION",
+                "SSH_A",
+                "DISPLAY",
+                "WAYLAND_DISPLAY",
+                "PYTHON_KEYRING",
+            )
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("MUSTER_ME", ME)

@@ -37,7 +37,7 @@ class Desk:
 def at(
     inside: Muster, tmp_path: Path, passphrase_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Desk:
-    monkeypatch.setattr(keys, "BCRYPT_ROUNDS", 1)
+    monkeypatch.setattr("passmuster.keys._files.BCRYPT_ROUNDS", 1)
     monkeypatch.chdir(tmp_path)
     desk = Desk(inside, tmp_path, monkeypatch)
     for place in ("log", "witness"):
