@@ -137,7 +137,7 @@ async def test_an_ssh_key_becomes_mine_in_the_first_steps(
     async with app_of(empty, ME).run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         await press(pilot, "j", "enter", "3", f"={tmp_path}/nothing", "enter")
-        assert "no such file" in bar(pilot, "rule")
+        assert "an SSH key is a path" in bar(pilot, "rule")
         await press(pilot, "enter", "3", f"={path}")
         await pilot.press("enter")
         await until(pilot, lambda: TOUCH in bar(pilot, "rule"))

@@ -83,7 +83,7 @@ def from_agent(mark: str) -> SshKey:
 
 def _from_path(path: Path) -> SshKey:
     if not path.is_file():
-        raise UsageError(f"{path}: no such file (--ssh-key takes a path, SHA256:… or agent)")
+        raise UsageError(f"{path}: no such file (an SSH key is a path, SHA256:… or agent)")
     if path.stat().st_size > MAX_SIZE:
         raise UsageError(f"{path}: not an SSH key")
     text = path.read_bytes().decode("ascii", errors="replace").strip()
