@@ -64,8 +64,10 @@ class Person:
 class Facts:
     """Everything that the page has to say of the items."""
 
-    def __init__(self, draft: Draft, rules: Any) -> None:
-        self.draft, self.six, self.tally = draft, Six(draft), Tally(rules)
+    def __init__(self, draft: Draft) -> None:
+        self.draft, self.six = draft, Six(draft)
+        self.definition = self.six.definition
+        self.tally = Tally(self.definition["rules"])
         self.outcomes: Counter[str] = Counter()
         self.sources: dict[str, Counter[str]] = {}
         self.people: dict[str, Person] = {}
@@ -74,6 +76,8 @@ class Facts:
         self.listed: dict[str, Listed] = {}
         self.stops: dict[tuple[str, str], int] = {}
         self.excluded: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+        """Items that need a second person, and those that have one's word."""
         self._identity: tuple[str, str] | None = None
 
     def item(self, judged: Judged) -> None:
@@ -86,6 +90,8 @@ class Facts:
         identity = (source, judged.dossier["identity"]["uid"])
         of_source["identities"] += identity != self._identity
         self._identity = identity
+        self.seconds["needed"] += judged.may is not None
+        self.seconds["given"] += bool(judged.outcome.seconds)
         asked = self._person(judged.reviewer)
         asked.asked += 1
         asked.open += judged.reviewer not in judged.final

@@ -36,7 +36,6 @@ from passmuster.evidence._paper import (
     table,
 )  # fmt: skip
 from passmuster.evidence._six import TESTS
-from passmuster.text import Json
 
 AUDIT = "exports/audit/"
 KINDS = {
@@ -146,10 +145,10 @@ def how(found: Facts) -> Html:
     )  # fmt: skip
 
 
-def rules(found: Facts, definition: Json) -> Html:
+def rules(found: Facts) -> Html:
     """What the rules hit at the opening, and which were not evaluated."""
     known = {rule["id"]: rule["title"] for rule in policy.catalogue()["rule"]}
-    unable: dict[str, str] = definition["notEvaluated"]
+    unable: dict[str, str] = found.definition["notEvaluated"]
     rows = [
         (named(known.get(rule, rule), rule), *_hits(found, rule, unable))
         for rule in sorted(found.tally.rules)

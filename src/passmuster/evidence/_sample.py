@@ -114,9 +114,7 @@ def _of_pack(files: Folder) -> Iterator[_Known]:
 
 def _of_campaign(db: Database, at: Campaign) -> Iterator[_Known]:
     outcomes = campaigns.outcomes_of(db, at)
-    items = db.execute(
-        "SELECT uri, reviewer FROM item WHERE campaign_id = ? ORDER BY id", (at.id,)
-    )
+    items = db.execute("SELECT uri, reviewer FROM item WHERE campaign_id = ? ORDER BY id", (at.id,))
     for number, (uri, reviewer) in enumerate(items, 1):
         outcome = outcomes.pop(uri)
         yield _Known(uri, outcome.effect, outcome.until, reviewer, number, list(outcome.leaves))

@@ -34,6 +34,8 @@ OUTCOMES = {
     "abstained": "nobody judged it", "no_response": "no response",
     "awaiting_second": "lacks a second person", "objected": "second person objects",
 }  # fmt: skip
+PEOPLE = ("By reviewer. Together: decided with others in one act; in < 5 s: approved alone, details"
+          " not opened; rates are of the reviewer's own decisions")  # fmt: skip
 RARE = ("awaiting_second", "objected")
 """Outcomes of a campaign with a two-person rule alone: told where there are any."""
 RELATIONS = {
@@ -79,18 +81,43 @@ def reviewed(found: Facts) -> Html:
         facts([
             ("Scope", code(scope["filter"]) if scope["filter"] else "everything that can sign in"),
             ("Why this scope", scope["rationale"] or "not stated"),
-            ("Why this often", body["frequencyBasis"] or "not stated"),
+            ("Why this often", _basis(found)),
             ("One item is", f"one {body['itemKind']}"),
             ("Items", f"{body['population']['count']:,}"),
             ("Left out", f"{body['population']['excludedCount']:,}, each with a reason"),
             ("Population", link(f"{found.draft.opened.folder}/population.jsonl")),
         ]),
-        _runs(found), _reconciled(found),
+        _runs(found), _reconciled(found), _compared(found),
         table("Left out, by reason", ("reason", "identities"), [
             (why, Num(count)) for why, count in found.excluded.most_common(SHOWN)
         ]) if found.excluded else Html(""),
         para("Each one: ", link(f"{found.draft.opened.folder}/excluded.jsonl"), "."),
     )  # fmt: skip
+
+
+def _basis(found: Facts) -> Any:
+    """What sets the frequency, and the risk analysis where one was given."""
+    said = found.six.body["frequencyBasis"] or "not stated"
+    analysis = found.definition.get("riskAnalysis")
+    if analysis is None:
+        return said
+    return join(said, "; the analysis: ", analysis["fileName"], ", SHA-256 ",
+                code(analysis["sha256"]))  # fmt: skip
+
+
+def _compared(found: Facts) -> Html:
+    """Counts from outside that the opener compared, where there were any."""
+    rows = [
+        (one["what"] or "the scope", {"typed": "a count that was typed"}.get(
+            one["how"], f"a second export, {one.get('fileName')}"),
+         Num(one["expected"]), Num(one["found"]),
+         flagged(one["explained"]) if one["differs"] else "the same")
+        for one in found.definition.get("reconciliation", ())
+    ]  # fmt: skip
+    if not rows:
+        return para("No count from outside was given at the opening to compare with.")
+    return table("Compared with counts from outside before the opening",
+                 ("what", "against", "expected", "found", "difference"), rows)  # fmt: skip
 
 
 def _runs(found: Facts) -> Html:
@@ -135,16 +162,19 @@ def who(found: Facts) -> Html:
     """Each reviewer, with what they did."""
     people = sorted(found.people.items(), key=lambda p: (-p[1].asked - p[1].decided, p[0]))
     rows = [(name, *_person(person)) for name, person in people]
+    relations = [(RELATIONS.get(how, how), Num(n))
+                 for how, n in found.six.relations.most_common(SHOWN)]  # fmt: skip
     return section(
         "Who reviewed",
-        capped("By reviewer. Together: decided with others in one act; in < 5 s: approved alone, "
-                "details not opened; rates are of the reviewer's own decisions",
-                ("reviewer", "items", "open", "approved", "stopped", "abstained", "approval rate",
-                 "together", f"in < {FAST_S} s", "late"),
-                rows, f"{AUDIT}requests.csv"),
-        table("What those who decided are to the item", ("relation", "decisions"), [
-            (RELATIONS.get(how, how), Num(count)) for how, count in found.six.relations.most_common(SHOWN)
-        ]) if found.six.relations else Html(""),
+        capped(PEOPLE,
+               ("reviewer", "items", "open", "approved", "stopped", "abstained", "approval rate",
+                "together", f"in < {FAST_S} s", "late"),
+               rows, f"{AUDIT}requests.csv"),
+        para(f"{plural(found.seconds['needed'], 'item')} needed a second person; on "
+             f"{found.seconds['given']:,} one has spoken.")
+        if found.seconds["needed"] else Html(""),
+        table("What those who decided are to the item", ("relation", "decisions"), relations)
+        if relations else Html(""),
     )  # fmt: skip
 
 
@@ -167,10 +197,20 @@ def when(found: Facts) -> Html:
     return section(
         "When",
         facts([("Opened", moment(body["openedAt"])), ("Due", moment(found.six.due)),
-               ("Closed", _late(found, at.closed_at) or "not yet")]),
+               ("Closed", _late(found, at.closed_at) or "not yet"),
+               ("Acknowledged by management", _acknowledged(found))]),
         capped("What was signed, in the order of the log",
                 ("statement", "signed by", "signed", "rows", "folder"), rows, "chain.tsv"),
     )  # fmt: skip
+
+
+def _acknowledged(found: Facts) -> Any:
+    said = [
+        f"{s.attestation.predicate['principal']}, {s.attestation.predicate['capacity']}, "
+        f"{signed_at(s)}: {s.attestation.predicate['statement']}"
+        for s in found.draft.statements if s.attestation.kind == "acknowledgement"
+    ]  # fmt: skip
+    return "; ".join(said) or "no statement of it is here"
 
 
 def keys(found: Facts) -> Html:

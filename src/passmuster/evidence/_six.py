@@ -17,7 +17,7 @@ from passmuster.evidence import _after
 from passmuster.evidence._statements import Statement
 from passmuster.evidence._walk import Ballot, Judged
 from passmuster.evidence.formats import Draft
-from passmuster.text import Json, utc
+from passmuster.text import Json, strict_json, utc
 
 TESTS = {
     "completeness": "Is everything that the sources list in the reviewed population, or excluded"
@@ -85,6 +85,12 @@ class Six:
     def body(self) -> Json:
         """What the campaign statement says."""
         return self.draft.opened.attestation.predicate
+
+    @cached_property
+    def definition(self) -> Json:
+        """The definition as it was signed."""
+        found: Json = strict_json(campaigns.definition(self.draft.db, self.draft.campaign))
+        return found
 
     @cached_property
     def due(self) -> str:
@@ -218,6 +224,12 @@ class Six:
                 yield Miss("completeness", uri, name, None, "neither reviewed nor excluded")
         for run in self.body["runs"]:
             yield from self._unread(run)
+        for compared in self.definition.get("reconciliation", ()):
+            count.population += 1
+            if compared["differs"]:
+                yield Miss("completeness", None, compared["what"] or "the scope", None,
+                           f"expected {compared['expected']}, found {compared['found']}; "
+                           f"explained: {compared['explained']}")  # fmt: skip
 
     def _unread(self, run: Json) -> Iterator[Miss]:
         rows = self.draft.db.execute(

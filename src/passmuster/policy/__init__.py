@@ -66,7 +66,8 @@ else:
         "_names": "names",
         "_query": "findings",
         "_risk": "SEVERITY_ORDER points risk",
-        "_rulebook": "NEEDS Rule catalogue check control_owner controls load_rules parse thresholds",
+        "_rulebook":
+            "NEEDS Rule catalogue check control_owner controls load_rules parse thresholds",
     })  # fmt: skip
 
 __all__ = [
