@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         save_drafts,
         save_own,
     )
-    from passmuster.campaigns._dossiers import digests, dossiers, material, uri
+    from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
     from passmuster.campaigns._opening import (
         Definition,
         Opened,
@@ -122,7 +122,7 @@ else:
         "_deciding":
             "check_draft check_own clear_drafts clear_own draft_of item_dossier part_uids "
             "save_draft save_drafts save_own",
-        "_dossiers": "digests dossiers material uri",
+        "_dossiers": "digests dossiers material parts_of uri",
         "_opening":
             "Definition Opened assignment_row excluded_row file_name open_campaign "
             "population_row source_runs",
@@ -150,8 +150,8 @@ __all__ = [
     "check_second", "clear_drafts", "clear_own", "clear_seconds", "close", "count", "course",
     "definition", "digests", "dossiers", "draft_of", "excluded_row", "file_name", "find_item",
     "forecast", "groups", "handed_over", "in_group", "item_dossier", "items_of", "material",
-    "named_owners", "open_campaign", "outcomes_of", "part_uids", "people", "policy_of",
-    "population_row", "portrait", "prepare", "progress", "rank", "rows", "save_draft",
+    "named_owners", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people",
+    "policy_of", "population_row", "portrait", "prepare", "progress", "rank", "rows", "save_draft",
     "save_drafts", "save_own", "save_seconds", "second_drafts", "second_rank", "second_rows",
     "sign_off", "signed_counts", "signed_rows", "source_runs", "tiers", "uri", "votes", "waiting",
     "waiting_for",

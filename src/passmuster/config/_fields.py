@@ -54,6 +54,9 @@ class Settings:
     """The largest YAML file that is read, in MiB; YAML cannot be read piece by piece."""
     rules: dict[str, dict[str, int]] = field(default_factory=dict)
     """Thresholds of rules, for example `[rules.unused] max_days = 45`."""
+    control_owners: dict[str, str] = field(default_factory=dict)
+    """Who answers for a control: `"iso27001 A.5.18" = "ciso@example.com"`, or `iso27001` alone for
+    the rest of a framework; `controls.csv` of an evidence pack has them."""
     reasons: dict[str, str] = field(default_factory=lambda: dict(REASONS))
     """One-key reasons: a digit and its words."""
     bulk: dict[str, int] = field(default_factory=lambda: dict(BULK))
@@ -104,6 +107,8 @@ SHAPES: dict[str, Shape] = {
     "keyring_timeout_s": {"type": "number", "minimum": 0.1},
     "max_yaml_mib": {"type": "integer", "minimum": 1},
     "rules": _table({"type": "object", "additionalProperties": {"type": "integer"}}),
+    "control_owners": _table(_WORDS, pattern=r"^[a-z0-9-]+( \S.*)?$",
+                             description="a framework and a control of it"),
     "reasons": _table(_WORDS, pattern="^[0-9]$", description="a digit"),
     "bulk": _table({"type": "integer", "minimum": 1}, enum=list(SEVERITIES)),
     "second": {"type": "array", "uniqueItems": True, "items": _WORDS},

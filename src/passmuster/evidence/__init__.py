@@ -8,6 +8,11 @@ as well.
 from passmuster.evidence._build import Pack, build_pack
 from passmuster.evidence._log import Authority
 from passmuster.evidence._report import Report
+from passmuster.evidence._sample import PER, Pick, sample_campaign, sample_pack
+from passmuster.evidence._statements import SUMS
 from passmuster.evidence._verify import verify
 
-__all__ = ["Authority", "Pack", "Report", "build_pack", "verify"]
+__all__ = [
+    "PER", "SUMS", "Authority", "Pack", "Pick", "Report", "build_pack", "sample_campaign",
+    "sample_pack", "verify",
+]  # fmt: skip

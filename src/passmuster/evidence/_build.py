@@ -14,8 +14,10 @@ from pathlib import Path
 from passmuster import attestations, blobs, campaigns, tlog
 from passmuster.attestations import Attestation
 from passmuster.campaigns import Campaign
+from passmuster.config import Settings
 from passmuster.errors import Conflict, NotFound, UsageError
 from passmuster.evidence import _log, _page, _sources, _tables, formats
+from passmuster.evidence._after import After
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._log import Authority
 from passmuster.evidence._statements import (
@@ -68,11 +70,12 @@ def build_pack(
     now: str,
     progress: Progress | None = None,
     authority: Authority | None = None,
+    settings: Settings | None = None,
 ) -> Pack:
     """Write the evidence of *campaign* to the folder *out*, signed by the one who opened it.
 
-    Raises UsageError when *out* is there already or the key is another person's, Conflict when
-    somebody signed something for the campaign meanwhile.
+    *settings* name the owners of controls. Raises UsageError when *out* is there already or the
+    key is another person's, Conflict when somebody signed something for the campaign meanwhile.
     """
     if key.principal.lower() != campaign.opened_by.lower():
         raise UsageError(
@@ -85,7 +88,7 @@ def build_pack(
         raise UsageError(f"{out.parent}: no such folder")
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        made = _Build(db, campaign, draft, key, now, authority)
+        made = _Build(db, campaign, draft, key, now, authority, settings or Settings())
         pack = made.run(progress or (lambda _done, _all: None))
         if out.exists():
             out.rmdir()
@@ -101,9 +104,10 @@ class _Build:
 
     def __init__(
         self, db: Database, campaign: Campaign, root: Path, key: SigningKey, now: str,
-        authority: Authority | None,
+        authority: Authority | None, settings: Settings,
     ) -> None:  # fmt: skip
         self.db, self.campaign, self.key, self.now = db, campaign, key, now
+        self.settings = settings
         self.writer, self.files = Writer(root), Folder(root)
         tlog.enrol(db, key, now)
         self.known = tlog.known_keys(db)
@@ -115,11 +119,13 @@ class _Build:
         statements = self._statements()
         opened = next(s for s in statements if s.attestation.kind == "campaign")
         self._frozen(opened, progress)
+        after = After(self.db, self.campaign, opened.attestation.predicate["runs"])
         draft = Draft(
-            self.db, self.campaign, self.files, self.writer, statements, opened, self.now
+            self.db, self.campaign, self.files, self.writer, statements, opened, self.now,
+            self.settings, after.unseen,
         )  # fmt: skip
         written = [module.begin(draft) for module in formats.modules()]
-        self._judged(opened, statements, written)
+        self._judged(draft, after, written)
         _sources.write(self.db, self.campaign, self.writer)
         self._keys(statements)
         _log.write(self.db, statements, self.key, self.now, self.writer, self.authority)
@@ -208,12 +214,10 @@ class _Build:
             yield chunk[position] + b"\n"
         progress(self.campaign.population, self.campaign.population)
 
-    def _judged(
-        self, opened: Statement, statements: list[Statement], written: list[Format]
-    ) -> None:
+    def _judged(self, draft: Draft, after: After, written: list[Format]) -> None:
         """Write the outcomes and what follows from them, from the files written so far."""
-        batches = [s.batch for s in statements if s.batch is not None]
-        second = policy(opened)
+        batches = [s.batch for s in draft.statements if s.batch is not None]
+        second = policy(draft.opened)
         with (
             self.writer.stream(_tables.OUTCOMES) as as_json,
             self.writer.stream(_tables.OUTCOMES_CSV) as as_csv,
@@ -221,7 +225,7 @@ class _Build:
         ):
             as_csv(_tables.csv_line(_tables.outcome_columns(second)))
             remediations(_tables.csv_line(_tables.REMEDIATION_COLUMNS))
-            for judged in walk(self.files, opened.folder, batches, second):
+            for judged in after.beside(walk(self.files, draft.opened.folder, batches, second)):
                 as_json(_tables.outcome_line(judged, second))
                 as_csv(_tables.outcome_cells(judged, second))
                 for line in _tables.remediation_lines(judged):

@@ -77,7 +77,7 @@ def outcome_cells(judged: Judged, second: Policy | None = None) -> bytes:
     shown = [b for b in judged.ballots if b.leaf in outcome.leaves][-1:]
     decided: Sequence[Any] = _decided(shown[0]) if shown else (None,) * 6
     return csv_line((
-        judged.uri, _name(dossier), dossier["identity"]["kind"], _source(dossier),
+        judged.uri, name(dossier), dossier["identity"]["kind"], _source(dossier),
         outcome.effect, outcome.until,
         "; ".join(f"{verb} {part}" if part else verb for verb, part in outcome.remediations),
         judged.reviewer, *decided, dossier["risk"],
@@ -116,9 +116,10 @@ def _dossier(judged: Judged) -> str:
     return sha256(judged.line)
 
 
-def _name(dossier: Json) -> str:
-    name = dossier["identity"]["display_name"]
-    return f"{name}: {dossier['subject']}" if dossier["subject"] else name
+def name(dossier: Json) -> str:
+    """What people call an item: the identity and, where it is less, the part of it."""
+    whole = str(dossier["identity"]["display_name"])
+    return f"{whole}: {dossier['subject']}" if dossier["subject"] else whole
 
 
 def _source(dossier: Json) -> str:
@@ -134,7 +135,7 @@ def remediation_lines(judged: Judged) -> Iterator[bytes]:
     reasons = "; ".join(b.row["reason"]["text"] for b in judged.ballots
                         if b.leaf in judged.outcome.leaves)  # fmt: skip
     for verb, part in judged.outcome.remediations:
-        head = (judged.uri, _name(dossier), _source(dossier), verb, part,
+        head = (judged.uri, name(dossier), _source(dossier), verb, part,
                 _due(judged, verb, part), reasons)  # fmt: skip
         plans = connectors.plan(dossier, verb, part or _whole(dossier))
         for plan in plans:

@@ -85,6 +85,20 @@ class Judged:
     """Who may be its second person, where its approval needs one."""
     seconds: list[Ballot] = field(default_factory=list)
     """Countersignatures by those, in log order; `outcome.seconds` names the ones that count."""
+    after: Json | None = None
+    """The dossier of its whole identity as the sources have it after the end of the review; only
+    while a pack is written, and None where that is not known (`_after`)."""
+
+    @property
+    def final(self) -> dict[str, Ballot]:
+        """The newest decision row of each person, which is the one that counts."""
+        return {ballot.batch.principal: ballot for ballot in self.ballots}
+
+    @property
+    def first(self) -> tuple[str, str]:
+        """Who was asked at the opening, in lower case, and by which rule they were found."""
+        asked = parsed(self.assignment, self.uri)
+        return str(asked.get("reviewer")).lower(), str(asked.get("assigned"))
 
 
 class _Cursor:

@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from passmuster.policy._rulebook import (
         NEEDS,
         Rule,
+        catalogue,
         check,
+        control_owner,
         controls,
         load_rules,
         parse,
@@ -64,14 +66,15 @@ else:
         "_names": "names",
         "_query": "findings",
         "_risk": "SEVERITY_ORDER points risk",
-        "_rulebook": "NEEDS Rule check controls load_rules parse thresholds",
+        "_rulebook":
+            "NEEDS Rule catalogue check control_owner controls load_rules parse thresholds",
     })  # fmt: skip
 
 __all__ = [
     "HIT_ORDERS", "NEEDS", "ORDERS", "SEVERITY_ORDER", "HitRow", "Hits", "IdentityRow", "Rule",
-    "RuleRun", "Supply", "check", "controls", "count_hits", "count_identities", "evaluate",
-    "findings", "hit_rows", "hits_by_rule", "identities", "identity_rows", "last_import",
-    "listed_as_of", "load_rules", "missing", "names", "not_evaluated", "parse", "points",
-    "rank_hits", "rank_identities", "risk", "rule_runs", "rules_of", "stale", "supplied",
-    "supplies", "thresholds",
+    "RuleRun", "Supply", "catalogue", "check", "control_owner", "controls", "count_hits",
+    "count_identities", "evaluate", "findings", "hit_rows", "hits_by_rule", "identities",
+    "identity_rows", "last_import", "listed_as_of", "load_rules", "missing", "names",
+    "not_evaluated", "parse", "points", "rank_hits", "rank_identities", "risk", "rule_runs",
+    "rules_of", "stale", "supplied", "supplies", "thresholds",
 ]  # fmt: skip

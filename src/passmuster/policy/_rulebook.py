@@ -126,7 +126,8 @@ def _known(rule_id: str, key: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Refuse thresholds for a rule or a parameter that does not exist."""
+    """Refuse thresholds for a rule or a parameter that does not exist, and owners of no control."""
+    _check_owners(settings)
     rules = load_rules()
     for rule_id, values in settings.rules.items():
         if rule_id not in rules:
@@ -136,6 +137,25 @@ def check(settings: Settings) -> None:
                 known = rules[rule_id].params
                 hint = text.nearest(name, known) if known else "; it has none"
                 raise UsageError(f"config: rule {rule_id} has no {name!r}{hint}")
+
+
+def _check_owners(settings: Settings) -> None:
+    frameworks = catalogue()["framework"]
+    known = {(c["framework"], c["id"]) for c in catalogue()["control"]}
+    for named in settings.control_owners:
+        framework, _, control = named.partition(" ")
+        if framework not in frameworks:
+            hint = text.nearest(framework, frameworks)
+            raise UsageError(f"config: control_owners: no framework {framework!r}{hint}")
+        if control and (framework, control) not in known:
+            hint = text.nearest(control, [c for f, c in known if f == framework])
+            raise UsageError(f"config: control_owners: {framework} has no {control!r}{hint}")
+
+
+def control_owner(settings: Settings, framework: str, control: str) -> str | None:
+    """Who answers for a control: as set for it, else as set for all of its framework."""
+    owners = settings.control_owners
+    return owners.get(f"{framework} {control}") or owners.get(framework)
 
 
 @functools.cache

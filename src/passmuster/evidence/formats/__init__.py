@@ -7,12 +7,13 @@ a million of them cost one walk and no memory. A module has `FILES`, the names t
 """
 
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol, cast
 
 from passmuster.campaigns import Campaign
+from passmuster.config import Settings
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._statements import Statement
 from passmuster.evidence._walk import Judged
@@ -33,6 +34,9 @@ class Draft:
     opened: Statement
     """The campaign statement; its folder has the population and the dossiers."""
     now: str
+    settings: Settings = field(default_factory=Settings)
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    """Sources of which it is not known how they are after the review, and why (`_after`)."""
 
 
 class Format(Protocol):
