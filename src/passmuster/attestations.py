@@ -51,6 +51,8 @@ class Link:
     seq: int
     prev: str | None
     """SHA-256 of the payload before it, None for the first."""
+    roster: str | None = None
+    """SHA-256 of the roster that is in force for it, None while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def statement(
         "seq": link.seq,
         "prev": link.prev,
         "seenCheckpoint": None,
-        "rosterDigest": None,
+        "rosterDigest": link.roster,
         "principal": principal,
         "signedAt": signed_at,
         "tool": {"name": "passmuster", "version": __version__},
@@ -185,6 +187,11 @@ def verify(envelope: bytes, keys: Mapping[str, str]) -> Attestation:
 def unchecked(envelope: bytes) -> Attestation:
     """*envelope* taken apart without asking who signed it: for lists, never for evidence."""
     return _take_apart(*_open(envelope))
+
+
+def unsigned(payload: bytes) -> Attestation:
+    """A statement that nobody has signed yet, taken apart."""
+    return _take_apart(payload, ())
 
 
 def check_signature(public: str, signature: Signature, data: bytes) -> None:

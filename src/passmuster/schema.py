@@ -259,6 +259,7 @@ CREATE TABLE witnessed (
 CREATE TABLE refused (
     sha256 TEXT PRIMARY KEY, origin TEXT NOT NULL, status INTEGER NOT NULL, why TEXT NOT NULL,
     request BLOB NOT NULL, refused_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX entry_roster ON entry (id) WHERE predicate = 'roster';
 CREATE TRIGGER checkpoint_stays BEFORE DELETE ON checkpoint
     BEGIN SELECT raise(ABORT, 'a signed checkpoint is never deleted'); END;
 CREATE TRIGGER refused_stays BEFORE DELETE ON refused

@@ -194,3 +194,12 @@ def _refuse_open_folder(folder: Path) -> None:
 def device(db: Database) -> str:
     """The random id of this workspace, in every statement that it signs."""
     return str(db.value("SELECT value FROM workspace WHERE key = 'device'"))
+
+
+def remember(db: Database, key: str, value: str) -> None:
+    """Keep one fact about this workspace; it replaces what was kept under *key*."""
+    with db.atomic():
+        db.execute(
+            "INSERT INTO workspace VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+            (key, value),
+        )

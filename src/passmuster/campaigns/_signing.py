@@ -9,7 +9,7 @@ import hashlib
 import json
 import secrets
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from passmuster import attestations, blobs, inventory, merkle, tlog
@@ -300,7 +300,7 @@ def _decisions(
         "decisions", {"decisions.jsonl": sha256(content)}, body, link, now, key.principal,
         {"changedEvidence": changed} if changed else None,
     )  # fmt: skip
-    return attestations.sign(payload, key), Link(link.device, link.seq + 1, sha256(payload))
+    return attestations.sign(payload, key), replace(link, seq=link.seq + 1, prev=sha256(payload))
 
 
 def _own(batch: Batch, content: bytes, link: Link, key: SigningKey, now: str) -> tuple[bytes, Link]:

@@ -34,6 +34,8 @@ COMMANDS = {
     "countersign": "countersign",
     "sign-off": "sign_off",
     "key": "key",
+    "enroll": "enroll",
+    "roster": "roster",
     "evidence": "evidence",
     "verify": "evidence",
     "log": "log",

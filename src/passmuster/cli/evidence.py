@@ -132,8 +132,11 @@ def verify_command(path: Path, trust: tuple[str, ...], tsa_ca: Path | None, as_j
     trusted = {}
     for words in trust:
         email, equals, mark = words.partition("=")
-        if not equals or not mark.startswith("SHA256:"):
-            raise UsageError(f"--trust takes EMAIL=SHA256:…, not {words!r}")
+        is_roster = email == "roster" and len(mark) == 64
+        if not equals or not (mark.startswith("SHA256:") or is_roster):
+            raise UsageError(
+                f"--trust takes EMAIL=SHA256:… or roster=DIGEST of the first one, not {words!r}"
+            )
         trusted[email.lower()] = mark
     report = evidence.verify(path, trusted, tsa_ca.read_bytes() if tsa_ca else None)
     if as_json:

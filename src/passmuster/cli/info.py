@@ -12,7 +12,7 @@ import click
 
 from passmuster import __version__, config
 from passmuster.cli.common import Bench, emit, json_option, pass_bench
-from passmuster.errors import UsageError
+from passmuster.errors import MusterError, UsageError
 
 
 @click.command("info")
@@ -48,6 +48,7 @@ def info_command(bench: Bench, as_json: bool) -> None:
         **_terminal(),
         **_theme(settings, troubles),
     }
+    facts["roster"] = _roster(bench, me, troubles)
     facts["troubles"] = troubles
     if as_json:
         emit([facts], {}, as_json=True)
@@ -55,6 +56,22 @@ def info_command(bench: Bench, as_json: bool) -> None:
     for name, value in facts.items():
         for told in (value or [None]) if isinstance(value, list) else [value]:
             print(f"{name:17} {told if told is not None else '-'}")
+
+
+def _roster(bench: Bench, me: str | None, troubles: list[str]) -> str | None:
+    """The version in force; a key under my name that is not mine is put to *troubles*."""
+    from passmuster import roster, store
+
+    if not (bench.folder / store.FILE).is_file():
+        return None
+    try:
+        in_force = roster.current(bench.db)
+        alarm = roster.alarm(bench.db, me or "")
+    except MusterError as error:
+        troubles.append(f"the roster cannot be read: {error}")
+        return None
+    troubles += [alarm] if alarm else []
+    return None if in_force is None else f"version {in_force.version}, {in_force.name}"
 
 
 def _settings(bench: Bench) -> tuple[config.Settings, str | None, list[str]]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from passmuster import attestations, blobs, campaigns, tlog
-from passmuster.attestations import Attestation
+from passmuster import attestations, blobs, campaigns, roster, tlog
+from passmuster.attestations import Attestation, unchecked
 from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.errors import Conflict, NotFound, UsageError
@@ -25,6 +25,7 @@ from passmuster.evidence._statements import (
     CHAIN_COLUMNS,
     ENVELOPE,
     PRINCIPALS,
+    ROSTER,
     ROWS,
     SEAL,
     SIGNERS,
@@ -142,7 +143,10 @@ class _Build:
         return int(self.db.value(sql, (self.campaign.digest,)))
 
     def _statements(self) -> list[Statement]:
-        """Write the campaign's statements, and those by which their keys were enrolled."""
+        """Write the campaign's statements, those by which their keys were enrolled, all rosters.
+
+        The rosters are not judged here: nothing that does not hold gets into the log.
+        """
         self.last = self._last_entry()
         found: list[Statement] = []
         signers = {self.key.fingerprint}
@@ -151,7 +155,9 @@ class _Build:
             signers.add(attestation.keyid)
             found.append(Statement(entry.id, attestation, entry.envelope))
         for entry in tlog.entries(self.db):
-            if entry.kind == "enrolment":
+            if entry.kind == "roster":
+                found.append(Statement(entry.id, unchecked(entry.envelope), entry.envelope))
+            elif entry.kind == "enrolment":
                 attestation = attestations.verify(entry.envelope, self.known)
                 if attestation.keyid in signers:
                     found.append(Statement(entry.id, attestation, entry.envelope))
@@ -166,7 +172,7 @@ class _Build:
             self.writer.add(f"{folder}/{name}", data)
         if attestation.kind == "enrolment":
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
-        elif attestation.kind in ROWS:
+        elif attestation.kind in (*ROWS, "roster"):
             ((name, digest),) = attestation.subject
             self.writer.add(f"{folder}/{name}", blobs.get(self.db, digest))
 
@@ -241,6 +247,8 @@ class _Build:
                 self.writer.add(name, data)
         self.writer.add(PRINCIPALS, principals_file(statements))
         self.writer.add(SIGNERS, allowed_signers(statements))
+        if (newest := roster.current(self.db)) is not None:
+            self.writer.add(ROSTER, newest.text)
 
     def _chain(self, statements: list[Statement]) -> int:
         """Write the order of everything that was ever signed here; how much is not in the pack."""

@@ -17,6 +17,7 @@ from passmuster.errors import VerificationFailed
 from passmuster.evidence import _contents, _log
 from passmuster.evidence._files import Files, lines, whole
 from passmuster.evidence._report import Report, Trusted, check_trust
+from passmuster.evidence._rosters import Rosters
 from passmuster.evidence._statements import (
     CHAIN,
     CHAIN_COLUMNS,
@@ -35,9 +36,11 @@ from passmuster.evidence._statements import (
     table_line,
 )  # fmt: skip
 from passmuster.keys import fingerprint
+from passmuster.roster import Proven
 
 KINDS = (
-    "enrolment", "campaign", "decisions", "own", "countersign", "close", "pack", "acknowledgement",
+    "enrolment", "roster", "campaign", "decisions", "own", "countersign", "close", "pack",
+    "acknowledgement",
 )  # fmt: skip
 
 
@@ -50,6 +53,7 @@ class Sealed:
     closed: Statement | None
     seal: Attestation
     gaps: int
+    rosters: Rosters
 
 
 @contextmanager
@@ -72,14 +76,18 @@ def check(files: Files, trusted: Trusted | None = None, roots: bytes | None = No
 
 def check_contents(
     files: Files, names: set[str], seal: Attestation, trusted: Trusted | None = None,
-    roots: bytes | None = None,
+    roots: bytes | None = None, proven: Proven = lambda _: None,
 ) -> Report:  # fmt: skip
-    """All that holds whoever sealed the pack: the statements, and what they are about."""
+    """All that holds whoever sealed the pack: the statements, and what they are about.
+
+    *proven* tells when a witness had seen the statement at an index of the log.
+    """
     with _known_form():
-        sealed = _statements(files, names, seal)
+        sealed = _statements(files, names, seal, proven)
         people = [(str(s.attestation.predicate["principal"]), s.attestation.keyid)
                   for s in principals(sealed.statements)]  # fmt: skip
         report = Report("pack", people, len(sealed.statements) + 1, gaps=sealed.gaps)
+        sealed.rosters.tell(report)
         check_trust(report, trusted or {})
         _owner_key(sealed, trusted or {})
         _contents.check(files, names, sealed.statements, sealed.opened, report)
@@ -139,15 +147,22 @@ def _seal(files: Files, names: set[str], keys: Mapping[str, str]) -> Attestation
     return seal
 
 
-def _statements(files: Files, names: set[str], seal: Attestation) -> Sealed:
-    """Every statement, signed by a key enrolled before it, and the chain between them."""
+def _statements(files: Files, names: set[str], seal: Attestation, proven: Proven) -> Sealed:
+    """Every statement, signed by a key enrolled before it, and the chain between them.
+
+    Where there is a roster, by one that it lets in at that place.
+    """
     folders = {n.split("/")[1] for n in names if n.startswith("statements/")}
     keys: dict[str, str] = {}
     holders: dict[str, str] = {}
     found: list[Statement] = []
+    rosters = Rosters(files, names, proven)
     for folder in sorted(folders):
         number, _, kind = folder.partition("-")
         where = f"statements/{folder}"
+        if kind == "roster":
+            found.append(rosters.take_roster(where))
+            continue
         if kind == "enrolment":
             _enrol(files, where, keys)
         attestation, envelope = _envelope(files, where, keys)
@@ -157,14 +172,16 @@ def _statements(files: Files, names: set[str], seal: Attestation) -> Sealed:
         if kind == "enrolment":
             holders[attestation.keyid] = attestation.predicate["principal"]
         _held(where, attestation, holders)
+        rosters.take(statement)
         found.append(statement)
     _held(SEAL, seal, holders)
+    rosters.take_seal(seal)
     _keys(files, names, found)
     opened, closed = _one_campaign(found, seal)
     for statement in found:
         if statement.attestation.kind == "acknowledgement":
             _seen(statement, closed)
-    return Sealed(found, opened, closed, seal, _chain(files, found, seal))
+    return Sealed(found, opened, closed, seal, _chain(files, found, seal), rosters)
 
 
 def _held(where: str, attestation: Attestation, holders: Mapping[str, str]) -> None:
@@ -216,7 +233,7 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
                 raise VerificationFailed(f"{statement.folder}: was signed after the end")
         elif kind in ("close", "pack", "acknowledgement") and body["campaign"] != digest:
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
-        if kind not in ("enrolment", "campaign") and statement.index < opened.index:
+        if kind not in ("enrolment", "roster", "campaign") and statement.index < opened.index:
             raise VerificationFailed(f"{statement.folder}: was signed before the campaign")
     if closed and closed.attestation.subject != (("campaign", digest),):
         raise VerificationFailed(f"{closed.folder}: closes another campaign")
@@ -252,6 +269,8 @@ def _chain(files: Files, found: list[Statement], seal: Attestation) -> int:
             raise VerificationFailed(f"{CHAIN}: something was dropped or reordered at {index}")
         statement = included.pop(int(index), None)
         if statement is None:
+            if kind == "roster":
+                raise VerificationFailed(f"{CHAIN}: the roster at {index} is not in the pack")
             gaps += 1
             expected: tuple[Any, ...] = (int(index), device, int(seq), kind, name, prev, "-")
         else:
@@ -272,15 +291,18 @@ def _chain(files: Files, found: list[Statement], seal: Attestation) -> int:
 def _owner_key(sealed: Sealed, trusted: Trusted) -> None:
     """The end and the seal are signed with the key of the opening, or one known by another way.
 
-    Otherwise a stranger could enrol a key in the opener's name at the end of the chain.
+    Otherwise a stranger could enrol a key in the opener's name at the end of the chain. Where
+    the opening names a roster, the opener's key vouches for it, and it for the opener's next key.
     """
+    rooted = sealed.opened.attestation.predicate["rosterDigest"] is not None
     opener = sealed.opened.attestation
     principal = opener.predicate["principal"]
     later = [sealed.seal, *([sealed.closed.attestation] if sealed.closed else [])]
     for attestation in later:
         if attestation.predicate["principal"] != principal:
             raise VerificationFailed(f"the {attestation.kind} statement is not by {principal}")
-        if attestation.keyid != opener.keyid and principal.lower() not in trusted:
+        other = attestation.keyid != opener.keyid
+        if other and not rooted and principal.lower() not in trusted:
             raise VerificationFailed(
                 f"the {attestation.kind} statement is signed with {attestation.keyid}, the "
                 f"campaign with {opener.keyid}: if {principal} says that both are theirs, "

@@ -13,6 +13,7 @@ from passmuster.evidence._log import PROOF, names_of
 from passmuster.evidence._report import Report
 from passmuster.evidence._statements import (
     ENVELOPE,
+    ROSTER,
     SEAL,
     SUMS,
     Statement,
@@ -31,7 +32,7 @@ FROZEN = (
 SUBJECTS = {
     "enrolment": ("key.pub",), "campaign": FROZEN, "decisions": ("decisions.jsonl",),
     "own": ("own.jsonl",), "countersign": ("countersignatures.jsonl",), "close": (), "pack": (),
-    "acknowledgement": (),
+    "acknowledgement": (), "roster": ("allowed_signers",),
 }  # fmt: skip
 DERIVED = ("findings.jsonl", "problems.jsonl", "rules.jsonl", "sources.jsonl")
 PAGE = "VERIFY.md"
@@ -56,6 +57,8 @@ def check(
     expected |= _sources(files, opened)
     for _ in json_lines(files, "findings.jsonl"):
         pass  # each line is canonical JSON; what it says is vouched for by the seal alone
+    if any(s.attestation.kind == "roster" for s in statements):
+        expected.add(ROSTER)
     rest = names - expected
     extra = [n for n in sorted(rest) if not n.startswith(("keys/", f"{SEAL}/")) and not is_ours(n)]
     if extra:

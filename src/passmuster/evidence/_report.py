@@ -28,6 +28,10 @@ class Report:
     outcomes: dict[str, int] = field(default_factory=dict)
     gaps: int = 0
     """Statements of other reviews in the chain, named by their digest only."""
+    roster: str | None = None
+    """SHA-256 of the first roster's statement, from which the others follow."""
+    roster_version: int = 0
+    """Of the newest roster; 0 without one."""
     notes: list[str] = field(default_factory=list)
     """What holds, but somebody should know."""
 
@@ -44,13 +48,24 @@ class Report:
             out += [f"review    {self.campaign}, opened {self.opened_at}, {closed}",
                     f"items     {self.items:,} in {self.files:,} files"]  # fmt: skip
             out += [f"outcome   {count:,} {effect}" for effect, count in self.outcomes.items()]
+        if self.roster is not None:
+            out += [f"roster    version {self.roster_version}; the first is {self.roster}",
+                    "          compare that with what a registrar tells you"]  # fmt: skip
         out += [f"note      {note}" for note in self.notes]
         out += ["signed by these keys; compare each with what the person tells you:"]
         return out + [f"  {mark}  {principal}" for principal, mark in self.people]
 
 
 def check_trust(report: Report, trusted: Trusted) -> None:
-    """Compare the keys of *report* with the fingerprints that were got by another way."""
+    """Compare the keys of *report* with the fingerprints that were got by another way.
+
+    Under `roster` the digest of the first roster may be given.
+    """
+    trusted = dict(trusted)
+    if (first := trusted.pop("roster", None)) is not None and first != report.roster:
+        raise VerificationFailed(
+            f"the first roster is {report.roster or 'none'}, not the one you gave"
+        )
     for principal, mark in report.people:
         known = trusted.get(principal.lower())
         if known is None:

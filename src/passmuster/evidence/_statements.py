@@ -23,6 +23,8 @@ SEAL = "pack"
 ENVELOPE = "statement.dsse.json"
 PRINCIPALS = "keys/principals.tsv"
 SIGNERS = "keys/allowed_signers"
+ROSTER = "roster/allowed_signers"
+"""Of the newest roster: it has every key that was ever listed, and when each was good."""
 CHAIN = "chain.tsv"
 CHAIN_COLUMNS = ("index", "device", "seq", "kind", "statement", "prev", "folder")
 PRINCIPAL_COLUMNS = ("n", "principal", "fingerprint", "enrolment")
@@ -63,7 +65,14 @@ def risk_analysis(definition: Json) -> tuple[str, str] | None:
 
 
 def side_files(attestation: Attestation) -> dict[str, bytes]:
-    """What stands beside an envelope for people without a JSON tool."""
+    """What stands beside an envelope for people without a JSON tool.
+
+    Beside a roster, which several sign, the SSH signature of each.
+    """
+    if attestation.kind == "roster":
+        signed = [s.data for s in attestation.signatures if s.form == "ssh"]
+        numbered = {f"{n}.sshsig": data for n, data in enumerate(signed, 1)}
+        return {"statement.pae": attestation.pae, **numbered}
     raw, ssh = attestation.signature("raw"), attestation.signature("ssh")
     found = {"statement.pae": attestation.pae, "statement.sig": raw, "statement.sshsig": ssh}
     return {name: data for name, data in found.items() if data is not None}

@@ -16,6 +16,7 @@ from passmuster.tlog._checkpoints import (
     cosigned,
     log_keys,
     origin,
+    proven_time,
     receipt,
     request,
 )
@@ -23,6 +24,7 @@ from passmuster.tlog._entries import (
     Entry,
     append,
     enrol,
+    enrolment,
     enrolments,
     entries,
     find,
@@ -31,6 +33,7 @@ from passmuster.tlog._entries import (
 )
 from passmuster.tlog._keys import forms as key_forms
 from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, rows
+from passmuster.tlog._rosters import Taken, append_roster, take_rosters
 from passmuster.tlog._tree import MAX_LEAF, consistency, rebuild, root, size
 from passmuster.tlog._witness import Answer, Seen, judge
 from passmuster.tlog._witnessing import (
@@ -45,8 +48,9 @@ from passmuster.tlog._witnessing import (
 
 __all__ = [
     "CALLED", "MAX_LEAF", "ROW", "Answer", "Cosignature", "Entry", "Found", "Kept", "LogRow",
-    "Refused", "Seen", "Witnessed", "append", "check", "check_file", "checkpoint", "checkpoints",
-    "consistency", "cosign", "cosigned", "cosigner", "enrol", "enrolments", "entries", "find",
-    "judge", "key_forms", "known_keys", "known_log", "log_keys", "look_up", "next_link", "origin",
-    "rank", "rebuild", "receipt", "refused", "request", "root", "rows", "size", "witnessed",
+    "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check", "check_file",
+    "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "enrol",
+    "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys", "known_log",
+    "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild", "receipt",
+    "refused", "request", "root", "rows", "size", "take_rosters", "witnessed",
 ]  # fmt: skip

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from passmuster import merkle
-from passmuster.attestations import Attestation, verify
+from passmuster import merkle, roster
+from passmuster.attestations import Attestation, unchecked, verify
 from passmuster.errors import VerificationFailed
 from passmuster.store import Database
 from passmuster.tlog import _tree
-from passmuster.tlog._checkpoints import check_kept, checkpoints
+from passmuster.tlog._checkpoints import check_kept, checkpoints, proven_time
 from passmuster.tlog._entries import entries, known_keys
 
 
@@ -40,12 +40,19 @@ def check(db: Database) -> int:
 
 
 def _leaves(db: Database) -> Iterator[bytes]:
-    """The leaf hash of each entry, once it is verified."""
+    """The leaf hash of each entry, once it is verified and its signer might sign it."""
     known = known_keys(db)
     prev: dict[str, tuple[int, str]] = {}
+    replay = roster.Replay(roster.history(db), lambda index: proven_time(db, index))
     for place, entry in enumerate(entries(db), 1):
         try:
-            follows(verify(entry.envelope, known), prev)
+            statement = unchecked(entry.envelope)
+            if statement.kind == "roster":
+                replay.take_roster(entry.envelope, roster.signers_of(db, entry.envelope))
+            else:
+                statement = verify(entry.envelope, known)
+                replay.take(entry.id, statement)
+            follows(statement, prev)
             if entry.id != place:
                 raise VerificationFailed(f"it stands at place {place}")
         except VerificationFailed as error:

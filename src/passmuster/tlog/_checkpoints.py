@@ -198,6 +198,18 @@ def receipt(db: Database, entry_id: int, size: int | None = None) -> str:
     return str(made)
 
 
+def proven_time(db: Database, entry_id: int) -> str | None:
+    """When a witness had seen an entry, by the first of its cosignatures over one that has it.
+
+    The one time that the signer has not chosen; None while no witness has answered.
+    """
+    at = db.value(
+        "SELECT min(cosigned_at) FROM cosignature WHERE origin = ? AND size >= ?"
+        " AND line IS NOT NULL", (origin(db), entry_id),
+    )  # fmt: skip
+    return None if at is None else str(at)
+
+
 # --- witnesses
 
 

@@ -7,8 +7,8 @@ reordered entry shows even to somebody who has only the envelopes.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from passmuster import keys, sshsig, store
-from passmuster.attestations import Link, sign, statement, verify
+from passmuster import keys, roster, sshsig, store
+from passmuster.attestations import Attestation, Link, sign, statement, unchecked, verify
 from passmuster.errors import Conflict, NotFound
 from passmuster.keys import SigningKey
 from passmuster.store import Database
@@ -31,12 +31,13 @@ class Entry:
 
 
 def next_link(db: Database) -> Link:
-    """Where this device's next statement stands."""
-    device = store.device(db)
+    """Where this device's next statement stands, and under which roster."""
+    device, under = store.device(db), roster.current_name(db)
     row = db.one(
         "SELECT seq, statement FROM entry WHERE device = ? ORDER BY seq DESC LIMIT 1", (device,)
     )
-    return Link(device, 1, None) if row is None else Link(device, row[0] + 1, row[1])
+    seq, prev = (0, None) if row is None else row
+    return Link(device, seq + 1, prev, under)
 
 
 def append(
@@ -45,28 +46,43 @@ def append(
     """Append *envelope*, to the tree as well, and return its id: its index in the tree plus 1.
     To be called inside `db.atomic()`.
 
-    Verifies first, so that nothing that would fail an auditor gets in. Raises Conflict when the
-    chain has moved since `next_link`: sign again.
+    Verifies first, so that nothing that would fail an auditor gets in; with a roster, that the
+    signer is on it and has the role. Raises Conflict when the chain has moved since `next_link`,
+    or the roster: sign again. A roster is verified by its own rule; its `allowed_signers` must
+    be among the blobs.
     """
     leaf = check_leaf(envelope)
-    attestation = verify(envelope, known)
+    attestation = unchecked(envelope)
+    if attestation.kind == "roster":
+        roster.succeed(envelope, roster.signers_of(db, envelope), roster.current(db))
+    else:
+        attestation = verify(envelope, known)
+        _in_place(db, attestation)
     predicate = attestation.predicate
-    expected = next_link(db)
-    if (predicate["device"], predicate["seq"], predicate["prev"]) != (
-        expected.device, expected.seq, expected.prev,
-    ):  # fmt: skip
-        raise Conflict("another muster signed something in this workspace meanwhile")
     cursor = db.execute(
         "INSERT INTO entry (leaf, statement, predicate, campaign, principal, device, seq,"
         " envelope, logged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             leaf.hex(), attestation.name, attestation.kind, campaign,
-            predicate["principal"], expected.device, expected.seq, envelope, now,
+            predicate["principal"], predicate["device"], predicate["seq"], envelope, now,
         ),
     )  # fmt: skip
     entry_id = int(cursor.lastrowid or 0)
     grow(db, entry_id - 1, leaf)
     return entry_id
+
+
+def _in_place(db: Database, attestation: Attestation) -> None:
+    """Raise unless a statement comes next on this device, and its signer may sign it now."""
+    said, expected = attestation.predicate, next_link(db)
+    if (said["device"], said["seq"], said["prev"]) != (
+        expected.device, expected.seq, expected.prev,
+    ):  # fmt: skip
+        raise Conflict("another muster signed something in this workspace meanwhile")
+    if said["rosterDigest"] != expected.roster:
+        raise Conflict("the roster was changed while you were signing: sign again")
+    if (in_force := roster.current(db)) is not None:
+        roster.judge(attestation, [in_force], [in_force], None)
 
 
 def enrol(db: Database, key: SigningKey, now: str, replaces: str | None = None) -> str:
@@ -130,6 +146,14 @@ def find(db: Database, prefix: str) -> int:
         return int(rows[0][0])
     how = "several statements begin" if rows else "no statement in the log begins"
     raise NotFound(f"{how} with {visible(prefix)!r}: `muster log show --entries` lists them")
+
+
+def enrolment(db: Database, mark: str) -> bytes:
+    """The envelope by which the key *mark* was enrolled here."""
+    for entry in db.execute("SELECT envelope FROM entry WHERE predicate = 'enrolment'"):
+        if unchecked(bytes(entry[0])).predicate["fingerprint"] == mark:
+            return bytes(entry[0])
+    raise NotFound(f"{mark} was not enrolled here: `muster key new`")
 
 
 def known_keys(db: Database) -> dict[str, str]:

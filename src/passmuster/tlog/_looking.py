@@ -4,11 +4,12 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from passmuster import merkle
+from passmuster import merkle, roster
 from passmuster.attestations import Attestation, unchecked, verify
 from passmuster.errors import VerificationFailed
 from passmuster.store import Database
 from passmuster.tlog._check import follows
+from passmuster.tlog._checkpoints import proven_time
 from passmuster.tlog._entries import known_keys
 
 CALLED = {
@@ -121,12 +122,33 @@ def look_up(db: Database, entry_id: int) -> Found:
     )
     wrong = ""
     try:
-        verify(envelope, known_keys(db))
+        _allowed(db, entry_id, envelope)
         follows(found, {found.predicate["device"]: tuple(before)} if before else {})
         if (found.name, merkle.leaf_hash(envelope).hex()) != (name, leaf):
             wrong = "the log knows it by another digest than its own"
-        elif whose is None or whose.lower() != str(found.predicate["principal"]).lower():
+        elif found.kind != "roster" and not _same(whose, found.predicate["principal"]):
             wrong = f"it speaks for {found.predicate['principal']}, its key for {whose}"
     except VerificationFailed as error:
         wrong = str(error)
     return Found(found, whose, wrong)
+
+
+def _same(whose: str | None, principal: str) -> bool:
+    return whose is not None and whose.lower() == str(principal).lower()
+
+
+def _allowed(db: Database, entry_id: int, envelope: bytes) -> None:
+    """Raise VerificationFailed unless the signatures hold and the roster lets them."""
+    rows = db.execute(
+        "SELECT envelope FROM entry WHERE predicate = 'roster' AND id < ? ORDER BY id",
+        (entry_id,),
+    ).fetchall()
+    before = [
+        roster.read(unchecked(bytes(row[0])), roster.signers_of(db, bytes(row[0]))) for row in rows
+    ]
+    if unchecked(envelope).kind == "roster":
+        signers = roster.signers_of(db, envelope)
+        roster.succeed(envelope, signers, before[-1] if before else None)
+        return
+    found = verify(envelope, known_keys(db))
+    roster.judge(found, before, roster.history(db), proven_time(db, entry_id))
