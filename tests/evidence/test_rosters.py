@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,7 +133,7 @@ def _one_twice(content: dict[str, bytes], team: Scene) -> None:
     ))  # fmt: skip
 
 
-def _renamed(signer: object, mark: str) -> object:
+def _renamed(signer: Any, mark: str) -> Any:
     class Renamed:
         def sign(self, data: bytes) -> object:
             made = signer.sign(data)  # type: ignore[attr-defined]
