@@ -100,6 +100,9 @@ def _sample(
     if not per and len(picked) < size:
         talk(f"there are only {len(picked):,}: all of them are in the sample")
     rows = [pick.as_dict() for pick in picked]
+    if not as_json:
+        rows = [{**row, "leaves": "; ".join(row["leaves"]), "rows": "; ".join(row["rows"])}
+                for row in rows]  # fmt: skip
     if out is None:
         emit(rows, {}, as_json=as_json, as_csv=not as_json)
         return
