@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import campaigns, evidence
+from passmuster import attestations, campaigns, evidence, roster
 from passmuster.campaigns._countersigning import countersign_row
 from passmuster.campaigns._signing import decision_row
 from passmuster.model import Attention, Bulk, Change, Draft, SecondDraft
@@ -126,6 +126,27 @@ def test_a_row_of_a_second_person_of_version_1() -> None:
         "muster:s/identity/u", "e" * 64, "a" * 64, "b" * 64, words, ["c" * 64], "d" * 32
     )
     same("countersign-row.json", canonical(row))
+
+
+def test_the_roster_of_version_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of a team: a key that ends, a robot, one human being with two addresses."""
+    from tests.test_roster import KA, KB, KC, KR, LINES, T1, T2, Person, line, made, succeed
+
+    monkeypatch.setattr(attestations, "__version__", "0")
+    people = (
+        Person("a@example.com", "person", ("registrar",), "p-1"),
+        Person("b@example.com", "person", ("reviewer", "second", "registrar")),
+        Person("bot@example.com", "robot", ("reviewer",)),
+        Person("c@example.com", "person", ("oncall", "owner", "auditor"), "p-1"),
+    )
+    before = (LINES[0], line(KB, None), LINES[2], line(KR))
+    one = succeed(made(None, KA, KB, people=people, lines=before, at="2026-11-20T12:00:00Z"))
+    lines = (*before[:2], line(KC, before=T2), before[3])
+    envelope, text = made(one, KA, KB, people=people, lines=lines, at=T1)
+    assert roster.succeed(envelope, text, one).version == 2
+    same("roster.dsse.json", envelope)
+    same("roster.pae", attestations.unchecked(envelope).pae)
+    same("roster.allowed_signers", text)
 
 
 def test_a_decision_row_of_version_1() -> None:

@@ -16,9 +16,7 @@ def as_(
     inside: Muster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, passphrase_file: Path,
 ) -> Muster:  # fmt: skip
     """The command, run by a person in a workspace of their own; the key stays cheap."""
-    from passmuster import keys
-
-    monkeypatch.setattr(keys, "BCRYPT_ROUNDS", 1)
+    monkeypatch.setattr("passmuster.keys._files.BCRYPT_ROUNDS", 1)
     monkeypatch.chdir(tmp_path)
 
     def run(who: str, *words: str, code: int | None = 0) -> object:

@@ -1,10 +1,9 @@
 """A pack of a team with a roster: who might sign, as our check and as stock tools see it."""
 
+import json
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -128,19 +127,15 @@ def _too_few(content: dict[str, bytes], team: Scene) -> None:
 
 def _one_twice(content: dict[str, bytes], team: Scene) -> None:
     """Boss signs once more under the registrar's name."""
-    _resign(content, ROSTERS[2], team.boss, replace(
-        team.boss, signers=tuple(_renamed(s, REG.fingerprint) for s in team.boss.signers)
-    ))  # fmt: skip
-
-
-def _renamed(signer: Any, mark: str) -> Any:
-    class Renamed:
-        def sign(self, data: bytes) -> object:
-            made = signer.sign(data)  # type: ignore[attr-defined]
-            made.keyid = made.keyid.replace(made.keyid.removeprefix("sshsig:"), mark)
-            return made
-
-    return Renamed()
+    _resign(content, ROSTERS[2], team.boss)
+    envelope = json.loads(content[f"{ROSTERS[2]}/statement.dsse.json"])
+    again = [
+        one | {"keyid": one["keyid"].replace(team.boss.fingerprint, REG.fingerprint)}
+        for one in envelope["signatures"]
+    ]
+    envelope["signatures"] += again
+    content[f"{ROSTERS[2]}/statement.dsse.json"] = canonical(envelope)
+    content[f"{ROSTERS[2]}/2.sshsig"] = content[f"{ROSTERS[2]}/1.sshsig"]
 
 
 def _gone(content: dict[str, bytes], team: Scene) -> None:

@@ -21,7 +21,7 @@ def enroll_command() -> None:
 @enroll_command.command("request")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE",
               help="A new file, for a registrar.")  # fmt: skip
-@click.option("--key", "mark", metavar="SHA256:…", help="Which of my keys; else the newest.")
+@click.option("--key", "mark", metavar="SHA256:…", help="Which key; else the one that signs.")
 @pass_bench
 def request_command(bench: Bench, out: Path, mark: str | None) -> None:
     """Write the statement by which my key proved that I hold it.
@@ -36,12 +36,13 @@ def request_command(bench: Bench, out: Path, mark: str | None) -> None:
 
     if out.exists():
         raise UsageError(f"{out} is there already: name another file")
-    own = [k for k in keys.listed(bench.db) if str(k["principal"]).lower() == bench.me]
+    found = keys.signs_for(bench.db, bench.me)
     if mark is not None:
-        own = [k for k in own if k["fingerprint"] == mark]
-    if not own:
+        theirs = (k for k in keys.listed(bench.db) if k["principal"].lower() == bench.me)
+        found = next((k for k in theirs if k["fingerprint"] == mark), None)
+    if found is None:
         raise KeyUnavailable(f"no such key of {bench.me}: make one with `muster key new`")
-    fingerprint = str(own[0]["fingerprint"])
+    fingerprint = found["fingerprint"]
     with out.open("xb") as stream:
         stream.write(tlog.enrolment(bench.db, fingerprint))
     print(fingerprint)

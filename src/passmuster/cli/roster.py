@@ -55,15 +55,15 @@ def init_command(bench: Bench, roles: tuple[str, ...], person_uid: str | None) -
     from passmuster import keys, roster
 
     bench.may_decide()
-    own = [k for k in keys.listed(bench.db) if str(k["principal"]).lower() == bench.me]
-    if not own:
+    own = keys.signs_for(bench.db, bench.me)
+    if own is None:
         raise KeyUnavailable(f"no key of {bench.me}: make one with `muster key new`")
     if roster.draft(bench.db) is not None:
         raise UsageError("there is a draft already: `muster roster drop` throws it away")
     given = roster.given_roles(("registrar", *(roles or ("reviewer", "owner"))))
     at = now()
-    public = " ".join(str(own[0]["public"]).split()[:2])
-    me = roster.Person(str(own[0]["principal"]), "person", given, person_uid)
+    public = " ".join(own["public"].split()[:2])
+    me = roster.Person(own["principal"], "person", given, person_uid)
     made = roster.first(
         bench.db, me, roster.Line(me.principal, public, at), at, secrets.token_hex(16)
     )

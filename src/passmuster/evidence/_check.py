@@ -147,7 +147,9 @@ def _seal(files: Files, names: set[str], keys: Mapping[str, str]) -> Attestation
     return seal
 
 
-def _statements(files: Files, names: set[str], seal: Attestation, proven: Proven) -> Sealed:
+def _statements(
+    files: Files, names: set[str], seal: Attestation, proven: Proven = lambda _: None
+) -> Sealed:
     """Every statement, signed by a key enrolled before it, and the chain between them.
 
     Where there is a roster, by one that it lets in at that place.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from passmuster import keys, roster, sshsig, store
 from passmuster.attestations import Attestation, Link, sign, statement, unchecked, verify
-from passmuster.errors import Conflict, NotFound
+from passmuster.errors import Conflict, NotFound, VerificationFailed
 from passmuster.keys import SigningKey
 from passmuster.store import Database
 from passmuster.text import sha256, visible
@@ -82,7 +82,12 @@ def _in_place(db: Database, attestation: Attestation) -> None:
     if said["rosterDigest"] != expected.roster:
         raise Conflict("the roster was changed while you were signing: sign again")
     if (in_force := roster.current(db)) is not None:
-        roster.judge(attestation, [in_force], [in_force], None)
+        try:
+            roster.judge(attestation, [in_force], [in_force], None)
+        except VerificationFailed as error:
+            raise VerificationFailed(
+                f"{error}: ask a registrar (`muster enroll request` for a new key)"
+            ) from None
 
 
 def enrol(db: Database, key: SigningKey, now: str, replaces: str | None = None) -> str:
