@@ -27,6 +27,8 @@ EXCEPTIONS = {
     "parts": "access stands but for some parts",
     "abstained": "the reviewer abstained",
     "no_response": "nobody decided",
+    "awaiting_second": "approved, and no second person has concurred",
+    "objected": "approved, and a second person objects",
 }
 """Every outcome but the plain `stands`, and what it means."""
 MAIL = re.compile(r"[a-zA-Z0-9!#$%&'*+\-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+")

@@ -15,6 +15,7 @@ import json
 from collections import Counter
 
 from passmuster import __version__
+from passmuster.evidence._six import SILENT
 from passmuster.evidence._statements import ENVELOPE, ROWS
 from passmuster.evidence._walk import Judged
 from passmuster.evidence.formats import Draft
@@ -159,7 +160,7 @@ class _Results:
 
     def _result(self) -> Json:
         campaign = self.campaign
-        silent = self.effects["no_response"] + self.effects["abstained"]
+        silent = sum(self.effects[effect] for effect in SILENT)
         judged = Judgement(self.draft, self.names, silent)
         opened = self._person(campaign.opened_by, OPENER)
         log = [("opened", "Campaign opened", campaign.opened_at)]

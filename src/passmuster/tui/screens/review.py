@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
-from passmuster import campaigns, roster
+from passmuster import campaigns
 from passmuster.campaigns import Campaign, Progress
 from passmuster.config import Settings
 from passmuster.errors import FilterError, MusterError
@@ -81,6 +81,11 @@ class ReviewScreen(Ahead):
 
     def on_mount(self) -> None:
         """Show what is wrong with the settings, and before it a key that is not mine."""
+        self.call_after_refresh(self._troubles)
+
+    def _troubles(self) -> None:
+        from passmuster import roster  # not before the first rows: it loads all that signs
+
         alarm = roster.alarm(self.muster.db, self.desk.me)
         if troubles := [alarm] * bool(alarm) + self.muster.troubles() + self._wrong:
             self.say(troubles[0] + f"  (and {len(troubles) - 1} more)" * (len(troubles) > 1),
