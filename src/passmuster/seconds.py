@@ -17,6 +17,9 @@ from passmuster.text import Json, nearest
 PRIVILEGED, EVERY, RISK = "privileged", "all", "risk:"
 WORDS = (PRIVILEGED, EVERY, f"{RISK}70")
 """What `when` may be; the number is a risk from 1 to 100."""
+CALLED = {"approve": "the approval", "revoke": "the revocation", "disable": "the switching off",
+          "abstain": "the abstention"}  # fmt: skip
+"""What a decision is called when somebody concurs with it or objects to it."""
 _ADDRESS = re.compile(r"[!-+\--.0-\[\]-~]+@[!-+\--.0-\[\]-~]+")
 """Printable ASCII without space, comma, slash and backslash: it stands in tables between tabs."""
 _ITSELF = ("uid", "uid_alt", "external_id", "display_name")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from passmuster.campaigns import _dossiers, _queue
+from passmuster.campaigns import _dossiers, _queue, _seconding
 from passmuster.store import Database
 
 
@@ -46,3 +46,24 @@ def test_what_was_pasted_is_looked_up_by_an_index(db: Database, handle: str) -> 
     steps = plan(db, f"{_queue.OF_IDENTITY} ({handle}) LIMIT 9", 1, "AKIAX")
     scans = [step for step in steps if step.startswith("SCAN")]
     assert all(step.startswith("SCAN s ") for step in scans), "sources are few; nothing else is"
+
+
+def read_by_scan(steps: list[str]) -> list[str]:
+    """Tables that are read from end to end; the one row that says who I am is none."""
+    one = ("SCAN me", "SCAN CONST")
+    return [s for s in steps if s.startswith("SCAN") and not s.startswith(one)]
+
+
+def test_a_window_of_what_waits_on_me_is_read_by_its_ids(db: Database) -> None:
+    assert not read_by_scan(plan(db, _seconding._ROW % "1, 2, 3", "sec@example.com"))
+
+
+@pytest.mark.parametrize("state", _seconding.STATES)
+def test_what_waits_on_me_is_found_by_the_items_that_need_somebody(
+    db: Database, state: str
+) -> None:
+    sql, values = _seconding.rank_sql(1, "sec@example.com", state)
+    steps = plan(db, f"{sql} LIMIT 200", *values)
+    assert not read_by_scan(steps)
+    assert any("INDEX item_second" in step for step in steps)
+    assert not any("TEMP B-TREE" in step for step in steps)

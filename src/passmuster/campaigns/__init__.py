@@ -97,10 +97,14 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._second_policy import policy_of
     from passmuster.campaigns._seconding import (
+        Countersigned,
+        Objection,
         SecondRow,
         Waiting,
         check_second,
         clear_seconds,
+        objections,
+        said_on,
         save_seconds,
         second_drafts,
         second_rank,
@@ -134,8 +138,8 @@ else:
             "tiers",
         "_second_policy": "policy_of",
         "_seconding":
-            "SecondRow Waiting check_second clear_seconds save_seconds second_drafts second_rank "
-            "second_rows waiting waiting_for",
+            "Countersigned Objection SecondRow Waiting check_second clear_seconds objections "
+            "said_on save_seconds second_drafts second_rank second_rows waiting waiting_for",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
     })  # fmt: skip
@@ -143,16 +147,16 @@ else:
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Countersign", "Course", "Definition", "Forecast", "Group", "Opened", "OwnRow",
-    "Portrait", "Progress", "QueueRow", "Row", "SecondRow", "Signed", "SignedBatch", "SignedRow",
-    "Stand", "Waiting", "acknowledge", "ages", "around", "assignment_row", "by_reviewer",
-    "campaign", "campaigns", "candidates", "changed_since", "check_draft", "check_own",
-    "check_second", "clear_drafts", "clear_own", "clear_seconds", "close", "count", "course",
-    "definition", "digests", "dossiers", "draft_of", "excluded_row", "file_name", "find_item",
-    "forecast", "groups", "handed_over", "in_group", "item_dossier", "items_of", "material",
-    "named_owners", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people",
-    "policy_of", "population_row", "portrait", "prepare", "progress", "rank", "rows", "save_draft",
-    "save_drafts", "save_own", "save_seconds", "second_drafts", "second_rank", "second_rows",
-    "sign_off", "signed_counts", "signed_rows", "source_runs", "tiers", "uri", "votes", "waiting",
-    "waiting_for",
+    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
+    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow", "Row", "SecondRow",
+    "Signed", "SignedBatch", "SignedRow", "Stand", "Waiting", "acknowledge", "ages", "around",
+    "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
+    "check_draft", "check_own", "check_second", "clear_drafts", "clear_own", "clear_seconds",
+    "close", "count", "course", "definition", "digests", "dossiers", "draft_of", "excluded_row",
+    "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
+    "items_of", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
+    "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
+    "progress", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
+    "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
+    "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
 ]  # fmt: skip

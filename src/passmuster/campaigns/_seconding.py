@@ -94,14 +94,22 @@ def second_rank(
 ) -> "array[int]":  # fmt: skip
     """Items with a row for *me* to look at, in view order; *state* is one of `STATES`."""
     by = ordered(order, backwards=backwards)
-    frame, where, values = chosen(campaign_id, None, expression, now, "l." in by)
+    sql, values = rank_sql(campaign_id, me, state, expression, now, by)
     tail = "" if limit is None else f" LIMIT {limit:d}"
-    sql = (
+    return array("I", (row[0] for row in db.execute(f"{sql}{tail}", values)))
+
+
+def rank_sql(
+    campaign_id: int, me: str, state: str, expression: str = "", now: str = "",
+    by: str = "n.risk DESC, n.id",
+) -> tuple[str, list[object]]:  # fmt: skip
+    """The query of `second_rank`, and its values."""
+    frame, where, values = chosen(campaign_id, None, expression, now, "l." in by)
+    return (
         f"{_ME}SELECT n.id {frame} WHERE n.needs_second = 1 AND {where} AND EXISTS (SELECT 1"
         f" FROM decision d WHERE d.item_id = n.id AND {NEWEST} AND {MINE} AND {_STATE[state]})"
-        f" ORDER BY {by}{tail}"
-    )
-    return array("I", (row[0] for row in db.execute(sql, (me, *values))))
+        f" ORDER BY {by}"
+    ), [me, *values]
 
 
 _ROW = f"""
@@ -150,6 +158,43 @@ def as_second(row: Sequence[Any]) -> SecondDraft:
         verdict, code, text, Attention(**json.loads(attention)),
         Bulk(**json.loads(bulk)) if bulk else None,
     )  # fmt: skip
+
+
+def said_on(db: Database, item_id: int) -> tuple[Countersigned, ...]:
+    """What second persons signed on the rows of an item that count, in log order."""
+    return tuple(Countersigned(*row) for row in db.execute(
+        "SELECT c.principal, c.verdict, c.reason_text, c.decided_at FROM countersignature c"
+        " JOIN decision d ON d.leaf = c.decision JOIN item n ON n.id = c.item_id"
+        f" WHERE c.item_id = ? AND {NEWEST} ORDER BY c.entry_id, c.leaf",
+        (item_id,),
+    ))  # fmt: skip
+
+
+class Objection(NamedTuple):
+    """An approval that does not stand because a second person objects."""
+
+    item: str
+    display_name: str
+    decider: str
+    by: str
+    reason: str
+
+
+def objections(db: Database, at: Campaign, limit: int) -> list[Objection]:
+    """The first *limit* of them, the riskiest first: who decided must decide again."""
+    return [
+        Objection(name, part_name(called, uri, uid), *rest)
+        for name, called, uri, uid, *rest in db.execute(
+            "SELECT n.name, y.display_name, n.uri, y.uid, d.principal, c.principal, c.reason_text"
+            " FROM item n JOIN decision d ON d.item_id = n.id JOIN identity y"
+            " ON y.id = n.identity_id JOIN countersignature c ON c.decision = d.leaf"
+            f" WHERE n.campaign_id = ? AND n.needs_second = 1 AND {NEWEST}"
+            " AND d.verdict = 'approve' AND c.verdict = 'object' AND NOT EXISTS (SELECT 1"
+            " FROM countersignature e WHERE e.decision = d.leaf AND e.principal = c.principal"
+            " AND e.entry_id > c.entry_id) ORDER BY n.risk DESC, n.id LIMIT ?",
+            (at.id, limit),
+        )
+    ]
 
 
 # drafting

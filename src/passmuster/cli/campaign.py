@@ -17,6 +17,9 @@ from passmuster.cli.common import (
 from passmuster.cli.inventory import bar
 from passmuster.text import plural, visible
 
+MOST_OBJECTIONS = 20
+"""Objections that `status` tells; `muster evidence` has all."""
+
 
 @click.group("campaign")
 def campaign_command() -> None:
@@ -170,6 +173,9 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
     print("As it stands: " + ", ".join(f"{n:,} {e}" for e, n in sorted(effects.items())))
     for line in waiting_lines(campaigns.waiting(bench.db, at)):
         print(line)
+    for o in campaigns.objections(bench.db, at, MOST_OBJECTIONS):
+        print(visible(f"{o.by} objects to {o.display_name} ({o.item}): “{o.reason}”; {o.decider} is"
+                      " to decide it again"))  # fmt: skip
 
 
 def waiting_lines(waits: Any) -> list[str]:

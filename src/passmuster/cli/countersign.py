@@ -16,6 +16,7 @@ from passmuster.cli.common import (
     talk,
 )  # fmt: skip
 from passmuster.model import Attention, Bulk, SecondDraft, SecondVerdict
+from passmuster.seconds import CALLED
 from passmuster.text import plural
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _say(
     )
     to = "concur with" if verdict == "concur" else "object to"
     for row in campaigns.save_seconds(bench.db, ids, draft, now(), bench.me):
-        talk(f"drafted: {to} {row.verdict} of {row.display_name} by {row.decider}")
+        talk(f"drafted: {to} {CALLED[row.verdict]} of {row.display_name} by {row.decider}")
     talk("Nothing is signed yet: muster sign-off")
 
 

@@ -15,6 +15,7 @@ from passmuster.cli.common import (
     talk,
 )  # fmt: skip
 from passmuster.errors import Conflict
+from passmuster.seconds import CALLED
 from passmuster.text import plural
 
 
@@ -85,8 +86,8 @@ def _show_batch(batch: Any) -> None:
     counts = ", ".join(f"{n:,} {v}" for v, n in sorted(batch.counts.items())) or "no decisions"
     for second in batch.seconds:
         to = "concur with" if second.draft.verdict == "concur" else "object to"
-        talk(f"  {to} {second.verdict} of {second.display_name} by {second.decider.principal}"
-             f"  “{second.draft.reason_text}”")  # fmt: skip
+        talk(f"  {to} {CALLED[second.verdict]} of {second.display_name} by"
+             f" {second.decider.principal}  “{second.draft.reason_text}”")  # fmt: skip
     talk(f"To sign as {batch.principal}: {counts}{_named(batch)}")
     for row in batch.risky:
         talk(f"  approve at risk {row.risk}  {row.display_name}  “{row.draft.reason_text}”")

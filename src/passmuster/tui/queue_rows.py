@@ -105,12 +105,14 @@ def _bar(done: int, total: int, width: int) -> Line:
             Span("▏", "dim")]  # fmt: skip
 
 
-def empty_queue(me: str, others: int, *, filtered: bool) -> list[Line]:
+def empty_queue(me: str, others: int, *, filtered: bool, second: bool = False) -> list[Line]:
     """Why there is no row, and what to do about it."""
     if filtered:
         return [[Span("  nothing matches this filter; esc in the filter takes it off")]]
     lines: list[Line] = [[Span("  nothing here is "), say(me, "strong"), Span("'s to decide")]]
-    if others:
+    if second:
+        lines.append([Span("  2 shows what waits for you as the second person", "dim")])
+    elif others:
         lines.append([say(f"  {plural(others, 'item')} of this campaign are other people's: "
                           "is MUSTER_ME right?", "dim")])  # fmt: skip
     return lines

@@ -1,8 +1,8 @@
 """What a second person reads above the evidence: what the first one decided, why, and how. Pure."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from passmuster.campaigns import Countersign, SecondRow
 from passmuster.model import Draft, SecondDraft
 from passmuster.seconds import Policy
 from passmuster.text import Json, plural
@@ -11,6 +11,9 @@ from passmuster.tui.dossier import decision_words
 from passmuster.tui.lines import Line, Span, fold, say, short
 from passmuster.tui.sections import ALARM, View, block
 from passmuster.tui.widgets.line_table import Column, TableRow, fitting
+
+if TYPE_CHECKING:
+    from passmuster.campaigns import Countersign, Countersigned, SecondRow
 
 SIGNS = {"concur": "+", "object": "-"}
 PAST = {"concur": "concurred", "object": "objected"}
@@ -33,12 +36,12 @@ def columns(width: int) -> list[Column]:
     return fitting(_COLUMNS, _FIRST_IN, width, NAME_WIDTH)
 
 
-def mine(row: SecondRow, me: str) -> str | None:
+def mine(row: "SecondRow", me: str) -> str | None:
     """What I signed on the row last."""
     return next((s.verdict for s in reversed(row.signed) if s.principal == me), None)
 
 
-def table_row(row: SecondRow, draft: SecondDraft | None, me: str, *, waiting: bool) -> TableRow:
+def table_row(row: "SecondRow", draft: SecondDraft | None, me: str, *, waiting: bool) -> TableRow:
     """What the table shows of *row*; *draft* is what is staged on it."""
     signed = mine(row, me)
     you = draft.verdict if draft else PAST.get(signed or "", "")
@@ -51,7 +54,7 @@ def table_row(row: SecondRow, draft: SecondDraft | None, me: str, *, waiting: bo
     return TableRow(cells, sign + ("…" if waiting else ""), "dim" if you else "plain")
 
 
-def header(row: SecondRow, dossier: Json, draft: SecondDraft | None, view: View) -> list[Line]:
+def header(row: "SecondRow", dossier: Json, draft: SecondDraft | None, view: View) -> list[Line]:
     """The lines above the evidence: the first person's decision, and what was said to it."""
     first = Draft(row.verdict, None, row.reason, row.attention, row.until, row.changes, row.bulk)  # type: ignore[arg-type]
     who: Line = [
@@ -60,11 +63,7 @@ def header(row: SecondRow, dossier: Json, draft: SecondDraft | None, view: View)
     ]  # fmt: skip
     why: Line = [say(f"“{row.reason}”")] if row.reason else [Span("no reason given", "dim")]
     out = block("decided", [who, [*why, Span("  "), *_how(row)]], view)
-    said: list[Line] = [
-        [say(PAST[s.verdict], "strong"), say(f"  {s.principal}"),
-         *([say(f"  “{s.reason}”")] if s.reason else [])] for s in row.signed
-    ]  # fmt: skip
-    out += block("second", said, view)
+    out += said(row.signed, view)
     if draft is not None:
         yours: Line = [say(f"you {draft.verdict}", "strong")]
         if draft.reason_text:
@@ -76,7 +75,17 @@ def header(row: SecondRow, dossier: Json, draft: SecondDraft | None, view: View)
     return out if view.short else [*out, []]
 
 
-def _how(row: SecondRow) -> Line:
+def said(signed: "Sequence[Countersigned]", view: View) -> list[Line]:
+    """What second persons signed on a decision."""
+    return block("second", [
+        [say(PAST[s.verdict], "strong"), say(f"  {s.principal}"),
+         *([say(f"  “{s.reason}”")] if s.reason else []),
+         *([ALARM] if s.verdict == "object" else [])]
+        for s in signed
+    ], view)  # fmt: skip
+
+
+def _how(row: "SecondRow") -> Line:
     """How much heed was paid: how long it was in sight, whether it was read whole, in what act."""
     heed, out = row.attention, []
     seconds = None
@@ -96,7 +105,7 @@ def _lasted(seconds: float) -> str:
     return f"{max(0, round(seconds))} s" if seconds < 120 else words.span(seconds)
 
 
-def counted(batch: Sequence[Countersign]) -> list[Line]:
+def counted(batch: "Sequence[Countersign]") -> list[Line]:
     """How many rows a sign-off would concur with, and how many it would object to."""
     out: list[Line] = []
     for verdict, about in (
@@ -110,7 +119,7 @@ def counted(batch: Sequence[Countersign]) -> list[Line]:
     return out
 
 
-def named(batch: Sequence[Countersign], width: int, most: int) -> list[Line]:
+def named(batch: "Sequence[Countersign]", width: int, most: int) -> list[Line]:
     """What is said to other people's decisions: objections first, then the riskiest first."""
     out: list[Line] = []
     for verdict, title in (("object", "You object to"), ("concur", "You concur with")):

@@ -6,7 +6,7 @@ is of a few items, for a short time, and forgotten with the first change in the 
 """
 
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.timer import Timer
 
@@ -16,6 +16,9 @@ from passmuster.errors import MusterError
 from passmuster.text import Json
 from passmuster.tui.lines import Line
 from passmuster.tui.screens._parts import Parts
+
+if TYPE_CHECKING:
+    from passmuster.campaigns import Countersigned
 
 SOON_S = 0.02
 """After a press, in seconds: its frame is on the screen by then, and the next press not yet."""
@@ -29,6 +32,8 @@ class Known(NamedTuple):
     dossier: Json
     around: Around
     """Today, beside its frozen evidence."""
+    seconds: "tuple[Countersigned, ...]" = ()
+    """What second persons said to its decision."""
 
 
 class Ahead(Parts):
@@ -59,7 +64,10 @@ class Ahead(Parts):
             if len(self._known) >= MOST_KEPT:
                 self.forget_known()
             dossier = campaigns.item_dossier(self.muster.db, item_id)
-            self._known[item_id] = Known(dossier, campaigns.around(self.muster.db, dossier))
+            self._known[item_id] = Known(
+                dossier, campaigns.around(self.muster.db, dossier),
+                campaigns.said_on(self.muster.db, item_id),
+            )  # fmt: skip
         return self._known[item_id]
 
     def forget_known(self) -> None:

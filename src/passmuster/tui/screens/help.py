@@ -35,6 +35,12 @@ The reason line
   enter    no reason: only for approving at low risk
   until    an approval may end: "audit, until end of quarter", "until 90d"
 
+The second person (2: what others decided and you are to look at too)
+  +        concur: an approval stands once you have signed that
+  -        object, and say why: an approval then does not stand
+  u  z  Z  take your draft back; undo, redo
+  $        see everything that you drafted, then sign it
+
 Finding
   /        filter as you type; tab completes; esc takes it off
   tab      the next saved filter; shift+tab the one before

@@ -16,7 +16,7 @@ from passmuster.errors import FilterError, MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
 from passmuster.text import nearest
-from passmuster.tui import keymap, own, queue_rows
+from passmuster.tui import keymap, own, queue_rows, second_lines
 from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look, Section
@@ -141,7 +141,11 @@ class ReviewScreen(Ahead):
 
     def nothing(self, *, filtered: bool) -> list[Line]:
         """Why there is no row."""
-        return queue_rows.empty_queue(self.desk.me, self.campaign.population, filtered=filtered)
+        policy = campaigns.policy_of(self.muster.db, self.campaign.definition)
+        return queue_rows.empty_queue(
+            self.desk.me, self.campaign.population, filtered=filtered,
+            second=policy is not None and self.desk.me in policy.by,
+        )  # fmt: skip
 
     def headline(self, width: int) -> Line:
         """The campaign, and how far I am."""
@@ -257,7 +261,10 @@ class ReviewScreen(Ahead):
             view = View(width, now, full, old_days, short)
             return self.kept(
                 (item_id, view._replace(now=now[:16]), state.draft, own),  # to the minute
-                lambda: dossier_lines(known.dossier, view, state.draft, own, known.around),
+                lambda: (
+                    second_lines.said(known.seconds, view)
+                    + dossier_lines(known.dossier, view, state.draft, own, known.around)
+                ),
             )
 
         return make

@@ -13,7 +13,7 @@ from passmuster.campaigns import SecondRow
 from passmuster.errors import FilterError, MusterError, UsageError
 from passmuster.filters import compile_filter
 from passmuster.model import Attention, SecondDraft, SecondVerdict, Verdict
-from passmuster.seconds import Policy
+from passmuster.seconds import CALLED, Policy
 from passmuster.store import Database
 from passmuster.text import Json
 from passmuster.tui import answers, identity_rows, second_lines
@@ -249,8 +249,8 @@ class SecondScreen(Freezing):
             return None
 
         self.ask.ask(
-            [Span("object", "strong"), say(f" to {row.verdict} of {short(row.display_name)}"),
-             Span("   why?", "dim")],
+            [Span("object", "strong"), say(f" to {CALLED[row.verdict]} of"),
+             say(f" {short(row.display_name)}"), Span("   why?", "dim")],
             list(offered.items()), answer, hint="a digit, or your own words",
         )  # fmt: skip
         self.redraw_bars()

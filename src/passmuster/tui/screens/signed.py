@@ -125,6 +125,10 @@ def _waits(signed: Signed, undecided: int) -> list[Line]:
     if abstained:
         out.append([say(f"{plural(abstained, 'item')} you abstained from: not approved until"
                         " somebody decides")])  # fmt: skip
+    objected = [s for s in signed.seconds if s.draft.verdict == "object"]
+    if again := sorted({s.decider.principal for s in objected if s.verdict == "approve"}):
+        out.append([say(f"what you objected to does not stand: {', '.join(again[:3])} is to decide"
+                        " it again")])  # fmt: skip
     if undecided:
         out.append([say(f"{plural(undecided, 'item')} of yours still to decide")])
     return out
