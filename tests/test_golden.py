@@ -130,7 +130,8 @@ def test_a_row_of_a_second_person_of_version_1() -> None:
 
 def test_the_roster_of_version_1(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second of a team: a key that ends, a robot, one human being with two addresses."""
-    from tests.test_roster import KA, KB, KC, KR, LINES, T1, T2, Person, line, made, succeed
+    from passmuster.roster import Person
+    from tests.test_roster import KA, KB, KC, KR, LINES, T1, T2, line, made, succeed
 
     monkeypatch.setattr(attestations, "__version__", "0")
     people = (

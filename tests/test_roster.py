@@ -50,7 +50,8 @@ def made(
     version, previous = (before.version + 1, before.name) if before else (1, None)
     more = instead or {}
     said = roster.body(version, previous, threshold, tuple(people), pins) | more
-    link = Link(CHAIN, more.get("version", version), more.get("previous", previous))
+    said_previous = more.get("previous", previous)
+    link = Link(CHAIN, more.get("version", version), said_previous, said_previous)
     payload = attestations.statement("roster", {"allowed_signers": sha256(text)}, said, link, at, A)
     return attestations.sign(payload, *signers), text
 

@@ -124,7 +124,8 @@ def _read(statement: Attestation, said: Json, text: bytes) -> Roster:
     version, threshold, previous = said["version"], said["threshold"], said["previous"]
     if not _is_count(version) or not _is_count(threshold) or version > MAX_VERSION:
         raise ValueError("its version or threshold is no number from 1 up")
-    if (said["seq"], said["prev"]) != (version, previous) or (previous is None) != (version == 1):
+    place = (said["seq"], said["prev"], said["rosterDigest"])
+    if place != (version, previous, previous) or (previous is None) != (version == 1):
         raise ValueError("its version and its place in the chain of rosters differ")
     if utc(said["signedAt"]) != said["signedAt"]:
         raise ValueError("its time is not of our form")
