@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from passmuster.tui.screens.sign_off import SignOffScreen
 from passmuster.tui.screens.signed import SignedScreen
 from passmuster.tui.widgets.dossier_view import DossierView
 from tests.agent import needs_ssh, ssh_key
-from tests.terminal import Terminal
+from tests.terminal import PATIENCE_S, Terminal
 from tests.tui.conftest import ME, NOW, Review, bar, press, settle
 from tests.tui.test_guide import app_of, guide
 from tests.tui.test_pty import muster, opened
@@ -54,18 +55,21 @@ def touch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]
 
 
 async def until(pilot: Pilot[None], what: Callable[[], bool]) -> None:
-    for _ in range(400):
+    ends = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < ends, "it did not come about"
         await pilot.pause(0.02)
-        if what():
-            return
-    raise AssertionError("it did not come about")
 
 
 def ended(path: Path) -> bool:
-    try:
-        os.kill(int(path.read_text()), 0)
-    except ProcessLookupError:
-        return True
+    """Whether the program ends; the thread that ends it may come after the screen has gone."""
+    ends = time.monotonic() + PATIENCE_S
+    while time.monotonic() < ends:
+        try:
+            os.kill(int(path.read_text()), 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
     return False
 
 
