@@ -451,16 +451,19 @@ def _refuse(_: bytes) -> bytes:
 def test_a_rotated_key_names_the_one_that_it_replaces(db: Database) -> None:
     old, new = keys.in_memory(REV), keys.in_memory(REV)
     tlog.enrol(db, old, NOW)
-    tlog.enrol(db, new, NOW, old.fingerprint)
-    signing = keys.signs_for(db, REV)
-    assert signing is not None
-    assert signing["fingerprint"] == new.fingerprint, "in the same second as well"
+    for _ in range(6):  # in one second: which was made last does not tell
+        tlog.enrol(db, new, NOW, old.fingerprint)
+        signing = keys.signs_for(db, REV)
+        assert signing is not None
+        assert signing["fingerprint"] == new.fingerprint
+        before, old, new = old, new, keys.in_memory(REV)
+    old, new = before, old
     assert keys.find(db, old.fingerprint)["replaced_by"] == new.fingerprint
     last = list(tlog.entries(db))[-1]
     found = attestations.verify(last.envelope, tlog.known_keys(db))
     assert found.signers == (new.fingerprint,)
     assert found.predicate["ext"] == {"replaces": old.fingerprint}
-    assert tlog.check(db) == 2, "the old one stays valid for what it signed"
+    assert tlog.check(db) == 7, "the old ones stay valid for what it signed"
 
 
 @pytest.mark.parametrize("principal", [

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from passmuster.tui.screens.sign_off import SignOffScreen
 from passmuster.tui.screens.signed import SignedScreen
 from passmuster.tui.widgets.dossier_view import DossierView
 from tests.agent import needs_ssh, ssh_key
+from tests.terminal import PATIENCE_S, Terminal
 from tests.tui.conftest import ME, NOW, Review, bar, press, settle
 from tests.tui.test_guide import app_of, guide
+from tests.tui.test_pty import muster, opened
 
 pytestmark = needs_ssh
 TOUCH = "touch your key"
@@ -52,18 +55,21 @@ def touch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]
 
 
 async def until(pilot: Pilot[None], what: Callable[[], bool]) -> None:
-    for _ in range(400):
+    ends = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < ends, "it did not come about"
         await pilot.pause(0.02)
-        if what():
-            return
-    raise AssertionError("it did not come about")
 
 
 def ended(path: Path) -> bool:
-    try:
-        os.kill(int(path.read_text()), 0)
-    except ProcessLookupError:
-        return True
+    """Whether the program ends; the thread that ends it may come after the screen has gone."""
+    ends = time.monotonic() + PATIENCE_S
+    while time.monotonic() < ends:
+        try:
+            os.kill(int(path.read_text()), 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
     return False
 
 
@@ -137,7 +143,7 @@ async def test_an_ssh_key_becomes_mine_in_the_first_steps(
     async with app_of(empty, ME).run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         await press(pilot, "j", "enter", "3", f"={tmp_path}/nothing", "enter")
-        assert "an SSH key is a path" in bar(pilot, "rule")
+        assert "SHA256:… or agent)" in bar(pilot, "rule")
         await press(pilot, "enter", "3", f"={path}")
         await pilot.press("enter")
         await until(pilot, lambda: TOUCH in bar(pilot, "rule"))
@@ -154,3 +160,20 @@ async def test_an_ssh_key_becomes_mine_in_the_first_steps(
     (row,) = keys.listed(db)
     assert (row["store"], row["place"]) == ("ssh", str(path))
     db.close()
+
+
+@pytest.mark.ci
+def test_after_a_wrong_passphrase_the_question_stands_on_the_terminal_again(
+    db: store.Database, folder: Path, tmp_path: Path
+) -> None:
+    """It was laid out and not painted, which only a terminal shows."""
+    opened(db, folder, tmp_path, "svc-1", "svc-2")
+    keys.new(db, ME, "file", lambda: b"correct horse", "2099-01-01T00:00:00Z", 1.0)  # the newest
+    with Terminal(muster(folder), env={"MUSTER_ME": ME}) as t:
+        t.wait_for("all 2").settle().press("r", "3").wait_for("1 draft").press("$")
+        t.wait_for("signed by").settle().press("s").wait_for("passphrase of").settle()
+        t.press("wrong one\r").wait_for("does not open").settle()
+        t.row("passphrase of")
+        t.press("correct horse\r").wait_for("Signed: 1 row")
+        t.press("q").settle().press("ctrl+q")
+        assert t.finish() == 0

@@ -68,6 +68,8 @@ class AskBar(Vertical):
         box.changed, box.entered, box.left = self._typed, self._take, self.cancel
         box.start("", hint, secret=secret)
         self._draw()
+        # opened again in the frame in which it was closed, it would be laid out but not painted
+        self.screen.refresh(layout=True)
 
     def close(self, *, answered: bool) -> None:
         """Put the question away."""
