@@ -27,6 +27,8 @@ EXCEPTIONS = {
     "parts": "access stands but for some parts",
     "abstained": "the reviewer abstained",
     "no_response": "nobody decided",
+    "awaiting_second": "approved, and no second person has concurred",
+    "objected": "approved, and a second person objects",
 }
 """Every outcome but the plain `stands`, and what it means."""
 MAIL = re.compile(r"[a-zA-Z0-9!#$%&'*+\-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+")
@@ -60,6 +62,11 @@ def exception(judged: Judged) -> str | None:
 def counted(judged: Judged) -> list[Ballot]:
     """The rows that the outcome follows from, in log order."""
     return [b for b in judged.ballots if b.leaf in judged.outcome.leaves]
+
+
+def counted_seconds(judged: Judged) -> list[Ballot]:
+    """The countersignatures that the outcome follows from, in log order."""
+    return [b for b in judged.seconds if b.leaf in judged.outcome.seconds]
 
 
 def rules(draft: Draft) -> dict[str, Stated]:
