@@ -4,14 +4,15 @@ import json
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from passmuster import evidence
 from passmuster.errors import VerificationFailed
 from passmuster.evidence.formats import is_ours, ocsf, oscal, sarif
-from passmuster.evidence.formats._common import Names
+from passmuster.evidence.formats._common import EXCEPTIONS, Names
+from passmuster.outcomes import Effect
 from tests.evidence.again import HOSTILE, finding_row, judged, make, redraft, strings, with_rows
 from tests.scene import Scene
 
@@ -97,11 +98,15 @@ def test_memory_does_not_grow_with_items_and_findings(
 
 
 def test_no_export_has_a_secret_or_a_path_of_this_machine(pack: Path, tmp_path: Path) -> None:
-    for path in (p for p in (pack / "exports").rglob("*") if p.is_file()):
+    for path in filter(Path.is_file, (pack / "exports").rglob("*")):
         text = path.read_text()
         assert str(tmp_path) not in text
         assert "PRIVATE KEY" not in text
         assert '"salt"' not in text
+
+
+def test_every_outcome_has_words() -> None:
+    assert set(EXCEPTIONS) == {*get_args(Effect), "parts"} - {"stands"}
 
 
 def test_names_are_of_one_campaign() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from passmuster.evidence._walk import Judged
-from passmuster.evidence.formats import oscal
+from passmuster.evidence.formats import ocsf, oscal
 from passmuster.evidence.formats._objectives import (
     NO_VERDICT,
     OBJECTIVES,
@@ -37,11 +37,13 @@ from tests.evidence.again import (
     with_rows,
 )
 from tests.evidence.test_formats import hostile
+from tests.evidence.test_second import decide, packed, say, two
 from tests.scene import END, Scene
 
 SCHEMAS = REPOSITORY / "tests" / "schemas"
 SCHEMA = SCHEMAS / "oscal_assessment-results_schema.json"
 Json = dict[str, Any]
+__all__ = ["two"]
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_totals_and_exceptions_are_told(document: Json) -> None:
     (finding,) = (f for f in document["results"][0]["findings"]
                   if f["target"]["target-id"] == "ac-2_obj.j")  # fmt: skip
     assert finding["target"]["status"]["state"] == "not-satisfied"
-    assert finding["description"] == "1 item without a decision."
+    assert finding["description"] == "1 item without a decision that counts."
 
 
 def test_a_whole_review_satisfies_its_objective_and_an_open_one_does_not(
@@ -234,6 +236,28 @@ def test_it_stays_small_whatever_the_population(pack: Path, scene: Scene, tmp_pa
         assert f"{left:,} exceptions more" in made["results"][0]["description"]
     assert sizes[3000] - sizes[150] < 100
     assert sizes[150] < 700_000
+
+
+def test_a_second_person_who_is_missing_or_objects_is_told_and_satisfies_nothing(
+    two: Scene, tmp_path: Path
+) -> None:
+    decide(two)
+    say(two, "object", "ci-deploy")
+    say(two, "concur", "vendor-etl")
+    made = read(packed(two, tmp_path) / oscal.FILE)
+    check_references(made)
+    assert number(made, "exception-objected") == number(made, "exception-awaiting-second") == 1
+    (told,) = (o for o in made["results"][0]["observations"]
+               if o["title"] == "ci-deploy: approved, and a second person objects")  # fmt: skip
+    assert [a["role-id"] for a in told["origins"][0]["actors"]] == ["reviewer", "second-person"]
+    assert len(told["relevant-evidence"]) == 2
+    (found,) = (f for f in made["results"][0]["findings"]
+                if f["target"]["target-id"] == "ac-2_obj.j")  # fmt: skip
+    assert found["description"] == "2 items without a decision that counts."
+    events = [json.loads(line) for line in (tmp_path / "p" / ocsf.FILE).read_text().splitlines()]
+    decided = [e for e in events if e["class_uid"] == 3004]
+    assert [e["status"] for e in decided] == ["Not decided"] * 2
+    assert decided[0]["unmapped"]["seconds"] == ["object by second@example.com"]
 
 
 def test_sign_offs_beyond_the_cap_are_referenced_through_the_outcomes(

@@ -64,6 +64,11 @@ def counted(judged: Judged) -> list[Ballot]:
     return [b for b in judged.ballots if b.leaf in judged.outcome.leaves]
 
 
+def counted_seconds(judged: Judged) -> list[Ballot]:
+    """The countersignatures that the outcome follows from, in log order."""
+    return [b for b in judged.seconds if b.leaf in judged.outcome.seconds]
+
+
 def rules(draft: Draft) -> dict[str, Stated]:
     """Each rule of the campaign by its id."""
     return {row["id"]: _stated(row) for row in _rows(draft, "rules.jsonl")}

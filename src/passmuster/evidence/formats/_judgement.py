@@ -112,7 +112,7 @@ class Judgement:
         words = "Every item of the population has a signed decision and the review is closed."
         if self.silent:
             state = {"state": "not-satisfied", "reason": "fail"}
-            words = f"{plural(self.silent, 'item')} without a decision."
+            words = f"{plural(self.silent, 'item')} without a decision that counts."
         elif self.campaign.closed_at is None:
             state = {"state": "not-satisfied", "reason": "other"}
             words = "The review is not closed yet."

@@ -22,6 +22,7 @@ from passmuster.evidence.formats._common import (
     Names,
     Stated,
     counted,
+    counted_seconds,
     exception,
     findings,
     item_name,
@@ -29,6 +30,7 @@ from passmuster.evidence.formats._common import (
     rules,
     said,
 )
+from passmuster.outcomes import STANDING
 from passmuster.text import Json, canonical
 
 VERSION = "1.8.0"
@@ -107,7 +109,7 @@ class _Events:
             "activity_name": f"Access review: {what}",
             "status_id": OTHER,
             "status": "Decided; whether it was carried out is not said here"
-            if ballot else "Not decided",
+            if outcome.effect in {*STANDING, "stops"} else "Not decided",
             "message": f"{said(campaign.name)}: {item_name(judged)}: {what}",
             "entity": _entity(judged),
             "unmapped": {
@@ -115,6 +117,8 @@ class _Events:
                 "remediations": [f"{verb} {said(part)}" if part else verb
                                  for verb, part in outcome.remediations],
                 "reviewer": said(judged.reviewer), "row": ballot.leaf if ballot else None,
+                "seconds": [f"{b.row['verdict']} by {said(b.batch.principal)}"
+                            for b in counted_seconds(judged)],
             },
         }  # fmt: skip
         if ballot is not None:

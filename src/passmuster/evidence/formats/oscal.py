@@ -15,7 +15,6 @@ import json
 from collections import Counter
 
 from passmuster import __version__
-from passmuster.evidence._six import SILENT
 from passmuster.evidence._statements import ENVELOPE, ROWS
 from passmuster.evidence._walk import Judged
 from passmuster.evidence.formats import Draft
@@ -25,6 +24,7 @@ from passmuster.evidence.formats._common import (
     MAIL,
     Names,
     counted,
+    counted_seconds,
     exception,
     item_name,
     said,
@@ -32,6 +32,7 @@ from passmuster.evidence.formats._common import (
 )
 from passmuster.evidence.formats._judgement import Judgement, evidence, markup, prop, ref, tool
 from passmuster.model import DOMAIN
+from passmuster.outcomes import STANDING
 from passmuster.text import Json, plural, utc
 
 VERSION = "1.2.3"
@@ -42,7 +43,7 @@ SHOWN = 100
 """Exceptions of one kind that are told one by one."""
 MAX_BATCHES = 1000
 """Files of signed rows that are referenced one by one; `outcomes.jsonl` names every row."""
-OPENER, REVIEWER = "campaign-owner", "reviewer"
+OPENER, REVIEWER, SECOND = "campaign-owner", "reviewer", "second-person"
 CHECK = (
     f"""jq -r '."assessment-results"."back-matter".resources[].rlinks[]"""
     f"""|"\\(.hashes[0].value)  \\(.href)"' {NAME} | sha256sum --strict -c"""
@@ -114,11 +115,13 @@ class _Results:
         what += [prop("until", outcome.until)] if outcome.until else []
         what += [prop("change", f"{verb} {part}" if part else verb)
                  for verb, part in outcome.remediations[:SHOWN]]  # fmt: skip
-        people = dict.fromkeys(b.batch.principal for b in rows)
-        actors = [self._person(p, REVIEWER) for p in people] or [tool(self.id)]
-        files = [self.batches.get(b.batch.index, "outcomes.jsonl") for b in rows]
+        seconds = counted_seconds(judged)
+        people = dict.fromkeys((b.batch.principal, REVIEWER) for b in rows)
+        people |= dict.fromkeys((b.batch.principal, SECOND) for b in seconds)
+        actors = [self._person(*who) for who in people] or [tool(self.id)]
+        files = [self.batches.get(b.batch.index, "outcomes.jsonl") for b in (*rows, *seconds)]
         found = [evidence(self.id, file, f"Row {b.leaf}")
-                 for file, b in zip(files, rows, strict=True)]  # fmt: skip
+                 for file, b in zip(files, (*rows, *seconds), strict=True)]  # fmt: skip
         silence = self.campaign.closed_at or self.draft.now
         reasons = "; ".join(markup(b.row["reason"]["text"]) for b in rows)
         self.observations.append({
@@ -146,7 +149,8 @@ class _Results:
                 "document-ids": [{"scheme": f"https://{DOMAIN}/campaign",
                                   "identifier": campaign.digest}],
                 "roles": [{"id": OPENER, "title": "Who opened the review and signs its evidence"},
-                          {"id": REVIEWER, "title": "Access reviewer"}],
+                          {"id": REVIEWER, "title": "Access reviewer"},
+                          {"id": SECOND, "title": "Who concurs with or objects to a decision"}],
                 "parties": list(self.parties.values()),
                 "remarks": "The signed files beside this document are the evidence; this tells"
                 f" totals and exceptions. In the folder of this document, `{CHECK}` checks every"
@@ -160,7 +164,7 @@ class _Results:
 
     def _result(self) -> Json:
         campaign = self.campaign
-        silent = sum(self.effects[effect] for effect in SILENT)
+        silent = sum(n for e, n in self.effects.items() if e not in {*STANDING, "stops"})
         judged = Judgement(self.draft, self.names, silent)
         opened = self._person(campaign.opened_by, OPENER)
         log = [("opened", "Campaign opened", campaign.opened_at)]
