@@ -49,19 +49,26 @@ class After:
             yield judged
 
     def _current(self) -> Iterator[Json | None]:
-        """For each item the dossier of its identity now; None where its source is unseen."""
+        """For each item the dossier of its identity now; None where no newer export speaks of it.
+
+        A newer export that does not list an identity says that it is gone only where it was read
+        whole (`absent_since`).
+        """
         rows = self.db.execute(
-            "SELECT i.identity_id, s.uid FROM item i JOIN identity y ON y.id = i.identity_id"
-            " JOIN source s ON s.id = y.source_id WHERE i.campaign_id = ? ORDER BY i.id",
-            (self.campaign.id,),
+            "SELECT i.identity_id, s.uid, y.absent_since IS NOT NULL OR r.imported_at > ?2"
+            " FROM item i JOIN identity y ON y.id = i.identity_id"
+            " JOIN source s ON s.id = y.source_id JOIN import_run r ON r.id = y.last_seen_run"
+            " WHERE i.campaign_id = ?1 ORDER BY i.id",
+            (self.campaign.id, self.campaign.closed_at),
         )
         held: dict[int, Json] = {}
         while chunk := rows.fetchmany(AT_ONCE):
-            wanted = dict.fromkeys(i for i, source in chunk if source not in self.unseen)
+            wanted = dict.fromkeys(i for i, source, told in chunk
+                                   if told and source not in self.unseen)  # fmt: skip
             # an identity of 5,000 grants is 5,000 items: it is read once, not once a chunk
             held = {i: held[i] for i in wanted if i in held}
             held.update(campaigns.dossiers(self.db, [i for i in wanted if i not in held]))
-            for identity_id, _ in chunk:
+            for identity_id, *_ in chunk:
                 yield held.get(identity_id)
 
 
@@ -94,7 +101,7 @@ def stops(judged: Judged, unseen: str | None) -> Iterator[Stop]:
 
 def _state(judged: Judged, verb: str, part: str | None, unseen: str | None) -> tuple[State, str]:
     if judged.after is None:
-        return "unknown", unseen or "the inventory no longer has this identity"
+        return "unknown", unseen or "no export after the review speaks of this identity"
     return _seen(judged, judged.after, verb, part)
 
 

@@ -25,7 +25,7 @@ class Hits:
 
 
 class Tally:
-    """The hits of each rule; a counter a rule."""
+    """The hits of each rule of the definition; a counter a rule."""
 
     def __init__(self, rules: Any) -> None:
         self.items = 0
@@ -35,8 +35,8 @@ class Tally:
         """Add an item."""
         self.items += 1
         found = [finding["rule"] for finding in judged.dossier["findings"]]
-        for rule in dict.fromkeys(found):
-            hits = self.rules.setdefault(rule, Hits())
+        for rule in self.rules.keys() & set(found):
+            hits = self.rules[rule]
             hits.items += 1
             hits.findings += found.count(rule)
             match judged.outcome.effect:
