@@ -64,15 +64,22 @@ def passphrase_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+START = ("-m", "passmuster")
+FEW_ROUNDS = ("-c", "from passmuster import cli, keys; keys.BCRYPT_ROUNDS = 1; cli.main()")
+
+
 @pytest.fixture
 def muster(folder: Path) -> Muster:
-    """Run the command as a process of its own, in a workspace of its own, without a terminal."""
+    """Run the command as a process of its own, in a workspace of its own, without a terminal.
+
+    A key that it makes has few rounds, and so is opened fast: `test_keys` is about their number.
+    """
 
     def run(
         *words: str, code: int | None = 0, **options: object
     ) -> subprocess.CompletedProcess[str]:
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            [sys.executable, "-m", "passmuster", *words],
+            [sys.executable, *(FEW_ROUNDS if words[:2] == ("key", "new") else START), *words],
             env={**os.environ, "MUSTER_WORKSPACE": str(folder)},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
             **options,  # type: ignore[call-overload]
@@ -88,9 +95,10 @@ def inside(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Muster:
     """The same command without a new process: for tables of many."""
-    from passmuster import cli
+    from passmuster import cli, keys
 
     monkeypatch.setenv("MUSTER_WORKSPACE", str(folder))
+    monkeypatch.setattr(keys, "BCRYPT_ROUNDS", 1)
 
     def run(*words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()

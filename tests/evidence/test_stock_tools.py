@@ -105,6 +105,7 @@ def test_what_management_adds_verifies_and_its_damage_is_caught(
     assert "acknowledges another end" in stock(pack).stderr
 
 
+@pytest.mark.ci
 def test_a_pack_with_gaps_and_without_an_end_verifies(
     scene: Scene, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +289,7 @@ def test_whoever_holds_the_sealing_key_is_caught(
     assert why in done.stderr, done.stderr
 
 
+@pytest.mark.ci
 def test_a_folder_that_another_than_the_opener_sealed_is_caught(
     pack: Path, stock: Stock, scene: Scene
 ) -> None:
@@ -297,6 +299,7 @@ def test_a_folder_that_another_than_the_opener_sealed_is_caught(
     assert "another key than the review was opened with" in done.stderr
 
 
+@pytest.mark.ci
 def test_a_stop_in_whose_place_another_statement_is_named_is_caught(
     pack: Path, stock: Stock, scene: Scene
 ) -> None:
@@ -312,6 +315,7 @@ def test_a_stop_in_whose_place_another_statement_is_named_is_caught(
     assert "chain.tsv: a statement is missing or out of order" in done.stderr
 
 
+@pytest.mark.ci
 def test_what_was_signed_after_the_end_is_caught(
     scene: Scene, stock: Stock, tmp_path: Path
 ) -> None:
@@ -332,6 +336,7 @@ def test_what_was_signed_after_the_end_is_caught(
     assert "was signed after the review was closed" in done.stderr
 
 
+@pytest.mark.ci
 def test_who_abstains_or_is_silent_approves_nothing(
     db: Database, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,6 +351,7 @@ def test_who_abstains_or_is_silent_approves_nothing(
     assert counted == ["outcome    abstained 1", "outcome    no_response 2"]
 
 
+@pytest.mark.ci
 def test_a_row_by_somebody_who_was_not_asked_counts_for_nothing_here_either(
     scene: Scene, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,7 @@ class ReviewScreen(Ahead):
         yield from super().compose()
 
     def on_mount(self) -> None:
+<<<<<<< HEAD
         """Show what is wrong with the settings, and before it a key that is not mine."""
         self.call_after_refresh(self._troubles)
 
@@ -88,8 +89,25 @@ class ReviewScreen(Ahead):
 
         alarm = roster.alarm(self.muster.db, self.desk.me)
         if troubles := [alarm] * bool(alarm) + self.muster.troubles() + self._wrong:
+=======
+        """Show what is wrong with the settings."""
+        self._tell_troubles([])
+
+    def _tell_troubles(self, first: list[str]) -> None:
+        if troubles := first + self.muster.troubles() + self._wrong:
+>>>>>>> perf
             self.say(troubles[0] + f"  (and {len(troubles) - 1} more)" * (len(troubles) > 1),
                      "error")  # fmt: skip
+
+    @work(thread=True, exclusive=True, group="alarm")
+    def look_for_strange_keys(self) -> None:
+        """Tell, before all else that is wrong, of a key under my name that is not mine."""
+        from passmuster import roster
+
+        with self.muster.reading() as db:
+            alarm = roster.alarm(db, self.desk.me)
+        if alarm:
+            self.app.call_from_thread(self._tell_troubles, [alarm])
 
     # what the queue shows
 
@@ -170,8 +188,9 @@ class ReviewScreen(Ahead):
             self.said = said
 
     def read_on(self) -> None:
-        """Besides: how far I am."""
+        """Besides: how far I am, and whether there is a key that is not mine."""
         super().read_on()
+        self.look_for_strange_keys()
         self.count_again()
 
     @work(thread=True, exclusive=True, group="count")
