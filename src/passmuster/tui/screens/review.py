@@ -80,22 +80,11 @@ class ReviewScreen(Ahead):
         yield from super().compose()
 
     def on_mount(self) -> None:
-<<<<<<< HEAD
-        """Show what is wrong with the settings, and before it a key that is not mine."""
-        self.call_after_refresh(self._troubles)
-
-    def _troubles(self) -> None:
-        from passmuster import roster  # not before the first rows: it loads all that signs
-
-        alarm = roster.alarm(self.muster.db, self.desk.me)
-        if troubles := [alarm] * bool(alarm) + self.muster.troubles() + self._wrong:
-=======
         """Show what is wrong with the settings."""
         self._tell_troubles([])
 
     def _tell_troubles(self, first: list[str]) -> None:
         if troubles := first + self.muster.troubles() + self._wrong:
->>>>>>> perf
             self.say(troubles[0] + f"  (and {len(troubles) - 1} more)" * (len(troubles) > 1),
                      "error")  # fmt: skip
 
