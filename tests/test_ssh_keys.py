@@ -1,6 +1,7 @@
 """SSH keys as signing keys: files, a real agent, a token; what they ask, how it is called off."""
 
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -62,8 +63,9 @@ def test_an_old_pem_file_signs_with_its_public_half_beside_it(tmp_path: Path) ->
 def test_a_passphrase_is_asked_for_once_and_is_in_no_argument_and_no_environment(
     tmp_path: Path,
 ) -> None:
-    """Looked for in every process of ours while ssh-keygen holds it."""
-    path = ssh_key(tmp_path / "k", "ed25519", PASSPHRASE)
+    """Looked for in every process while ssh-keygen holds it; no other test has this one."""
+    own = secrets.token_hex(12)
+    path = ssh_key(tmp_path / "k", "ed25519", own)
     asked: list[str] = []
     seen: list[bytes] = []
 
@@ -75,13 +77,13 @@ def test_a_passphrase_is_asked_for_once_and_is_in_no_argument_and_no_environment
                     seen.append((process / what).read_bytes())
                 except OSError:
                     continue
-        return PASSPHRASE.encode()
+        return own.encode()
 
     key = keys.adopt(keys.resolve(str(path)), REV, Talk(ask))
     for message in (MESSAGE, MESSAGE * 100_000):  # more than a pipe holds
         sshsig.verify(signed(key, message), key.public, SSH_NAMESPACE, message)
     assert asked == [f"passphrase of {path}"]
-    assert not any(PASSPHRASE.encode() in data for data in seen)
+    assert not any(own.encode() in data for data in seen)
     if Path("/proc/self/cmdline").exists():
         assert any(b"askpass" in data for data in seen), "it was looked for while one asked"
 
