@@ -205,8 +205,10 @@ def test_who_judges_their_own_access_is_an_exception(
 
     def told(*_: object) -> Any:
         for record in stage.records():
-            mine = isinstance(record, Identity) and record.uid == "u1"
-            yield record._replace(created_by="Rev@example.com") if mine else record  # type: ignore[union-attr]
+            if isinstance(record, Identity) and record.uid == "u1":
+                yield record._replace(created_by="Rev@example.com")
+            else:
+                yield record
         yield Usage("u2", REV, "person")
 
     monkeypatch.setattr(stage, "FORMAT", stage.FORMAT.__class__(

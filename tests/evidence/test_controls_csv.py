@@ -9,6 +9,7 @@ import pytest
 from passmuster import config, evidence, policy
 from passmuster.config import Settings
 from passmuster.errors import UsageError
+from passmuster.evidence._tally import Hits
 from passmuster.evidence._walk import Judged
 from passmuster.evidence.formats import Draft, controls
 from passmuster.store import Database
@@ -70,7 +71,7 @@ def test_a_rule_that_was_not_evaluated_says_why(
     evidence.build_pack(db, scene.campaign, tmp_path / "p", scene.boss, END)
     draft = redraft(tmp_path / "p", scene, tmp_path / "x")
     made = controls.begin(draft)
-    made.tally.rules[A_RULE] = replace(made.tally.rules.get(A_RULE, controls.Hits()), items=7)
+    made.tally.rules[A_RULE] = replace(made.tally.rules.get(A_RULE, Hits()), items=7)
     made.not_evaluated = {A_RULE: "no source says so"}
     made.end()
     for row in rows_of(draft.writer.root / controls.FILE):
