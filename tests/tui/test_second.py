@@ -18,7 +18,7 @@ from passmuster.tui.screens.signed import SignedScreen
 from tests.tui.conftest import ME, NOW, Review, access_key, bar, painted, press, settle
 
 SEC = "sec@example.com"
-KEY = keys._signing(Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32), SEC, "memory")
+KEY = keys.from_private(Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32), SEC, "memory")
 
 
 @pytest.fixture
