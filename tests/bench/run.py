@@ -213,7 +213,7 @@ def bench_start(folder: Path) -> None:
     bare = median(lambda: run(folder, "-c", "pass"))
     for name, words in {
         "muster --version": ("-m", "passmuster", "--version"),
-        "muster --help": ("-m", "passmuster", "--help"),
+        "muster queue --help": ("-m", "passmuster", "queue", "--help"),
         "muster identities --json, first 10": ("-c", FIRST_TEN),
     }.items():
         ours = median(lambda w=words: run(folder, *w))  # type: ignore[misc]
