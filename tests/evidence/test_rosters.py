@@ -16,6 +16,7 @@ from tests.evidence.conftest import read
 from tests.evidence.test_attacks import chain, payload_of, seal, set_chain
 from tests.evidence.test_stock_tools import MISSING, stock, write
 from tests.scene import BOSS, END, LATER, NOW, REV, SECOND, Scene, freeze_chance, key, open_scene
+from tests.sk import NO_TOUCH, TOUCH, TOUCH_AND_PIN, Token
 
 __all__ = ["stock"]
 Stock = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,8 +28,10 @@ OURS_AND_STOCK = pytest.mark.parametrize("stock_tools", [
     pytest.param(True, id="stock", marks=[pytest.mark.ci, with_tools]),
 ])  # fmt: skip
 REGISTRAR = "reg@example.com"
-REG = key(REGISTRAR, 21)
-"""A registrar who signs in a workspace of his own: his key is enrolled nowhere here."""
+REG = Token(21, TOUCH_AND_PIN).key(REGISTRAR)
+"""A registrar with a hardware key and its PIN, in a workspace of his own: it is enrolled nowhere
+here.
+"""
 
 
 def line(one: SigningKey, after: str = NOW) -> roster.Line:
@@ -66,7 +69,7 @@ def team(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene
     )
     tlog.append_roster(db, roster.signed(db, made, boss), NOW)
     everyone = (line(boss), line(rev), line(second), line(REG))
-    change(db, boss, REG, people=PEOPLE, lines=everyone, threshold=2)
+    change(db, boss, REG, people=PEOPLE, lines=everyone, threshold=2, pins={REG.fingerprint})
     scene = open_scene(db, tmp_path, monkeypatch)
     scene.decide()
     now = roster.current(db)
@@ -138,6 +141,14 @@ def _one_twice(content: dict[str, bytes], team: Scene) -> None:
     content[f"{ROSTERS[2]}/2.sshsig"] = content[f"{ROSTERS[2]}/1.sshsig"]
 
 
+def _no_pin(content: dict[str, bytes], team: Scene) -> None:
+    _resign(content, ROSTERS[2], team.boss, Token(21, TOUCH).key(REGISTRAR))
+
+
+def _no_touch(content: dict[str, bytes], team: Scene) -> None:
+    _resign(content, ROSTERS[2], team.boss, Token(21, NO_TOUCH).key(REGISTRAR))
+
+
 def _gone(content: dict[str, bytes], team: Scene) -> None:
     """The last version, which ends a key, is called one of another review."""
     for name in [n for n in content if n.startswith(f"{ROSTERS[2]}/")]:
@@ -161,6 +172,8 @@ def _signers(content: dict[str, bytes], team: Scene) -> None:
 @pytest.mark.parametrize(("forge", "why", "stock_why"), [
     (_too_few, "signed by 1 of the 2", "too few of its own registrars"),
     (_one_twice, "000010-roster: ", "too few of its own registrars"),
+    (_no_pin, "PIN", "too few of its own registrars"),
+    (_no_touch, "touch", "too few of its own registrars"),
     (_gone, "roster", "not here before it"),
     (_newest, "is not that of the newest", "not that of the newest"),
     (_signers, "not the file that the roster is about", "is not the file that was signed"),
@@ -186,6 +199,32 @@ def test_a_forged_roster_is_caught_by_both(
         done = request.getfixturevalue("stock")(packed)
         assert done.returncode == 1
         assert stock_why in done.stderr, done.stderr
+
+
+@OURS_AND_STOCK
+def test_a_roster_that_only_the_seal_knew_is_missed_by_both(
+    team: Scene, tmp_path: Path, request: pytest.FixtureRequest, stock_tools: bool
+) -> None:
+    """The sealer hides the version after the end, which ends Rev's key at an earlier day."""
+    third = roster.current(team.db)
+    assert third is not None
+    change(team.db, team.boss, REG, at=END, lines=roster.ended(third, REV, LATER))
+    pack = tmp_path / "p"
+    evidence.build_pack(team.db, team.campaign, pack, team.boss, END)
+    content = read(pack)
+    folder = next(n for n in content if n.endswith("-roster/allowed_signers") and "12" in n)
+    folder = folder.rpartition("/")[0]
+    for name in [n for n in content if n.startswith(f"{folder}/")]:
+        del content[name]
+    set_chain(content, [[*r[:6], "-" if r[6] == folder else r[6]] for r in chain(content)])
+    content["roster/allowed_signers"] = content[f"{ROSTERS[2]}/allowed_signers"]
+    rows = len(chain(content)) - 2
+    write(pack, seal(content, team.boss, rosterDigest=third.name, statements=rows,
+                     namedByDigestOnly=1))  # fmt: skip
+    with pytest.raises(VerificationFailed, match="the roster at 12 is not in the pack"):
+        evidence.verify(pack)
+    if stock_tools:
+        assert "a roster is not here" in request.getfixturevalue("stock")(pack).stderr
 
 
 def _bend(monkeypatch: pytest.MonkeyPatch) -> None:
