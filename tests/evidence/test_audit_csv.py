@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from passmuster import campaigns, evidence, inventory
+from passmuster.evidence import _after
 from passmuster.model import Change, Credential, Grant, Identity, Record, Usage
 from passmuster.store import Database
 from tests.evidence.later import AFTER, import_again, speaks_for_all
@@ -253,6 +254,11 @@ def test_what_is_in_neither_list_is_found(scene: Scene, tmp_path: Path) -> None:
 def test_every_kind_of_item_has_its_files_and_no_cell_is_a_formula(
     db: Database, tmp_path: Path, monkeypatch: Patch, of: str
 ) -> None:
+    monkeypatch.setattr(_after, "AT_ONCE", 2)
+    register = tmp_path / "people.csv"
+    header = "email,name,kind,active,left_on,manager,aliases,teams"
+    register.write_text(f'{header}\nm@example.com,"=HYPERLINK(""x"",1)",person,yes,,,,\n')
+    inventory.import_file(db, register, now=NOW, by=BOSS, format_name="people")
     scene = open_scene(db, tmp_path, monkeypatch, of=of)
     ids = [row[0] for row in db.execute("SELECT id FROM item ORDER BY id")]
     campaigns.save_draft(db, ids[0], draft("revoke", "@SUM(1)"), LATER)
@@ -268,6 +274,7 @@ def test_every_kind_of_item_has_its_files_and_no_cell_is_a_formula(
         assert "PRIVATE KEY" not in path.read_text()
     assert results(pack)["revoked"] == ("1", "1", "0", "exceptions")
     assert len(table(pack, "review-file")) == len(ids)
+    assert [r["name"] for r in table(pack, "people")] == ['\'=HYPERLINK("x",1)']
 
 
 def test_open_reviews_are_not_tested_for_what_comes_after(
