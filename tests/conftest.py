@@ -67,7 +67,9 @@ def passphrase_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 START = ("-m", "passmuster")
 FEW_ROUNDS = (
     "-c",
-    "from passmuster import cli; from passmuster.keys import _files; _files.BCRYPT_ROUNDS = 1; cli.main()",
+    "from passmuster import cli\n"
+    "from passmuster.keys import _files\n"
+    "_files.BCRYPT_ROUNDS = 1\ncli.main()",
 )
 
 
