@@ -65,7 +65,11 @@ def passphrase_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 START = ("-m", "passmuster")
-FEW_ROUNDS = ("-c", "from passmuster import cli, keys; keys.BCRYPT_ROUNDS = 1; cli.main()")
+FEW_ROUNDS = (
+    "-c",
+    "from passmuster import cli; from passmuster.keys import _files as f; f.BCRYPT_ROUNDS = 1;"
+    " cli.main()",
+)
 
 
 @pytest.fixture
@@ -95,10 +99,10 @@ def inside(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Muster:
     """The same command without a new process: for tables of many."""
-    from passmuster import cli, keys
+    from passmuster import cli
 
     monkeypatch.setenv("MUSTER_WORKSPACE", str(folder))
-    monkeypatch.setattr(keys, "BCRYPT_ROUNDS", 1)
+    monkeypatch.setattr("passmuster.keys._files.BCRYPT_ROUNDS", 1)
 
     def run(*words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()
