@@ -100,6 +100,13 @@ def test_one_person_with_two_keys_under_one_address_is_one_person() -> None:
     assert one([vote("approve")], said).seconds == (f"c9{SEC}",)
 
 
+def test_two_addresses_of_one_person_in_the_roster_are_one_person() -> None:
+    ann = Signer(ANN, "k1", "p-1")
+    assert seconds.same_person(ann, Signer(SEC, "k2", "p-1"))
+    assert not seconds.counts(Signer(SEC, "k2", "p-1"), ann, MAY)
+    assert seconds.counts(Signer(SEC, "k2"), Signer(ANN, "k1"), MAY)
+
+
 def test_an_item_that_needs_nobody_is_as_before() -> None:
     votes = [vote("approve")]
     assert fold(votes, {"i": (REV,)}, [], {})["i"].effect == "stands"

@@ -31,6 +31,8 @@ class Signer(NamedTuple):
     principal: str
     fingerprint: str = ""
     """Empty where it is not known yet: a draft has no key."""
+    person: str = ""
+    """Who it is by the roster, where there is one (`roster.Person`); empty where nobody says so."""
 
 
 class Known(NamedTuple):
@@ -134,12 +136,14 @@ def _folded(name: str) -> str:
 
 
 def same_person(one: Signer, other: Signer) -> bool:
-    """Whether two signers are one person: by address in whatever case, or by key.
+    """Whether two signers are one person: by address in whatever case, by key, or by the roster.
 
-    The one place that says so. Once a roster maps principals to persons, its `person_uid` is
-    compared here too; two addresses of one person with a key each are told apart by nothing else.
+    The one place that says so. Two addresses of one person with a key each are told to be one by
+    nothing but a roster's `person_uid`, which whoever makes a `Signer` gives it.
     """
     if one.fingerprint and one.fingerprint == other.fingerprint:
+        return True
+    if one.person and one.person == other.person:
         return True
     return one.principal.lower() == other.principal.lower()
 
