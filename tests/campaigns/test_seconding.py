@@ -101,6 +101,19 @@ def test_a_draft_on_a_row_that_was_superseded_is_not_signed(two: Scene) -> None:
     assert list(campaigns.second_rank(two.db, two.campaign.id, SECOND)) == [item]
 
 
+def test_a_draft_that_got_past_the_checks_is_still_not_signed(two: Scene) -> None:
+    """Written into the table by hand, by the one who decided."""
+    item = approve(two)
+    heed = '{"first_shown": null, "decided": "2026-11-24T09:30:00Z", "details_opened": false}'
+    with two.db.atomic():
+        two.db.execute(
+            "INSERT INTO second_draft SELECT leaf, ?, ?, 'concur', NULL, '', ?, NULL, ?"
+            " FROM decision", (REV, item, heed, LATER)
+        )  # fmt: skip
+    with pytest.raises(NotFound, match="nothing to sign"):
+        campaigns.prepare(two.db, two.campaign.id, REV)
+
+
 @pytest.mark.parametrize(
     ("who", "why"),
     [

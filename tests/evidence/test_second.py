@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 
 from passmuster import attestations, campaigns, evidence, merkle
+from passmuster.campaigns import _countersigning
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _check, _walk
 from passmuster.evidence._files import Memory
 from passmuster.evidence._tables import OUTCOME_COLUMNS, SECOND_COLUMNS
+from passmuster.keys import SigningKey
 from passmuster.model import Attention, SecondDraft, SecondVerdict
 from passmuster.store import Database
 from passmuster.text import canonical, sha256
 from tests.evidence.conftest import read
 from tests.evidence.test_attacks import chain, payload_of, put, seal, set_chain
 from tests.evidence.test_stock_tools import MISSING, Stock, stock
-from tests.scene import END, LATER, SECOND, Scene, draft, key, open_scene
+from tests.scene import END, LATER, SECOND, Scene, bring_in, draft, key, open_scene
 
 THIRD = "Third@Example.com"
 THIRD_KEY = key(THIRD, 7)
@@ -136,6 +138,48 @@ def test_workspace_pack_and_stock_tools_come_to_the_same(
     done = stock(pack)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert evidence.verify(folder).kind == "workspace"
+
+
+@needs_tools
+def test_what_people_signed_who_may_not_counts_for_nothing_anywhere(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stock: Stock
+) -> None:
+    """With a program of their own: an owner, somebody who was not named, and who decided it."""
+    bring_in(db, tmp_path, monkeypatch)
+    with db.atomic():
+        db.execute("UPDATE owner SET handle = ?", (THIRD.upper(),))
+    scene = open_scene(db, tmp_path, monkeypatch, second=(SECOND, THIRD), when="all")
+    decide(scene, "approve", A, C)
+    campaigns.save_own(db, [scene.item(B)], SECOND, None, LATER, reassign=True)
+    scene.sign(scene.rev)
+    campaigns.save_draft(db, scene.item(B), draft("approve", "mine"), LATER)
+    scene.sign(scene.second)
+    for name, who in ((A, THIRD_KEY), (C, scene.boss), (B, scene.second)):
+        _say_anyway(scene, scene.item(name), who, monkeypatch)
+    effects = {o.effect for o in campaigns.outcomes_of(db, scene.campaign).values()}
+    assert effects == {"awaiting_second"}
+    pack = packed(scene, tmp_path)
+    report = evidence.verify(pack)
+    assert report.outcomes == {"awaiting_second": 3}
+    assert any("3 rows are by people who were not asked" in note for note in report.notes)
+    done = stock(pack)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "awaiting_second 3" in done.stdout
+
+
+def _say_anyway(scene: Scene, item: int, who: SigningKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A concurrence of *who* with the newest row on the item, past every check."""
+    heed = json.dumps(Attention(None, LATER, False)._asdict())
+    with scene.db.atomic():
+        scene.db.execute(
+            "INSERT INTO second_draft SELECT leaf, ?, item_id, 'concur', NULL, '', ?, NULL, ?"
+            " FROM decision WHERE item_id = ? ORDER BY entry_id DESC LIMIT 1",
+            (who.principal.lower(), heed, LATER, item),
+        )
+    with monkeypatch.context() as patch:
+        patch.setattr(_countersigning, "MINE", "1")
+        patch.setattr(_countersigning, "refuse_unless_second", lambda *_: None)
+        scene.sign(who)
 
 
 def test_the_table_names_the_second_persons(two: Scene, tmp_path: Path) -> None:
