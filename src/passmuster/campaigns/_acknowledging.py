@@ -9,7 +9,7 @@ from passmuster.campaigns._campaign import Campaign
 from passmuster.errors import UsageError
 from passmuster.keys import SigningKey
 from passmuster.store import Database
-from passmuster.text import sha256, strict_json, visible
+from passmuster.text import sha256, visible
 
 MAX_WORDS = 2000
 """Characters of what is said, and of a title."""
@@ -32,20 +32,20 @@ def acknowledge(
         " AND principal = ?", (at.digest, key.principal),
     ):  # fmt: skip
         raise UsageError(f"{key.principal} acknowledged {at.name!r} already")
+    tlog.enrol(db, key, now)
+    known = tlog.known_keys(db)
+    (envelope,) = db.one(
+        "SELECT envelope FROM entry WHERE campaign = ? AND predicate = 'close'", (at.digest,)
+    )
+    end = attestations.verify(bytes(envelope), known)
+    body = {
+        "campaign": at.digest, "capacity": visible(capacity.strip()),
+        "statement": visible(words.strip()), "outcomes": end.predicate["outcomes"],
+    }  # fmt: skip
+    payload = attestations.statement(
+        "acknowledgement", {"close": end.name}, body, tlog.next_link(db), now, key.principal
+    )
+    signed = attestations.sign(payload, key)
     with db.atomic():
-        tlog.enrol(db, key, now)
-        known = tlog.known_keys(db)
-        end = db.one(
-            "SELECT statement, envelope FROM entry WHERE campaign = ? AND predicate = 'close'",
-            (at.digest,),
-        )
-        outcomes = strict_json(attestations.verify(bytes(end[1]), known).payload)["predicate"]
-        body = {
-            "campaign": at.digest, "capacity": visible(capacity.strip()),
-            "statement": visible(words.strip()), "outcomes": outcomes["outcomes"],
-        }  # fmt: skip
-        payload = attestations.statement(
-            "acknowledgement", {"close": end[0]}, body, tlog.next_link(db), now, key.principal
-        )
-        tlog.append(db, attestations.sign(payload, key), known, at.digest, now)
-        return sha256(payload)
+        tlog.append(db, signed, known, at.digest, now)
+    return sha256(payload)

@@ -1,6 +1,7 @@
 """How a campaign stands, and its end: outcomes are computed here, never stored."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -129,11 +130,10 @@ def close(
             f"countersigned ({', '.join(waits.on) or 'nobody may'}); wait for them, or close with "
             "--leave-waiting"
         )
+    tlog.enrol(db, key, now)
     with db.atomic():
-        tlog.enrol(db, key, now)
-        counts: dict[str, int] = {}
-        for outcome in outcomes_of(db, at).values():
-            counts[outcome.effect] = counts.get(outcome.effect, 0) + 1
+        link = tlog.next_link(db)
+        counts = Counter[str](outcome.effect for outcome in outcomes_of(db, at).values())
         heads = db.execute(
             "SELECT device, max(seq), statement FROM entry GROUP BY device ORDER BY device"
         ).fetchall()
@@ -143,13 +143,14 @@ def close(
             "outcomes": dict(sorted(counts.items())),
             "unsignedDrafts": progress(db, at.id).drafts + _seconding.second_drafts(db, at.id),
         }
-        payload = attestations.statement(
-            "close", {"campaign": at.digest}, body, tlog.next_link(db), now, key.principal
-        )
-        envelope = attestations.sign(payload, key)
+    payload = attestations.statement(
+        "close", {"campaign": at.digest}, body, link, now, key.principal
+    )  # fmt: skip
+    envelope = attestations.sign(payload, key)  # a hardware key waits for a touch: nobody else does
+    with db.atomic():  # whoever signed meanwhile moved the chain, and `append` says so
         tlog.append(db, envelope, tlog.known_keys(db), at.digest, now)
         db.execute("UPDATE campaign SET closed_at = ? WHERE id = ?", (now, at.id))
-    return counts
+    return dict(counts)
 
 
 def definition(db: Database, at: Campaign) -> bytes:

@@ -13,7 +13,7 @@ from passmuster import inventory, store
 from passmuster.campaigns._population import select
 from passmuster.errors import PreflightFailed, UsageError
 from passmuster.store import Database
-from passmuster.text import Json, plural, sha256, visible
+from passmuster.text import Json, plural, visible
 
 NAMED = 5
 """Identities that are named of those that one side lacks; the rest are counted."""
@@ -59,22 +59,25 @@ def _second_export(db: Database, path: Path, now: str) -> list[Json]:
         scratch = store.create(Path(folder, "workspace"))
         try:
             inventory.import_file(scratch, path, now=now, by=None)
+            digest = scratch.value("SELECT sha256 FROM import_run LIMIT 1")
             sources = scratch.execute("SELECT uid FROM source ORDER BY uid").fetchall()
             held = {row[0] for row in db.execute("SELECT uid FROM source")}
             if not {uid for (uid,) in sources} & held:
                 raise PreflightFailed(f"{path.name}: is of no source that was imported here")
-            return [_compared(db, scratch, uid, path) for (uid,) in sources if uid in held]
+            return [
+                _compared(db, scratch, uid, path.name, digest) for (uid,) in sources if uid in held
+            ]
         finally:
             scratch.close()
 
 
-def _compared(db: Database, scratch: Database, source: str, path: Path) -> Json:
+def _compared(db: Database, scratch: Database, source: str, name: str, digest: str) -> Json:
     there, here = _present(scratch, source), _present(db, source)
     missing, extra = sorted(there - here), sorted(here - there)
     return {
         "how": "export", "what": source, "expected": len(there), "found": len(here),
-        "differs": bool(missing), "fileName": visible(path.name),
-        "sha256": sha256(path.read_bytes()),
+        "differs": bool(missing), "fileName": visible(name),
+        "sha256": digest,
         "missing": len(missing), "missingNamed": missing[:NAMED],
         "extra": len(extra), "extraNamed": extra[:NAMED],
     }  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from passmuster.config import Settings
-from passmuster.tui.sitting import Clock
+from passmuster.tui.staged import Clock
 
 if TYPE_CHECKING:
     from passmuster.keys import Passphrase, SigningKey

@@ -1,23 +1,14 @@
-"""What one reviewer does in one sitting: staged acts, undo and redo, and what they paid heed to.
-
-Owned by the UI thread. The database is the truth; `_ahead` holds only what has been staged and
-is not on the disk yet, so that the screen can show it at once. A failed write drops it, and the
-row shows what the database has.
-"""
+"""What one reviewer decides in one sitting: verdicts, changes and owners, staged (`staged`)."""
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from passmuster import campaigns
-from passmuster.errors import MusterError
-from passmuster.model import Attention, Bulk, Draft
+from passmuster.model import Bulk, Draft
 from passmuster.store import Database
-from passmuster.tui.writer import Job, Writer
-
-Clock = Callable[[], str]
-"""Now, as RFC 3339 text in UTC."""
+from passmuster.tui.staged import Act, Staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +28,11 @@ class State:
     own: OwnDraft | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One thing that the reviewer did, with what each item was before and after it."""
-
-    label: str
-    before: dict[int, State]
-    after: dict[int, State]
-
-
-class Sitting:
+class Sitting(Staged[State]):
     """Stages decisions through the writer, and remembers how to take them back."""
 
-    def __init__(self, db: Database, writer: Writer, clock: Clock, me: str) -> None:
-        self.db, self.writer, self.clock, self.me = db, writer, clock, me
-        self.first_shown: dict[int, str] = {}
-        self.details_opened: set[int] = set()
-        self._done: list[Act] = []
-        self._undone: list[Act] = []
-        self._ahead: dict[int, State] = {}
-
-    def state(self, item_id: int) -> State:
-        """What is drafted on the item, the latest staged act included."""
-        if item_id in self._ahead:
-            return self._ahead[item_id]
+    def held(self, item_id: int) -> State:
+        """What the database has of the item."""
         row = self.db.one(
             "SELECT owner, evidence, reassign FROM own_draft WHERE item_id = ?", (item_id,)
         )
@@ -71,16 +43,7 @@ class Sitting:
         """The state of the item if it is ahead of the database, else None."""
         return self._ahead.get(item_id)
 
-    def shown(self, item_id: int) -> None:
-        """Remember when the item was first in front of the reviewer."""
-        if item_id not in self.first_shown:
-            self.first_shown[item_id] = self.clock()
-
-    def attention(self, item_id: int, now: str) -> Attention:
-        """What the reviewer paid heed to before deciding on the item."""
-        return Attention(self.first_shown.get(item_id), now, item_id in self.details_opened)
-
-    def decide(self, ids: Sequence[int], draft: Draft, how: str = "") -> Act:
+    def decide(self, ids: Sequence[int], draft: Draft, how: str = "") -> Act[State]:
         """Stage *draft* on each of *ids*; two or more at once are recorded as one bulk act."""
         now = self.clock()
         bulk = Bulk(os.urandom(8).hex(), len(ids), how) if len(ids) > 1 else None
@@ -94,7 +57,7 @@ class Sitting:
         }
         return self._do(Act(draft.verdict, before, after))
 
-    def own(self, ids: Sequence[int], own: OwnDraft, draft: Draft | None = None) -> Act:
+    def own(self, ids: Sequence[int], own: OwnDraft, draft: Draft | None = None) -> Act[State]:
         """Stage an owner for each of *ids*, with *draft* beside it where they are handed over."""
         now = self.clock()
         before = {i: self.state(i) for i in ids}
@@ -106,7 +69,9 @@ class Sitting:
                 after[i] = replace(state, draft=given)
         return self._do(Act("owner", before, after))
 
-    def clear(self, ids: Sequence[int], *, draft: bool = True, own: bool = True) -> Act | None:
+    def clear(
+        self, ids: Sequence[int], *, draft: bool = True, own: bool = True
+    ) -> Act[State] | None:
         """Take back what is drafted on *ids* (the verdict, the owner, or both); None when
         nothing is.
         """
@@ -118,64 +83,12 @@ class Sitting:
         }
         return self._do(Act("clear", before, after))
 
-    def undo(self) -> Act:
-        """Take the last act back; raises MusterError when that is not possible."""
-        if not self._done:
-            raise MusterError("nothing to undo in this sitting")
-        act = self._done[-1]
-        self._still(act.after, "undone")
-        self._done.pop()
-        self._undone.append(act)
-        back = Act(act.label, act.after, act.before)
-        self._put(back)
-        return back
-
-    def redo(self) -> Act:
-        """Do the act that was last undone again."""
-        if not self._undone:
-            raise MusterError("nothing to redo")
-        act = self._undone[-1]
-        self._still(act.before, "redone")
-        self._undone.pop()
-        self._done.append(act)
-        self._put(act)
-        return act
-
-    def forget(self) -> None:
-        """After a sign-off nothing before it can be undone; only decided anew."""
-        self._done.clear()
-        self._undone.clear()
-
-    def written(self, job: Job) -> None:
-        """A job is on the disk, or failed: the database says again how its items stand."""
-        for item_id in job.ids:
-            if not self.writer.pending(item_id):
-                self._ahead.pop(item_id, None)
-
-    def failed(self, job: Job) -> None:
-        """Nothing of *job* was kept, so it cannot be undone either."""
-        self._done = [a for a in self._done if not set(a.after) & set(job.ids)]
-        self._undone = [a for a in self._undone if not set(a.after) & set(job.ids)]
-        self.written(job)
-
-    def _do(self, act: Act) -> Act:
-        self._done.append(act)
-        self._undone.clear()
-        self._put(act)
-        return act
-
-    def _still(self, expected: dict[int, State], word: str) -> None:
-        for item_id, state in expected.items():
-            if self.state(item_id) != state:
-                raise MusterError(f"this was changed elsewhere since: it is not {word}")
-
-    def _put(self, act: Act) -> None:
-        self._ahead.update(act.after)
-        now, me = self.clock(), self.me
-        self.writer.put(Job(list(act.after), lambda db: _write(db, act, now, me)))
+    def write(self, db: Database, act: Act[State], now: str) -> None:
+        """Bring the drafts of an act's items to what they are after it."""
+        _write(db, act, now, self.me)
 
 
-def _write(db: Database, act: Act, now: str, me: str) -> None:
+def _write(db: Database, act: Act[State], now: str, me: str) -> None:
     """Bring the drafts of an act's items to what they are after it."""
     pairs = [(i, act.before[i], act.after[i]) for i in act.after]
     gone = [i for i, was, to_be in pairs if was.draft and not to_be.draft]

@@ -6,6 +6,7 @@ a million of them cost one walk and no memory. A module has `FILES`, the names t
 (a name that ends in `/` is a folder), and `begin`.
 """
 
+import functools
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -56,10 +57,11 @@ class Module(Protocol):
     begin: Callable[[Draft], Format]
 
 
-def modules() -> list[Module]:
+@functools.cache
+def modules() -> tuple[Module, ...]:
     """Every format, in the order of their names."""
     names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
-    return [cast("Module", import_module(f"{__name__}.{name}")) for name in names]
+    return tuple(cast("Module", import_module(f"{__name__}.{name}")) for name in names)
 
 
 def is_ours(name: str) -> bool:

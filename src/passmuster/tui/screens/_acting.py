@@ -11,7 +11,8 @@ from passmuster.errors import MusterError
 from passmuster.text import Json, plural
 from passmuster.tui.lines import short
 from passmuster.tui.screens._freezing import Freezing
-from passmuster.tui.sitting import Act
+from passmuster.tui.sitting import State
+from passmuster.tui.staged import Act
 
 LOOK_AHEAD = 500
 """Items asked for at a time when looking for the next undecided one."""
@@ -151,7 +152,7 @@ class Acting(Freezing):
         """Do again what was undone last."""
         self._step(self.muster.sitting.redo, "done again", "z takes it back")
 
-    def _step(self, step: Callable[[], Act], word: str, then: str) -> None:
+    def _step(self, step: Callable[[], Act[State]], word: str, then: str) -> None:
         if not self._can_take_back():
             return
         try:
@@ -162,7 +163,7 @@ class Acting(Freezing):
         ids = list(act.after)
         self._after(act, f"{word}: {act.label}, {self._few(ids)}   {then}")
 
-    def _after(self, act: Act, words: str) -> None:
+    def _after(self, act: Act[State], words: str) -> None:
         ids = list(act.after)
         self.table.go_to_id(ids[0])
         self.staged_soon(ids)

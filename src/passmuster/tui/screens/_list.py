@@ -276,14 +276,18 @@ class ListScreen(Looking):
 
     def try_filter(self, typed: str) -> FilterError | None:
         """What is wrong with a filter; nothing for one that can be used."""
-        from passmuster.filters import compile_filter
-
         try:
             if typed.strip():
-                compile_filter(typed, self.desk.clock())
+                self.check_filter(typed)
         except FilterError as error:
             return error
         return None
+
+    def check_filter(self, typed: str) -> None:
+        """Raise FilterError for a filter that this list does not know."""
+        from passmuster.filters import compile_filter
+
+        compile_filter(typed, self.desk.clock())
 
     def filter_now(self) -> str:
         """What was typed after `/`."""

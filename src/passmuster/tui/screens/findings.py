@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from passmuster import policy
-from passmuster.errors import FilterError
 from passmuster.filters import compile_filter
 from passmuster.policy import SEVERITY_ORDER, Hits, Rule, RuleRun, Supply
 from passmuster.store import Database
@@ -148,13 +147,9 @@ class FindingsScreen(ListScreen):
         """As many as there is room for."""
         return rule_lines.columns(width)
 
-    def try_filter(self, typed: str) -> FilterError | None:
+    def check_filter(self, typed: str) -> None:
         """A filter over identities, whether gone or not: their findings are counted too."""
-        try:
-            compile_filter(typed, self.desk.clock(), defaults=False)
-        except FilterError as error:
-            return error
-        return None
+        compile_filter(typed, self.desk.clock(), defaults=False)
 
     def nothing(self, *, filtered: bool) -> list[Line]:  # noqa: ARG002 - the section is no filter
         """Why there is no row."""

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from passmuster import policy
-from passmuster.errors import FilterError
 from passmuster.filters import compile_filter
 from passmuster.policy import Rule
 from passmuster.store import Database
@@ -71,13 +70,9 @@ class HitsScreen(OfIdentities):
         """As many as there is room for."""
         return identity_rows.hit_columns(width)
 
-    def try_filter(self, typed: str) -> FilterError | None:
+    def check_filter(self, typed: str) -> None:
         """A filter over identities, whether gone or not."""
-        try:
-            compile_filter(typed, self.desk.clock(), defaults=False)
-        except FilterError as error:
-            return error
-        return None
+        compile_filter(typed, self.desk.clock(), defaults=False)
 
     def nothing(self, *, filtered: bool) -> list[Line]:
         """Why there is no row: a rule that could not be asked has not found that all is well."""

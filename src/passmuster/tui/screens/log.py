@@ -13,7 +13,6 @@ from textual import work
 from textual.worker import get_current_worker
 
 from passmuster import campaigns, store, tlog
-from passmuster.errors import FilterError
 from passmuster.filters import plain_words
 from passmuster.store import Database
 from passmuster.text import plural
@@ -119,13 +118,9 @@ class LogScreen(ListScreen):
 
     # the filter: words
 
-    def try_filter(self, typed: str) -> FilterError | None:
+    def check_filter(self, typed: str) -> None:
         """A log has no qualifiers."""
-        try:
-            plain_words(typed, "the log")
-        except FilterError as error:
-            return error
-        return None
+        plain_words(typed, "the log")
 
     def suggestions(self, typed: str, at: int) -> Suggestions:
         """Kinds, people and campaigns."""

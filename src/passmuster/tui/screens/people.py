@@ -17,7 +17,6 @@ from textual.worker import get_current_worker
 
 from passmuster import campaigns, filters, store
 from passmuster.campaigns import ENDED, LEFT, NO_LEAD, NOT_KNOWN, Answering, Portrait
-from passmuster.errors import FilterError
 from passmuster.store import Database
 from passmuster.text import plural, rfc3339
 from passmuster.tui import identity_rows, people_lines, words
@@ -130,13 +129,9 @@ class PeopleScreen(ListScreen):
         """As many as there is room for."""
         return people_lines.columns(width)
 
-    def try_filter(self, typed: str) -> FilterError | None:
+    def check_filter(self, typed: str) -> None:
         """Words are for names of people, qualifiers for what they own."""
-        try:
-            filters.compile_filter(filters.apart(typed)[1], self.desk.clock())
-        except FilterError as error:
-            return error
-        return None
+        filters.compile_filter(filters.apart(typed)[1], self.desk.clock())
 
     def nothing(self, *, filtered: bool) -> list[Line]:  # noqa: ARG002 - the section is no filter
         """Why there is no row."""

@@ -12,7 +12,7 @@ from textual.worker import get_current_worker
 from passmuster import campaigns
 from passmuster.campaigns import Campaign, Progress
 from passmuster.config import Settings
-from passmuster.errors import FilterError, MusterError
+from passmuster.errors import MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
 from passmuster.text import nearest
@@ -137,14 +137,9 @@ class ReviewScreen(Ahead):
             for s in self.sections
         }
 
-    def try_filter(self, typed: str) -> FilterError | None:
+    def check_filter(self, typed: str) -> None:
         """A queue knows more qualifiers than an inventory."""
-        try:
-            if typed.strip():
-                compile_filter(typed, self.desk.clock(), items=True)
-        except FilterError as error:
-            return error
-        return None
+        compile_filter(typed, self.desk.clock(), items=True)
 
     def nothing(self, *, filtered: bool) -> list[Line]:
         """Why there is no row."""

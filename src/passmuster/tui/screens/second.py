@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from passmuster import campaigns
 from passmuster.campaigns import SecondRow
-from passmuster.errors import FilterError, MusterError, UsageError
+from passmuster.errors import MusterError, UsageError
 from passmuster.filters import compile_filter
 from passmuster.model import Attention, SecondDraft, SecondVerdict, Verdict
 from passmuster.seconds import CALLED, Policy
@@ -21,8 +21,8 @@ from passmuster.tui.dossier import dossier_lines
 from passmuster.tui.lines import Line, Span, say, short
 from passmuster.tui.look import Look, Section
 from passmuster.tui.screens._freezing import Freezing
-from passmuster.tui.seconding import Said
 from passmuster.tui.sections import SHORT_BELOW, View
+from passmuster.tui.staged import Act
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
 from passmuster.tui.writer import SLOW_S
@@ -93,7 +93,7 @@ class SecondScreen(Freezing):
         """What the table shows of these items."""
         app, me = self.muster, self.desk.me
         return {
-            i: second_lines.table_row(row, app.seconding.draft(i), me, waiting=app.writer.slow(i))
+            i: second_lines.table_row(row, app.seconding.state(i), me, waiting=app.writer.slow(i))
             for i, row in campaigns.second_rows(app.db, ids, me).items()
         }
 
@@ -101,14 +101,9 @@ class SecondScreen(Freezing):
         """As many as there is room for."""
         return second_lines.columns(width)
 
-    def try_filter(self, typed: str) -> FilterError | None:
+    def check_filter(self, typed: str) -> None:
         """A queue knows more qualifiers than an inventory."""
-        try:
-            if typed.strip():
-                compile_filter(typed, self.desk.clock(), items=True)
-        except FilterError as error:
-            return error
-        return None
+        compile_filter(typed, self.desk.clock(), items=True)
 
     def nothing(self, *, filtered: bool) -> list[Line]:  # noqa: ARG002 - the section is no filter
         """Why there is no row, and what to do."""
@@ -134,7 +129,7 @@ class SecondScreen(Freezing):
         if not self.table.rank or self.row is None:
             return [Key("tab", "section", "section(1)"), *tail]
         verbs = [Key("+", "concur", "concur"), Key("-", "object", "object")]
-        if self.muster.seconding.draft(self.row.item_id):
+        if self.muster.seconding.state(self.row.item_id):
             verbs.append(Key("u", "clear", "clear"))
         return [*verbs, Key("enter", "all evidence", "details"),
                 Key("tab", "section", "section(1)"), *tail]  # fmt: skip
@@ -183,7 +178,7 @@ class SecondScreen(Freezing):
         row, dossier, beside = self.row, self.dossier, self.around
         if row is None or dossier is None or row.item_id != row_id:
             return lambda _: []
-        now, draft = self.desk.clock(), self.muster.seconding.draft(row_id)
+        now, draft = self.desk.clock(), self.muster.seconding.state(row_id)
 
         def make(width: int) -> list[Line]:
             few = not full and self.pane.size.height < SHORT_BELOW
@@ -258,7 +253,7 @@ class SecondScreen(Freezing):
     def _stage(self, verdict: SecondVerdict, code: str | None, text: str) -> None:
         assert self.row is not None
         item_id, name = self.row.item_id, short(self.row.display_name)
-        was_open = self.muster.seconding.draft(item_id) is None
+        was_open = self.muster.seconding.state(item_id) is None
         self.muster.seconding.say(item_id, SecondDraft(verdict, code, text, _UNSEEN))
         self._staged(item_id)
         if was_open:
@@ -276,7 +271,7 @@ class SecondScreen(Freezing):
 
     def _go_on(self) -> None:
         """To the next row without a word of mine, going round once."""
-        rank, here, said = self.table.rank, self.table.cursor, self.muster.seconding.draft
+        rank, here, said = self.table.rank, self.table.cursor, self.muster.seconding.state
         rows = campaigns.second_rows(self.muster.db, rank[here + 1 : here + 50], self.desk.me)
         for place in range(here + 1, min(len(rank), here + 50)):
             row = rows.get(rank[place])
@@ -302,7 +297,7 @@ class SecondScreen(Freezing):
         """Do again what was undone last."""
         self._step(self.muster.seconding.redo, "done again", "z takes it back")
 
-    def _step(self, step: Callable[[], Said], word: str, then: str) -> None:
+    def _step(self, step: Callable[[], Act[SecondDraft | None]], word: str, then: str) -> None:
         if self.muster.read_only:
             self.say("read only: nothing is taken back here until % allows it", "error")
             return
@@ -311,8 +306,9 @@ class SecondScreen(Freezing):
         except MusterError as error:
             self.say(str(error))
             return
-        self.table.go_to_id(act.item_id)
-        self._staged(act.item_id)
+        (item_id,) = act.after
+        self.table.go_to_id(item_id)
+        self._staged(item_id)
         self.say(f"{word}   {then}")
 
     def written(self, ids: Sequence[int], error: MusterError | None) -> None:
