@@ -93,7 +93,7 @@ def test_it_tells_the_totals_the_silent_and_the_keys(pack: Path, scene: Scene) -
     said = read(pack).said
     for words in (
         "items 3 access stands 0 stands until a day 1 access stops 1 nobody judged it 0"
-        " no response 1", "1 item without a verdict : silence approves nothing",
+        " no response 1", "1 item where access neither stands nor stops : silence approves nothing",
         "Closed 2026-12-01 17:00 UTC", "Why this scope a test", "Why this often not stated",
         f"{BOSS} {scene.boss.fingerprint}", "no statement of it is here",
         "No count from outside was given", "Without a verdict: 1", "revoke 0 0 2",

@@ -65,7 +65,7 @@ def head(found: Facts) -> Html:
         facts([("items", Num(total)),
                *((OUTCOMES[e], Num(found.outcomes[e])) for e in OUTCOMES
                  if found.outcomes[e] or e not in RARE)], "totals"),
-        note(flagged(f"{plural(silent, 'item')} without a verdict"),
+        note(flagged(f"{plural(silent, 'item')} where access neither stands nor stops"),
              ": silence approves nothing.")
         if silent else Html(""),
         Html("</header>\n"),
