@@ -6,7 +6,7 @@ lines to run; among them one whose names attack the terminal.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,9 +159,20 @@ def snapshot_folder() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workspace of `review`, made once; each test gets a copy of its file."""
-    base = tmp_path_factory.mktemp("review")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """The workspace of `review`, made once for each estate; each test gets a copy of its file."""
+    made: dict[tuple[str, ...], Path] = {}
+
+    def get() -> Path:
+        estate = tuple(PLAIN)
+        if estate not in made:
+            made[estate] = _prepare(tmp_path_factory.mktemp("review"))
+        return made[estate]
+
+    return get
+
+
+def _prepare(base: Path) -> Path:
     folder = base / "workspace"
     db = store.create(folder)
     path = base / "rows.txt"
@@ -184,14 +195,14 @@ def the_key() -> SigningKey:
 
 @pytest.fixture
 def review(
-    tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch, snapshot_folder: str | None,
-    own_world: None,
+    tmp_path: Path, prepared: Callable[[], Path], monkeypatch: pytest.MonkeyPatch,
+    snapshot_folder: str | None, own_world: None,
 ) -> Review:  # fmt: skip
     """A review of fourteen items that has just been opened."""
     if snapshot_folder:
         monkeypatch.setenv("TEXTUAL_SNAPSHOT_TEMPDIR", snapshot_folder)
     folder = tmp_path / "workspace"
-    shutil.copytree(prepared, folder)
+    shutil.copytree(prepared(), folder)
     db = store.open_(folder)
     opened = campaigns.campaign(db)
     db.close()
