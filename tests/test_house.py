@@ -26,7 +26,10 @@ WRITERS = {
         "campaign", "item", "exclusion", "draft", "own_draft", "decision", "second_draft",
         "countersignature",
     },
-    "tlog": {"entry", "tile", "checkpoint", "cosignature", "cosigner", "witnessed", "refused"},
+    "tlog": {
+        "entry", "tile", "checkpoint", "cosignature", "cosigner", "witnessed", "refused", "central",
+        "mirror", "mirror_tile", "rejected", "halt",
+    },
     "blobs": {"blob"},
     "keys": {"signing_key"},
     "store": {"workspace"},

@@ -29,7 +29,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PREDICATES = (
     "enrolment", "roster", "campaign", "decisions", "own", "countersign", "remediation", "close",
-    "pack", "chain", "acknowledgement",
+    "pack", "chain", "acknowledgement", "publication",
 )  # fmt: skip
 RESERVED = ("delegation", "exception", "resolution", "assurance")
 SEVERAL = frozenset({"roster"})

@@ -288,6 +288,33 @@ CREATE TRIGGER countersignature_stays BEFORE DELETE ON countersignature
     BEGIN SELECT raise(ABORT, 'a signed countersignature is never deleted'); END;
 """
 
+CENTRAL = """
+-- the one central log that this workspace syncs with, and how much of it is verified here
+CREATE TABLE central (
+    id INTEGER PRIMARY KEY CHECK (id = 1), url TEXT NOT NULL, origin TEXT NOT NULL,
+    log_key TEXT NOT NULL, note TEXT, size INTEGER NOT NULL DEFAULT 0, root TEXT,
+    halted TEXT, synced_at TEXT, pinned_at TEXT NOT NULL);
+CREATE TABLE mirror (
+    idx INTEGER PRIMARY KEY, leaf TEXT NOT NULL UNIQUE, envelope BLOB, state TEXT NOT NULL,
+    why TEXT);
+CREATE INDEX mirror_waiting ON mirror (idx) WHERE state = 'waiting';
+CREATE TABLE mirror_tile (
+    level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL,
+    PRIMARY KEY (level, idx)) WITHOUT ROWID;
+CREATE TABLE rejected (
+    entry_id INTEGER PRIMARY KEY REFERENCES entry, code TEXT NOT NULL, why TEXT NOT NULL,
+    at TEXT NOT NULL);
+-- two checkpoints that cannot both be true: kept as evidence, whatever becomes of the log
+CREATE TABLE halt (
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, why TEXT NOT NULL, ours TEXT, theirs TEXT NOT NULL);
+CREATE TRIGGER halt_stays BEFORE DELETE ON halt
+    BEGIN SELECT raise(ABORT, 'evidence against a log is never deleted'); END;
+ALTER TABLE campaign ADD COLUMN travels TEXT;
+"""
+"""`mirror.state`: hidden (not in our scope), waiting (bytes that it names are not here yet),
+applied, carried (of a kind that this release does not know), void (`why` says what is wrong).
+`campaign.travels`: out (published from here), in (came from the central log), or null."""
+
 
 def _statements(script: str) -> list[str]:
     """The single statements of *script*: `executescript` would commit the migration's own
@@ -328,3 +355,10 @@ def version_4(db: UtilsDatabase) -> None:
     leaves = (merkle.leaf_hash(bytes(row[0])) for row in envelopes)
     for tile in merkle.grow(lambda *_: b"", 0, leaves):
         db.execute("INSERT INTO tile VALUES (?, ?, ?)", tile)
+
+
+@migrations()
+def version_5(db: UtilsDatabase) -> None:
+    """The central log: its verified mirror, what it refused, and campaigns that travel."""
+    for statement in _statements(CENTRAL):
+        db.execute(statement)

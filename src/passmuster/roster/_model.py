@@ -16,7 +16,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 MAX_VERSION = 1_000_000
 FOR: Mapping[str, tuple[Role, ...]] = {
     "enrolment": (), "chain": (), "acknowledgement": (),
-    "campaign": ("owner",), "close": ("owner",), "pack": ("owner",),
+    "campaign": ("owner",), "publication": ("owner",), "close": ("owner",), "pack": ("owner",),
     "decisions": ("reviewer", "oncall"), "own": ("reviewer", "oncall"), "countersign": ("second",),
     "remediation": ("oncall", "owner"), "roster": ("registrar",),
 }  # fmt: skip

@@ -16,6 +16,7 @@ CALLED = {
     "enrolment": "key", "roster": "roster", "campaign": "opened", "decisions": "decisions",
     "own": "owners", "countersign": "concurred", "remediation": "done", "close": "closed",
     "pack": "evidence", "chain": "chain", "acknowledgement": "seen",
+    "publication": "published",
 }  # fmt: skip
 """What people call each kind of statement, in a word that a column has room for."""
 

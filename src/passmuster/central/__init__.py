@@ -1,0 +1,32 @@
+"""What the central API and its clients agree on: records, sessions, limits, answers. Pure.
+
+A record is the envelope of one statement, byte for byte as it was signed; its name is its leaf
+hash in the log. The server adds nothing to it and signs checkpoints alone: who may sign is said by
+the roster, which is a record itself. Everything that a server tells can be checked by whoever is
+told, with this module, on a laptop, on the server and from a packet.
+"""
+
+from passmuster.central._queues import Chunk, Queues, queues, read_queues
+from passmuster.central._record import BLOBS, Record, blobs_of, campaign_of, kind_of, read
+from passmuster.central._session import PAYLOAD_TYPE, Session, ask, check
+from passmuster.central._wire import (
+    LIMITS,
+    NDJSON,
+    PROBLEM,
+    PROBLEMS,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    RETRY,
+    SEEN_HEADER,
+    Limits,
+    Result,
+    Status,
+    seen_header,
+)
+
+__all__ = [
+    "BLOBS", "LIMITS", "NDJSON", "PAYLOAD_TYPE", "PROBLEM", "PROBLEMS", "PROTOCOL",
+    "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "Chunk", "Limits", "Queues", "Record", "Result",
+    "Session", "Status", "ask", "blobs_of", "campaign_of", "check", "kind_of", "queues", "read",
+    "read_queues", "seen_header",
+]  # fmt: skip
