@@ -18,10 +18,9 @@ from starlette.responses import Response, StreamingResponse
 
 from passmuster.central import LIMITS
 from passmuster.errors import NotFound, VerificationFailed
-from passmuster.server._access import who
+from passmuster.server import _access, _scope
 from passmuster.server._central import Central, central_of
 from passmuster.server._http import Problem, answer, pieces, read
-from passmuster.server._scope import may_read_blob
 from passmuster.server._store import Tx, marks
 from passmuster.text import epoch, from_epoch, sha256
 
@@ -48,7 +47,7 @@ def digest_of(text: str) -> str:
 
 async def missing(request: Request) -> Response:
     """`POST /v1/blobs/missing`: which of these are not here."""
-    await who(request)
+    await _access.who(request)
     asked = (await read(request, Asked)).digests
     if len(asked) > MAX_ASKED:
         raise Problem("too-large", f"{len(asked):,} digests; {MAX_ASKED:,} fit")
@@ -72,7 +71,7 @@ def present(tx: Tx, digests: Iterable[str]) -> set[str]:
 
 async def put(request: Request) -> Response:
     """`PUT /v1/blobs/{sha256}`: 201 when it is new, 200 when it was here."""
-    await who(request)
+    await _access.who(request)
     digest, here = digest_of(request.path_params["sha256"]), central_of(request)
     if await here.read(lambda tx: present(tx, [digest])):
         async for _ in pieces(request, LIMITS.blob_bytes):
@@ -174,12 +173,12 @@ def data_of(tx: Tx, digest: str, limit: int = 64 * PIECE) -> bytes:
 
 async def get(request: Request) -> Response:
     """`GET /v1/blobs/{sha256}`: streamed, packed where the client takes gzip."""
-    member = await who(request)
+    member = await _access.who(request)
     digest, here = digest_of(request.path_params["sha256"]), central_of(request)
 
     def find(tx: Tx) -> tuple[str, int] | None:
         row = tx.one("SELECT upload, size FROM stored_blob WHERE sha256 = ?", (digest,))
-        return (row[0], int(row[1])) if row and may_read_blob(tx, member, digest) else None
+        return (row[0], int(row[1])) if row and _scope.may_read_blob(tx, member, digest) else None
 
     found = await here.read(find)
     if found is None:

@@ -16,12 +16,10 @@ from starlette.responses import Response, StreamingResponse
 
 from passmuster import merkle
 from passmuster.central import LIMITS, NDJSON
-from passmuster.server import _log
-from passmuster.server._access import Member, who
+from passmuster.server import _access, _log, _scope
 from passmuster.server._blobs import digest_of
 from passmuster.server._central import Central, central_of
 from passmuster.server._http import Problem, answer, number, plain
-from passmuster.server._scope import sees
 from passmuster.server._store import Row, Tx
 
 STEP = 100
@@ -31,7 +29,7 @@ IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 async def feed(request: Request) -> Response:
     """`GET /v1/feed?after=N&limit=&wait=`."""
-    member = await who(request)
+    member = await _access.who(request)
     here = central_of(request)
     after = number(request, "after", 0, 2**62)
     limit = number(request, "limit", LIMITS.feed, LIMITS.feed)
@@ -56,14 +54,14 @@ async def _something_new(here: Central, after: int, wait: int) -> None:
 
 
 async def _lines(
-    here: Central, member: Member, after: int, end: int, signed: str
+    here: Central, member: _access.Member, after: int, end: int, signed: str
 ) -> AsyncIterator[bytes]:
     for at in range(after, end, STEP):
         yield await here.read(partial(_page, member=member, start=at, end=min(end, at + STEP)))
     yield msgspec.json.encode({"checkpoint": signed}) + b"\n"
 
 
-def _page(tx: Tx, member: Member, start: int, end: int) -> bytes:
+def _page(tx: Tx, member: _access.Member, start: int, end: int) -> bytes:
     rows = tx.execute(
         "SELECT idx, leaf, kind, campaign, line FROM record WHERE idx >= ? AND idx < ?"
         " ORDER BY idx",
@@ -81,13 +79,13 @@ def _page(tx: Tx, member: Member, start: int, end: int) -> bytes:
     )  # fmt: skip
 
 
-def _seen(tx: Tx, member: Member, rows: list[Row]) -> set[int]:
-    return sees(tx, member, [(int(row[0]), row[2], row[3]) for row in rows])
+def _seen(tx: Tx, member: _access.Member, rows: list[Row]) -> set[int]:
+    return _scope.sees(tx, member, [(int(row[0]), row[2], row[3]) for row in rows])
 
 
 async def record(request: Request) -> Response:
     """`GET /v1/records/{leaf}`: the line, where it is the reader's to see."""
-    member = await who(request)
+    member = await _access.who(request)
     leaf = bytes.fromhex(digest_of(request.path_params["leaf"]))
 
     def find(tx: Tx) -> bytes | None:

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from passmuster.central import LIMITS, Result
-from passmuster.server._access import who
+from passmuster.server import _access
 from passmuster.server._central import central_of
 from passmuster.server._http import Problem, answer, body
 from passmuster.text import Json
@@ -12,7 +12,7 @@ from passmuster.text import Json
 
 async def post_records(request: Request) -> Response:
     """Answered once everything that was accepted is on the disk, and the anchor knows."""
-    await who(request)
+    await _access.who(request)
     data = await body(request)
     lines = data.removesuffix(b"\n").split(b"\n") if data else []
     if len(lines) > LIMITS.records:
