@@ -33,6 +33,7 @@ from passmuster.tlog._entries import (
 )
 from passmuster.tlog._keys import forms as key_forms
 from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, rows
+from passmuster.tlog._mirror import pin
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
 from passmuster.tlog._tree import MAX_LEAF, consistency, rebuild, root, size
 from passmuster.tlog._witness import Answer, Seen, judge
@@ -51,6 +52,6 @@ __all__ = [
     "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check", "check_file",
     "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "enrol",
     "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys", "known_log",
-    "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild", "receipt",
+    "log_keys", "look_up", "next_link", "origin", "pin", "proven_time", "rank", "rebuild", "receipt",
     "refused", "request", "root", "rows", "size", "take_rosters", "witnessed",
 ]  # fmt: skip
