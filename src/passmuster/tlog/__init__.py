@@ -52,6 +52,6 @@ __all__ = [
     "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check", "check_file",
     "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "enrol",
     "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys", "known_log",
-    "log_keys", "look_up", "next_link", "origin", "pin", "proven_time", "rank", "rebuild", "receipt",
-    "refused", "request", "root", "rows", "size", "take_rosters", "witnessed",
+    "log_keys", "look_up", "next_link", "origin", "pin", "proven_time", "rank", "rebuild",
+    "receipt", "refused", "request", "root", "rows", "size", "take_rosters", "witnessed",
 ]  # fmt: skip
