@@ -38,15 +38,18 @@ def thumbprint(public: dict[str, str]) -> str:
 
 
 def prove(
-    key: "Ed25519PrivateKey", method: str, url: str, at: int, jti: str, token: str | None = None
-) -> str:
+    key: "Ed25519PrivateKey", method: str, url: str, at: int, jti: str, token: str | None = None,
+    nonce: str | None = None,
+) -> str:  # fmt: skip
     """The `DPoP` header of one request with *token*, made at *at* seconds after 1970.
 
-    *url* without query and fragment; *jti* is random, taken once.
+    *jti* is random, taken once; *nonce* is what an identity provider may ask for (§8).
     """
     said = {"htm": method, "htu": url.partition("?")[0].partition("#")[0], "iat": at, "jti": jti}
     if token is not None:
         said["ath"] = b64url(hashlib.sha256(token.encode()).digest())
+    if nonce is not None:
+        said["nonce"] = nonce
     head = {"typ": PROOF_TYPE, "alg": "EdDSA", "jwk": jwk(key)}
     signed = ".".join(b64url(json.dumps(part).encode()) for part in (head, said))
     return f"{signed}.{b64url(key.sign(signed.encode()))}"

@@ -42,7 +42,7 @@ def make(tx: Tx, principal: str, roles: tuple[str, ...], by: str, now: str) -> M
     tx.execute(
         "INSERT INTO invite (hash, principal, roles, made_by, made_at, ends_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (_hash(made.token), principal, " ".join(roles), by, now, made.ends_at),
+        (_hash(made.token), principal.casefold(), " ".join(roles), by, now, made.ends_at),
     )
     return made
 
@@ -51,20 +51,19 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def use(tx: Tx, token: str, principal: str, leaf: str, now: str) -> Used:
-    """Use an invitation for the enrolment *leaf* of *principal*, or use it for that one again.
+def look(tx: Tx, token: str, principal: str, leaf: str, now: str) -> Used:
+    """What an invitation says, if the enrolment *leaf* of *principal* may use it, or has used it.
 
     Raises Problem when it is unknown, for somebody else, ended, or used for another enrolment.
     """
-    mark = _hash(token)
     found = tx.one(
         "SELECT principal, roles, made_by, ends_at, used_at, leaf FROM invite WHERE hash = ?",
-        (mark,),
+        (_hash(token),),
     )
     if found is None:
         raise Problem("invite", "this invitation is not known here: ask for a new one")
     whom, roles, made_by, ends_at, used_at, used_by = found
-    if whom not in (ANYBODY, principal):
+    if whom not in (ANYBODY, principal.casefold()):
         raise Problem("invite", f"this invitation is for {whom}, not for {principal}")
     if used_by == leaf:
         return Used(tuple(roles.split()), made_by)
@@ -73,12 +72,19 @@ def use(tx: Tx, token: str, principal: str, leaf: str, now: str) -> Used:
                       "that was not you, tell a registrar")  # fmt: skip
     if ends_at <= now:
         raise Problem("invite", f"this invitation ended at {ends_at}: ask for a new one")
+    return Used(tuple(roles.split()), made_by)
+
+
+def use(tx: Tx, token: str, principal: str, leaf: str, now: str) -> Used:
+    """`look`, and from now on no other enrolment may use it."""
+    used = look(tx, token, principal, leaf, now)
     if not tx.change(
-        "UPDATE invite SET used_at = ?, leaf = ? WHERE hash = ? AND leaf IS NULL",
-        (now, leaf, mark),
+        "UPDATE invite SET used_at = coalesce(used_at, ?), leaf = ? WHERE hash = ?"
+        " AND (leaf IS NULL OR leaf = ?)",
+        (now, leaf, _hash(token), leaf),
     ):
         raise Problem("invite", "this invitation was used just now: ask for a new one")
-    return Used(tuple(roles.split()), made_by)
+    return used
 
 
 def invites(tx: Tx) -> list[Json]:
@@ -99,9 +105,9 @@ class Admission(NamedTuple):
     fingerprint: str
     roles: tuple[str, ...]
     via: str
-    """invite, oidc or session."""
+    """invite or oidc."""
     by: str
-    """Who invited, which issuer vouched, or whose session it was."""
+    """Who invited, or which issuer vouched."""
 
 
 def admit(tx: Tx, it: Admission, now: str) -> None:
@@ -111,11 +117,6 @@ def admit(tx: Tx, it: Admission, now: str) -> None:
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (it.leaf, it.principal, it.fingerprint, " ".join(it.roles), it.via, it.by, now),
     )
-
-
-def admitted(tx: Tx, leaf: str) -> bool:
-    """Whether somebody let the enrolment *leaf* in."""
-    return tx.one("SELECT 1 FROM admission WHERE leaf = ?", (leaf,)) is not None
 
 
 def pending(tx: Tx, in_force: Roster | None) -> list[Json]:

@@ -11,13 +11,12 @@ the digests of all chunks, and a record of one's own could name them. So bytes t
 new ones only from somebody who is among the old.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from passmuster.central import Record, read_queues
-from passmuster.errors import VerificationFailed
-from passmuster.server import _blobs
-from passmuster.server._people import Member
+from passmuster.errors import NotFound, VerificationFailed
+from passmuster.server._access import Member
 from passmuster.server._store import Tx
 from passmuster.text import strict_json
 
@@ -30,6 +29,8 @@ OWNER, REVIEWER, SECOND, ALL = "owner", "reviewer", "second", ""
 ACTS_ON_EMERGENCIES = ("oncall", "owner")
 ONLY_OWNER = ("publication", "close", "pack")
 """Kinds that only the owner of their campaign signs."""
+SEEN_BY_OTHERS = ("acknowledgement",)
+"""Kinds that are signed by people without a part in the campaign: auditors."""
 
 
 class Reader(NamedTuple):
@@ -58,26 +59,29 @@ class View(NamedTuple):
 
     def reads(self, blob: Reader) -> bool:
         """Whether they are among the readers of a blob."""
-        me = self.member.principal.casefold()
         if blob.campaign == EVERYBODY or "auditor" in self.member.roles:
             return True
+        is_mine = blob.principal == self.member.principal.casefold()
         if blob.campaign == EMERGENCY:
-            return self.emergency or blob.principal == me
+            return self.emergency or is_mine
         parts = self.parts.get(blob.campaign, frozenset())
-        if not parts or blob.principal:
-            return OWNER in parts or (bool(parts) and blob.principal == me)
-        return OWNER in parts or blob.part == ALL or blob.part in parts
+        if not parts or OWNER in parts:
+            return bool(parts)
+        return is_mine if blob.principal else blob.part == ALL or blob.part in parts
 
 
 def view(tx: Tx, member: Member) -> View:
     """What *member* has a part in; nothing for whoever has no role any more."""
-    parts: dict[str, set[str]] = {}
-    if member.roles:
-        for campaign, part in tx.execute(
-            "SELECT campaign, part FROM scope WHERE principal = ?", (member.principal.casefold(),)
-        ):
-            parts.setdefault(campaign, set()).add(part)
-    return View(member, {campaign: frozenset(found) for campaign, found in parts.items()})
+    return View(member, _parts(tx, member.principal.casefold()) if member.roles else {})
+
+
+def _parts(tx: Tx, principal: str) -> dict[str, frozenset[str]]:
+    """Campaign → what part somebody has in it."""
+    found: dict[str, frozenset[str]] = {}
+    sql = "SELECT campaign, part FROM scope WHERE principal = ?"
+    for campaign, part in tx.execute(sql, (principal,)):
+        found[campaign] = found.get(campaign, frozenset()) | {part}
+    return found
 
 
 def sees(tx: Tx, member: Member, records: Sequence[tuple[int, str, str | None]]) -> set[int]:
@@ -108,9 +112,9 @@ def _readers(tx: Tx, digests: Sequence[str]) -> dict[str, list[Reader]]:
     found: dict[str, list[Reader]] = {}
     for at in range(0, len(digests), 500):
         some = digests[at : at + 500]
-        marks = ", ".join("?" * len(some))
+        places = ", ".join("?" * len(some))
         for digest, *reader in tx.execute(
-            f"SELECT sha256, campaign, principal, part FROM blob_scope WHERE sha256 IN ({marks})",
+            f"SELECT sha256, campaign, principal, part FROM blob_scope WHERE sha256 IN ({places})",
             some,
         ):
             found.setdefault(digest, []).append(Reader(*reader))
@@ -120,111 +124,111 @@ def _readers(tx: Tx, digests: Sequence[str]) -> dict[str, list[Reader]]:
 # --- what a record that is being accepted changes
 
 
-def foreign(tx: Tx, record: Record) -> str | None:
-    """The code of the problem with whose campaign a record is about; None where it is right.
+class Change(NamedTuple):
+    """Whom a record lets in, and what they read by it."""
 
-    What is in the batch is looked at by the fold (`outcomes`), on every side alike; here it is
-    only seen that whoever signs has a part in the campaign at all.
+    parts: list[tuple[str, str]]
+    """(principal, part) in its campaign."""
+    blobs: list[tuple[str, Reader]]
+
+
+def refused(tx: Tx, record: Record) -> tuple[str, str] | None:
+    """(code of the problem, words) when a record is about what is not its signer's; else None.
+
+    What is in a batch is looked at by the fold (`outcomes`), on every side alike; here it is only
+    seen that whoever signs has a part in the campaign at all, and that the bytes which the record
+    would open are theirs to show.
     """
-    said, campaign = record.statement.predicate, record.campaign
-    if campaign is None or record.statement.kind == "campaign":
-        return None
-    rows = tx.execute("SELECT principal, part FROM scope WHERE campaign = ?", (campaign,))
-    if not rows:
-        return "campaign-unknown"
-    me = str(said["principal"]).casefold()
-    mine = {part for principal, part in rows if principal == me}
-    if record.statement.kind in ONLY_OWNER:
-        return None if OWNER in mine else "not-yours"
-    if record.statement.kind == "acknowledgement":  # an auditor's, who has no part in it
-        return None
-    return None if mine else "not-yours"
+    signer, campaign = _signer(record), record.campaign
+    if campaign is not None and record.statement.kind not in ("campaign", *SEEN_BY_OTHERS):
+        mine = _parts(tx, signer).get(campaign, frozenset())
+        if not mine or (record.statement.kind in ONLY_OWNER and OWNER not in mine):
+            return "not-yours", f"{signer} has no such part in the campaign {campaign[:16]}…"
+    try:
+        blobs = _change(tx, record).blobs
+    except (VerificationFailed, NotFound) as error:
+        return "blob-wrong", str(error)
+    seen = View(Member(signer, ()), _parts(tx, signer))  # their parts: no role opens others' chunks
+    for digest, readers in _readers(tx, sorted({digest for digest, _ in blobs})).items():
+        if all(map(_is_guarded, readers)) and not any(map(seen.reads, readers)):
+            return "not-yours", f"{digest[:16]}… is not {signer}'s to show to anybody"
+    return None
+
+
+def _is_guarded(reader: Reader) -> bool:
+    """Whether people know the digest who may not read the bytes: a chunk of a queue."""
+    return reader.campaign not in (EVERYBODY, EMERGENCY) and bool(reader.principal or reader.part)
 
 
 def record_scope(tx: Tx, record: Record, index: int) -> None:  # noqa: ARG001 - the order is its own
     """Write down whom an accepted record lets into its campaign, and who reads what it names.
 
-    Raises VerificationFailed when bytes that it names are not what it says of them, or are not
-    its signer's to give: then the record is refused.
+    In the transaction that accepts it, after `refused` has found nothing.
     """
-    kind = record.statement.kind
-    signer = str(record.statement.predicate["principal"]).casefold()
-    campaign = record.campaign
+    change = _change(tx, record)
+    for principal, part in dict.fromkeys(change.parts):
+        tx.execute(
+            "INSERT INTO scope (campaign, principal, part) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (record.campaign, principal, part),
+        )
+    there = _readers(tx, sorted({digest for digest, _ in change.blobs}))
+    known = {(digest, reader) for digest, readers in there.items() for reader in readers}
+    new = [pair for pair in dict.fromkeys(change.blobs) if pair not in known]
+    tx.insert("blob_scope", "sha256, campaign, principal, part", ((d, *r) for d, r in new))
+
+
+def _signer(record: Record) -> str:
+    return str(record.statement.predicate["principal"]).casefold()
+
+
+def _change(tx: Tx, record: Record) -> Change:
+    """Raises VerificationFailed when a list that it names is not of its form."""
+    kind, campaign, signer = record.statement.kind, record.campaign, _signer(record)
     if kind == "roster":
-        _give(tx, signer, ((digest, Reader(EVERYBODY, "", ALL)) for digest in record.blobs))
-        return
+        return Change([], [(digest, Reader(EVERYBODY, "", ALL)) for digest in record.blobs])
     if campaign is None:
-        _give(tx, signer, ((digest, Reader(EMERGENCY, signer, ALL)) for digest in record.blobs))
-        return
-    if kind == "campaign":
-        _let_in(tx, campaign, [(signer, OWNER)])
+        return Change([], [(digest, Reader(EMERGENCY, signer, ALL)) for digest in record.blobs])
     handed = record.statement.predicate["ext"].get("handed")
-    _give(tx, signer, [
-        (digest, Reader(campaign, "", ALL)) for digest in record.blobs if digest != handed
-    ])  # fmt: skip
+    change = Change(
+        [(signer, OWNER)] if kind == "campaign" else [],
+        [(digest, Reader(campaign, "", ALL)) for digest in record.blobs if digest != handed],
+    )
     if kind == "publication":
-        _published(tx, record, campaign, signer)
-    elif kind == "own" and handed is not None:
-        _handed(tx, record, campaign, signer, str(handed))
+        _publish(tx, record, campaign, change)
+    elif handed is not None:
+        new = _new_reviewers(tx, record) if kind == "own" else []
+        change.parts.extend((who, REVIEWER) for who in new)
+        change.blobs.extend((handed, Reader(campaign, who, REVIEWER)) for who in (signer, *new))
+    return change
 
 
-def _published(tx: Tx, record: Record, campaign: str, signer: str) -> None:
-    queues = read_queues(_blobs.whole(tx, dict(record.statement.subject)["queues.jsonl"]))
-    if queues.campaign != campaign:
+def _data(tx: Tx, record: Record, name: str) -> bytes:
+    from passmuster.server._blobs import data_of  # which asks here who may read what
+
+    return data_of(tx, dict(record.statement.subject)[name])
+
+
+def _publish(tx: Tx, record: Record, campaign: str, change: Change) -> None:
+    found = read_queues(_data(tx, record, "queues.jsonl"))
+    if found.campaign != campaign:
         raise VerificationFailed("the list of queues is of another campaign")
-    _let_in(tx, campaign, [
-        *((who.casefold(), REVIEWER) for who in queues.reviewers),
-        *((who.casefold(), SECOND) for who in queues.seconds),
-    ])  # fmt: skip
-
-    def readers() -> Iterator[tuple[str, Reader]]:
-        for chunk in queues.chunks:
-            if chunk.leaves is not None:
-                yield chunk.sha256, Reader(campaign, "", ALL)
-                continue
-            if chunk.reviewer is not None:
-                yield chunk.sha256, Reader(campaign, chunk.reviewer.casefold(), REVIEWER)
-            else:
-                yield chunk.sha256, Reader(campaign, "", OWNER)
-            if chunk.seconds:
-                yield chunk.sha256, Reader(campaign, "", SECOND)
-
-    _give(tx, signer, readers())
+    change.parts.extend((who.casefold(), REVIEWER) for who in sorted(found.reviewers))
+    change.parts.extend((who.casefold(), SECOND) for who in found.seconds)
+    for chunk in found.chunks:
+        if chunk.leaves is not None:
+            readers = [Reader(campaign, "", ALL)]
+        else:
+            whose = (chunk.reviewer or "").casefold()
+            readers = [Reader(campaign, whose, REVIEWER if whose else OWNER)]
+            readers += [Reader(campaign, "", SECOND)] if chunk.seconds else []
+        change.blobs.extend((chunk.sha256, reader) for reader in readers)
 
 
-def _handed(tx: Tx, record: Record, campaign: str, signer: str, chunk: str) -> None:
-    """The new reviewers of items that were handed over come in, and read the chunk with them."""
-    rows = _blobs.whole(tx, dict(record.statement.subject)["own.jsonl"])
+def _new_reviewers(tx: Tx, record: Record) -> list[str]:
+    """To whom the rows of an `own` batch hand items."""
+    rows = _data(tx, record, "own.jsonl")
     try:
         named = [strict_json(line)["reviewer"] for line in rows.splitlines()]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise VerificationFailed(f"own.jsonl is not of our form: {error}") from None
-    new = sorted({str(who).casefold() for who in named if who is not None})
-    _let_in(tx, campaign, [(who, REVIEWER) for who in new])
-    _give(tx, signer, [(chunk, Reader(campaign, who, REVIEWER)) for who in new])
-
-
-def _let_in(tx: Tx, campaign: str, parts: Iterable[tuple[str, str]]) -> None:
-    for principal, part in dict.fromkeys(parts):
-        tx.execute(
-            "INSERT INTO scope (campaign, principal, part) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (campaign, principal, part),
-        )
-
-
-def _give(tx: Tx, signer: str, blobs: Iterable[tuple[str, Reader]]) -> None:
-    """Let blobs be read. Bytes that have readers get more only from one of these."""
-    wanted = list(blobs)
-    there = _readers(tx, sorted({digest for digest, _ in wanted}))
-    if there:
-        seen = view(tx, Member(signer, ("",), ""))  # their parts alone: roles open nothing here
-        for digest, readers in there.items():
-            if not any(map(seen.reads, readers)):
-                raise VerificationFailed(f"{digest[:16]}… is not {signer}'s to show to anybody")
-    known = {(digest, reader) for digest, readers in there.items() for reader in readers}
-    for digest, reader in dict.fromkeys(wanted):
-        if (digest, reader) not in known:
-            tx.execute(
-                "INSERT INTO blob_scope (sha256, campaign, principal, part) VALUES (?, ?, ?, ?)",
-                (digest, *reader),
-            )
+        raise VerificationFailed(f"own.jsonl is not of its form: {error}") from None
+    return sorted({str(who).casefold() for who in named if who is not None})
