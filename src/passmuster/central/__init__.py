@@ -7,7 +7,8 @@ told, with this module, on a laptop, on the server and from a packet.
 """
 
 from passmuster.central._queues import Chunk, Queues, queues, read_queues
-from passmuster.central._record import BLOBS, Record, blobs_of, campaign_of, kind_of, read
+from passmuster.central._record import BLOBS, FOLDED, Record, blobs_of, campaign_of, kind_of, read
+from passmuster.central._recovery import Recovery, read_recovery, recovery_note
 from passmuster.central._session import PAYLOAD_TYPE, Session, ask, check
 from passmuster.central._wire import (
     LIMITS,
@@ -25,8 +26,8 @@ from passmuster.central._wire import (
 )
 
 __all__ = [
-    "BLOBS", "LIMITS", "NDJSON", "PAYLOAD_TYPE", "PROBLEM", "PROBLEMS", "PROTOCOL",
-    "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "Chunk", "Limits", "Queues", "Record", "Result",
-    "Session", "Status", "ask", "blobs_of", "campaign_of", "check", "kind_of", "queues", "read",
-    "read_queues", "seen_header",
+    "BLOBS", "FOLDED", "LIMITS", "NDJSON", "PAYLOAD_TYPE", "PROBLEM", "PROBLEMS", "PROTOCOL",
+    "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "Chunk", "Limits", "Queues", "Record",
+    "Recovery", "Result", "Session", "Status", "ask", "blobs_of", "campaign_of", "check", "kind_of",
+    "queues", "read", "read_queues", "read_recovery", "recovery_note", "seen_header",
 ]  # fmt: skip
