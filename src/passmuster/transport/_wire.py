@@ -197,8 +197,8 @@ def network_error(where: str, error: Exception, deadline_s: float) -> Unreachabl
     while (below := chain[-1].__cause__ or chain[-1].__context__) and below not in chain:
         chain.append(below)
     for one in chain:
-        if (said := _said(where, one)) is not None:
-            return said
+        if (found := _told(where, one)) is not None:
+            return found
     late = (Late, httpx.TimeoutException, httpcore.TimeoutException, TimeoutError)
     if any(isinstance(one, late) for one in chain):
         return Unreachable(f"{where} did not finish within {deadline_s:g} s", again=True)
@@ -208,9 +208,11 @@ def network_error(where: str, error: Exception, deadline_s: float) -> Unreachabl
     return Unreachable(f"{where}: the connection broke off: {said}", again=True)
 
 
-def _said(where: str, one: BaseException) -> Unreachable | None:
+def _told(where: str, one: BaseException) -> Unreachable | None:
     """What one error of the operating system or of TLS means; None where it says nothing."""
     match one:
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return None  # broken off, as without TLS
         case ssl.SSLCertVerificationError():
             return Unreachable(_certificate(where, one))
         case socket.gaierror():
