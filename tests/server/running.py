@@ -54,8 +54,13 @@ class Client:
         """Post records; the answer."""
         data = b"\n".join(lines)
         coding = {"Content_Encoding": "gzip"} if packed else {}
-        answer = self.ask("POST", "/v1/records", gzip.compress(data) if packed else data,
-                          **coding, **({SEEN_HEADER.replace("-", "_"): seen} if seen else {}))
+        answer = self.ask(
+            "POST",
+            "/v1/records",
+            gzip.compress(data) if packed else data,
+            **coding,
+            **({SEEN_HEADER.replace("-", "_"): seen} if seen else {}),
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -1,7 +1,8 @@
 """The append-only log of envelopes in this workspace, its tree, and the chain of this device.
 
-Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, and as a witness of other logs
-`cosigner`, `witnessed` and `refused`. Order is never by a clock: `seq` and `prev` are inside what
+Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, as a witness of other logs
+`cosigner`, `witnessed` and `refused`, and of the central log `central`, `mirror`, `mirror_tile`,
+`rejected`, `held` and `halt`. Order is never by a clock: `seq` and `prev` are inside what
 is signed, so an edited, dropped or reordered entry shows even to somebody who has only the
 envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
@@ -33,6 +34,44 @@ from passmuster.tlog._entries import (
 )
 from passmuster.tlog._keys import forms as key_forms
 from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, rows
+from passmuster.tlog._mirror import (
+    Central,
+    Contradiction,
+    Fed,
+    Halted,
+    Mirrored,
+    central,
+    central_index,
+    central_receipt,
+    cover,
+    first_hidden,
+    follow,
+    halt,
+    halts,
+    leaf_at,
+    opened,
+    pin,
+    pinned,
+    resume,
+    root_of,
+    settle,
+    show,
+    stage,
+    staged,
+    unstage,
+    waiting,
+)
+from passmuster.tlog._outbox import (
+    Outgoing,
+    Rejected,
+    drop_held,
+    held,
+    offer_again,
+    outbox,
+    reject,
+    rejected,
+    unsent,
+)
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
 from passmuster.tlog._tree import MAX_LEAF, consistency, rebuild, root, size
 from passmuster.tlog._witness import Answer, Seen, judge
@@ -47,10 +86,15 @@ from passmuster.tlog._witnessing import (
 )
 
 __all__ = [
-    "CALLED", "MAX_LEAF", "ROW", "Answer", "Cosignature", "Entry", "Found", "Kept", "LogRow",
-    "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check", "check_file",
-    "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "enrol",
-    "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys", "known_log",
-    "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild", "receipt",
-    "refused", "request", "root", "rows", "size", "take_rosters", "witnessed",
+    "CALLED", "MAX_LEAF", "ROW", "Answer", "Central", "Contradiction", "Cosignature", "Entry",
+    "Fed", "Found", "Halted", "Kept", "LogRow", "Mirrored", "Outgoing", "Refused", "Rejected",
+    "Seen", "Taken", "Witnessed", "append", "append_roster", "central", "central_index",
+    "central_receipt", "check", "check_file", "checkpoint", "checkpoints", "consistency",
+    "cosign", "cosigned", "cosigner", "cover", "drop_held", "enrol", "enrolment", "enrolments",
+    "entries", "find", "first_hidden", "follow", "halt", "halts", "held", "judge", "key_forms",
+    "known_keys", "known_log", "leaf_at", "log_keys", "look_up", "next_link", "offer_again",
+    "opened", "origin", "outbox", "pin", "pinned", "proven_time", "rank", "rebuild", "receipt",
+    "refused", "reject", "rejected", "request", "resume", "root", "root_of", "rows", "settle",
+    "show", "size", "stage", "staged", "take_rosters", "unsent", "unstage", "waiting",
+    "witnessed",
 ]  # fmt: skip
