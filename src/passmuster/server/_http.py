@@ -5,6 +5,7 @@ a few kilobytes that unpack to a gigabyte cost a few kilobytes. What a person ma
 `detail`; tokens, proofs and bodies are never logged.
 """
 
+import asyncio
 import json
 import sys
 import zlib
@@ -83,9 +84,9 @@ async def pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
     told = request.headers.get("content-length", "0")
     if told.isdecimal() and int(told) > limit:
         raise Problem("too-large", f"a body of {int(told):,} bytes; {limit:,} fit")
-    size = 0
+    size, stream = 0, _in_time(request)
     try:
-        async for piece in _unpacked(request) if coding == "gzip" else request.stream():
+        async for piece in _unpacked(stream) if coding == "gzip" else stream:
             size += len(piece)
             if size > limit:
                 raise Problem("too-large", f"more than {limit:,} bytes")
@@ -95,11 +96,26 @@ async def pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
         raise Problem("bad-request", "the body ended before it was whole") from None
 
 
-async def _unpacked(request: Request) -> AsyncIterator[bytes]:
+async def _in_time(request: Request) -> AsyncIterator[bytes]:
+    """The body as it is sent; Problem once it takes too long, however busily it drips."""
+    loop, stream = asyncio.get_running_loop(), request.stream()
+    end = loop.time() + central.LIMITS.body_s
+    while True:
+        try:
+            async with asyncio.timeout_at(end):
+                piece = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Problem("bad-request", "the body took too long", status=408) from None
+        yield piece
+
+
+async def _unpacked(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """A gzip body, at most `PIECE` bytes at a time."""
     unpack = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        async for piece in request.stream():
+        async for piece in stream:
             rest = piece
             while rest and not unpack.eof:
                 yield unpack.decompress(rest, PIECE)
