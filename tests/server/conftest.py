@@ -1,15 +1,26 @@
-"""A server over SQLite with a town in its log, and people who may speak with it."""
+"""A central API of one's own; and one over SQLite with a town in its log that speaks HTTP."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from passmuster.server import Central
-from tests.server.running import Client, opened, running, settle
-from tests.server.town import Town
+for needed in ("starlette", "uvicorn", "msgspec", "jwt"):
+    pytest.importorskip(needed, reason="passmuster[server] is not installed")
+
+from passmuster.server import Central  # noqa: E402
+from tests.server.people import Place, place  # noqa: E402
+from tests.server.running import Client, opened, running, settle  # noqa: E402
+from tests.server.town import Town  # noqa: E402
 
 Speak = Callable[..., Client]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Place]:
+    """A server with an empty log."""
+    with place(tmp_path / "central") as found:
+        yield found
 
 
 @pytest.fixture
@@ -18,18 +29,18 @@ def town() -> Town:
 
 
 @pytest.fixture
-def here(tmp_path: Path, town: Town) -> Central:
-    """A server that does not serve yet; its log has the roster."""
+def served(tmp_path: Path, town: Town) -> Central:
+    """A server that does not serve yet; its log has the town's roster."""
     made = opened(tmp_path / "central")
     settle(made, town, [town.roster()])
     return made
 
 
 @pytest.fixture
-def speak(here: Central, town: Town) -> Iterator[Speak]:
+def speak(served: Central, town: Town) -> Iterator[Speak]:
     """The server runs; called with somebody's name it gives a client with their session."""
     made: list[Client] = []
-    with running(here) as url:
+    with running(served) as url:
 
         def client(who: str | None = None) -> Client:
             made.append(Client(url, town, who))

@@ -21,10 +21,10 @@ def codes(answer: Any) -> list[Any]:
 
 
 @pytest.fixture
-def campaign(here: Central, town: Town) -> str:
+def campaign(served: Central, town: Town) -> str:
     """A published campaign with Rev in it; its digest."""
     opened, published = town.campaign()
-    assert [r.status for r in settle(here, town, [opened, published])] == ["accepted"] * 2
+    assert [r.status for r in settle(served, town, [opened, published])] == ["accepted"] * 2
     return attestations.unchecked(opened).name
 
 
@@ -206,7 +206,7 @@ def test_a_campaign_that_is_not_in_the_log_and_one_of_somebody_else(
 
 
 def test_a_roster_comes_into_force_by_its_own_rule(
-    here: Central, speak: Speak, town: Town, campaign: str
+    served: Central, speak: Speak, town: Town, campaign: str
 ) -> None:
     boss = speak(BOSS)
     town.people = tuple(p for p in town.people if p.principal != OTHER)
@@ -219,7 +219,7 @@ def test_a_roster_comes_into_force_by_its_own_rule(
         for x in dropped
     )
     assert codes(send(boss, town, [bad])) == ["roster-order"]
-    assert here is not None
+    assert served is not None
 
 
 def test_the_first_roster_and_a_stranger_s_enrolment_need_an_invitation(
