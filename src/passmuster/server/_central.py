@@ -64,6 +64,8 @@ class Central:
     metrics: Metrics = field(default_factory=Metrics)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     """Told when the log has grown here, and when the server stops."""
+    growth: int = 0
+    """How many times that was told."""
     stopping: bool = False
     is_new: bool = False
     """Whether the log was begun by this start."""
@@ -129,6 +131,7 @@ class Central:
 
     async def tell_grown(self) -> None:
         """Wake everybody who waits for something new."""
+        self.growth += 1
         async with self.grown:
             self.grown.notify_all()
 
