@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="passmuster[server] is not installed")
 
-from tests.server.people import Place, place  # noqa: E402
+from tests.server.people import Place, place
 
 
 @pytest.fixture
