@@ -160,7 +160,8 @@ class Place:
         body = {"envelope": (line or who.enrolment()).decode(), "invite": token,
                 "roster": made.decode(), "allowed_signers": text.decode()}  # fmt: skip
         answer = self.http.post("/v1/enrolments", json=body)
-        if answer.status_code == 201:
+        name = attestations.unchecked(made).name
+        if answer.status_code == 201 and answer.json()["roster"] == name:
             self.people[who.principal] = who
             self.roster = roster.read(attestations.unchecked(made), text)
         return answer

@@ -29,6 +29,8 @@ ANY_KIND = "acknowledgement"
 NO_ROSTER = ("there is no roster in the log yet: the first person enrols with the invitation that "
              "the server printed at its start")  # fmt: skip
 MAX_NONCE = 128
+WRITERS = ("reviewer", "second", "oncall", "owner", "registrar")
+"""Roles whose statements name bytes; an auditor's do not, and so they send none."""
 
 
 @dataclass(frozen=True, slots=True)
