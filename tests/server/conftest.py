@@ -8,16 +8,12 @@ import pytest
 for needed in ("starlette", "uvicorn", "msgspec", "jwt"):
     pytest.importorskip(needed, reason="passmuster[server] is not installed")
 
-<<<<<<< HEAD
-from tests.server.people import Place, place
-=======
 from passmuster.server import Central  # noqa: E402
 from tests.server.people import Place, place  # noqa: E402
 from tests.server.running import Client, opened, running, settle  # noqa: E402
 from tests.server.town import Town  # noqa: E402
 
 Speak = Callable[..., Client]
->>>>>>> core
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_a_record_of_a_campaign_that_is_not_mine_is_not_there_for_me(
 ) -> None:
     boss, rev, *_, other = team
     made = publish(boss, REV)
-    leaf = next(row["leaf"] for row in rev.feed() if row["line"] and made.digest in row["line"]
+    leaf = next(row["leaf"] for row in rev.feed() if (row["line"] and made.digest in row["line"])
                 or row["index"] == 7)  # fmt: skip
     assert rev.call("GET", f"/v1/records/{leaf}").status_code == 200
     refused(other.call("GET", f"/v1/records/{leaf}"), "not-found")
