@@ -298,6 +298,7 @@ CREATE TABLE mirror (
     idx INTEGER PRIMARY KEY, leaf TEXT NOT NULL UNIQUE, envelope BLOB, state TEXT NOT NULL,
     why TEXT);
 CREATE INDEX mirror_waiting ON mirror (idx) WHERE state = 'waiting';
+CREATE INDEX mirror_void ON mirror (idx) WHERE state = 'void';
 CREATE TABLE mirror_tile (
     level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL,
     PRIMARY KEY (level, idx)) WITHOUT ROWID;

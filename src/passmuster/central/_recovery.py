@@ -1,61 +1,70 @@
-"""How a log that was set back goes on: under a new name and a new key, which the old key signs.
+"""Recovery: how a log that was set back goes on, under a new name and a new key.
 
-Two trees under one name could not be told from a fork, so a restored log is another log that
-begins with the first entries of the old one (as Rekor does with its shards). The statement is a
-C2SP note; whoever holds the old key's trust checks it, and that their own tree had the same root
-at that size, before they follow.
+A server whose disk lost records cannot give their indexes a second time without lying to whoever
+saw the first ones. So the log gets a new origin and key, and a statement that both keys sign says
+what the old one is worth: up to *size* records it is as it was. A client compares its own copy up
+to there, and if that fits follows the new name and offers every record that it holds again; if it
+does not fit, the server lies.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 from passmuster import note
 from passmuster.errors import VerificationFailed
 from passmuster.model import DOMAIN
-from passmuster.note import Checkpoint, Line, Note, VerifierKey
+from passmuster.note import Line, Note, VerifierKey
+from passmuster.text import canonical, strict_json
 
-HEAD = f"{DOMAIN}/recovery/v1"
+HEAD = f"{DOMAIN}/central/recovery/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Where the old log ends and the new one begins."""
+    """What the statement says."""
 
-    restored: Checkpoint
-    """Of the old log: its name, and the size and root that it was restored to."""
-    key: VerifierKey
-    """Of the new log; its name is the new log's."""
+    old_origin: str
+    old_key: str
+    """Verifier key."""
+    size: int
+    """Records that are as they were."""
+    root: str
+    """Over them, in hex."""
+    new_origin: str
+    new_key: str
     reason: str
-    """In words, one line."""
+    at: str
 
     @property
     def text(self) -> str:
-        """The text that the old key signs, and the new one."""
-        restored = "".join(self.restored.text.splitlines(keepends=True)[:3])
-        return f"{HEAD}\n{restored}{self.key}\n{self.reason}\n"
+        """The text that is signed: two lines."""
+        return f"{HEAD}\n{canonical(asdict(self)).decode()}\n"
 
 
-def recovery_note(said: Recovery, lines: Sequence[Line]) -> str:
-    """The statement with the *lines* of those who signed `said.text`."""
+def recovery_note(said: Recovery, lines: Iterable[Line]) -> str:
+    """The statement with its signature lines."""
     return str(Note(said.text, tuple(lines)))
 
 
-def read_recovery(data: str | bytes, old: VerifierKey | None) -> Recovery:
-    """Read a statement; with *old*, raise VerificationFailed unless that key signed it.
+def read_recovery(data: str, old_key: VerifierKey) -> Recovery:
+    """Read a statement that *old_key*, the pinned one, and the new key that it names have signed.
 
-    The new key must have signed it in any case: it proves that somebody holds it.
+    Raises VerificationFailed.
     """
-    signed = note.parse(data)
-    rows = signed.text.split("\n")
-    if len(rows) != 7 or rows[0] != HEAD or rows[6]:
-        raise VerificationFailed("not a recovery statement")
-    restored = note.parse_checkpoint("\n".join((*rows[1:4], "")))
-    said = Recovery(restored, note.parse_key(rows[4]), rows[5])
-    if said.key.name == restored.origin:
-        raise VerificationFailed("the recovery statement keeps the old log's name")
-    note.verify(signed, [said.key])
-    if old is not None:
-        if old.name != restored.origin:
-            raise VerificationFailed(f"the recovery statement is of another log: {restored.origin}")
-        note.verify(signed, [old])
+    read = note.parse(data)
+    head, _, rest = read.text.partition("\n")
+    try:
+        if head != HEAD:
+            raise ValueError("another kind of note")
+        said = Recovery(**strict_json(rest.encode()))
+        if said.text != read.text or type(said.size) is not int or said.size < 0:
+            raise ValueError("not in its one form")
+        new_key = note.parse_key(said.new_key)
+    except (TypeError, ValueError, RecursionError, VerificationFailed) as error:
+        raise VerificationFailed(f"not a statement of recovery: {error}") from None
+    by = {one.key for one in note.verify(read, [old_key, new_key])}
+    if str(old_key) != said.old_key or by != {old_key, new_key} or old_key == new_key:
+        raise VerificationFailed("the statement of recovery is not signed by both keys of the log")
+    if new_key.name != said.new_origin or old_key.name != said.old_origin:
+        raise VerificationFailed("the statement of recovery names other logs than its keys")
     return said

@@ -59,6 +59,7 @@ from passmuster.tlog._mirror import (
     stage,
     staged,
     unstage,
+    void,
     waiting,
 )
 from passmuster.tlog._outbox import (
@@ -95,6 +96,6 @@ __all__ = [
     "known_keys", "known_log", "leaf_at", "log_keys", "look_up", "next_link", "offer_again",
     "opened", "origin", "outbox", "pin", "pinned", "proven_time", "rank", "rebuild", "receipt",
     "refused", "reject", "rejected", "request", "resume", "root", "root_of", "rows", "settle",
-    "show", "size", "stage", "staged", "take_rosters", "unsent", "unstage", "waiting",
+    "show", "size", "stage", "staged", "take_rosters", "unsent", "unstage", "void", "waiting",
     "witnessed",
 ]  # fmt: skip

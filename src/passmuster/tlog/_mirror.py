@@ -266,6 +266,12 @@ def settle(db: Database, index: int, state: Settled, why: str | None = None) -> 
     db.execute("UPDATE mirror SET state = ?, why = ? WHERE idx = ?", (state, why, index))
 
 
+def void(db: Database) -> list[tuple[int, str]]:
+    """(index, why) of the records in the central log that do not hold."""
+    rows = db.execute("SELECT idx, why FROM mirror WHERE state = 'void' ORDER BY idx")
+    return [(int(index), str(why)) for index, why in rows]
+
+
 def first_hidden(db: Database, start: int = 0) -> int | None:
     """The first verified entry from *start* on that was not ours to see when it came."""
     found = db.value(

@@ -1,0 +1,26 @@
+"""The caller that speaks with a central API, with the headers that each request has."""
+
+from pathlib import Path
+from typing import Any
+
+from passmuster import central, tlog
+from passmuster.store import Database
+from passmuster.transport import Caller
+
+PROTOCOL = (central.PROTOCOL_HEADER, central.PROTOCOL[0])
+
+
+def connect(db: Database, url: str, ca: Path | None = None, **more: Any) -> Caller:
+    """A caller for the central API at *url*; *more* is of `Caller`.
+
+    Every request tells the newest checkpoint that is verified here, so that a log which was set
+    back hears of it.
+    """
+    said = f"{central.PROTOCOL[0]}.{central.PROTOCOL[1]}"
+
+    def headers() -> dict[str, str]:
+        at = tlog.central(db)
+        seen = central.seen_header(None if at is None else at.seen)
+        return {central.PROTOCOL_HEADER: said, **({central.SEEN_HEADER: seen} if seen else {})}
+
+    return Caller(url, PROTOCOL, ca, headers=headers, **more)
