@@ -8,6 +8,7 @@ back in one second; what the server has refused is never sent again by itself.
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 FINAL_CODES = frozenset({"log-rollback"})
 """Problems that a person has to solve, whatever their status."""
 WORTH_PACKING = 1_024
+HOST = re.compile(rb"[A-Za-z0-9._:-]+")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -98,7 +100,12 @@ class Caller:
             url = httpx.URL(self.base)
         except httpx.InvalidURL as error:
             raise UsageError(f"{visible(self.base)}: no address: {error}") from None
-        if not url.host or url.scheme not in ("http", "https") or url.query or url.fragment:
+        if (
+            not HOST.fullmatch(url.raw_host)
+            or url.scheme not in ("http", "https")
+            or url.query
+            or url.fragment
+        ):
             raise UsageError(f"{visible(self.base)}: no address of a server: https://HOST[:PORT]")
         if url.scheme == "http" and url.host not in LOOPBACK:
             raise UsageError(
