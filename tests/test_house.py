@@ -33,6 +33,10 @@ WRITERS = {
     "blobs": {"blob"},
     "keys": {"signing_key"},
     "store": {"workspace"},
+    "server": {
+        "head", "record", "log_tile", "upload", "stored_blob", "piece", "witness_line", "recovery",
+        "anchor",
+    },
 }  # fmt: skip
 
 

@@ -191,6 +191,29 @@ def _refuse_open_folder(folder: Path) -> None:
     raise WorkspaceError(f"{folder}: other users may enter it; run: chmod 700 {folder}")
 
 
+def plain(path: Path) -> Database:
+    """A SQLite file of somebody else's tables (the server's), made 0600 where it is not there.
+
+    Durable as a workspace is, and free to be used by one thread after the other.
+    """
+    if not path.exists():
+        path.touch(mode=0o600)
+    mask = os.umask(0o077)
+    try:
+        db: Database = sqlite3.connect(
+            path, timeout=BUSY_S, isolation_level=None, factory=Database, check_same_thread=False
+        )
+        db.path = path
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON",
+                       "mmap_size = 268435456", "cache_size = -32768"):  # fmt: skip
+            db.execute(f"PRAGMA {pragma}")
+    except sqlite3.DatabaseError as error:
+        raise WorkspaceError(f"{path}: cannot be opened: {error}") from None
+    finally:
+        os.umask(mask)
+    return db
+
+
 def device(db: Database) -> str:
     """The random id of this workspace, in every statement that it signs."""
     return str(db.value("SELECT value FROM workspace WHERE key = 'device'"))

@@ -40,6 +40,7 @@ COMMANDS = {
     "verify": "evidence",
     "log": "log",
     "witness": "witness",
+    "serve": "serve",
     "doctor": "doctor",
     "info": "info",
     "config": "config",
