@@ -96,14 +96,16 @@ def judge(
 
     *rosters* are those before it in the log, *known* these and all that came later. Raises
     VerificationFailed with the reason. A statement may name an earlier roster than the one in
-    force, for its signer may not have seen the newest, but none that is not in the log.
+    force, for its signer may not have seen the newest, but none that is not in the log; only the
+    enrolment of a newcomer, who has seen none yet, names none.
     """
     named = statement.predicate["rosterDigest"]
     if not rosters:
         if named is not None:
             raise VerificationFailed("it names a roster that is not in the log before it")
         return None
-    if named not in {roster.name for roster in rosters}:
+    is_newcomer = named is None and statement.kind == "enrolment"
+    if named not in {roster.name for roster in rosters} and not is_newcomer:
         raise VerificationFailed(
             "it names no roster, though one is in force" if named is None
             else "it names a roster that is not in the log before it"

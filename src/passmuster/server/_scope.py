@@ -1,25 +1,234 @@
-"""What somebody may read, and which campaign is whose. Nothing, until it is built: fails closed."""
+"""What somebody may read, and whose campaign is whose: written down when a record is accepted.
+
+People's records (enrolments, rosters, chains) are for everybody with a session. A campaign's are
+for its owner, those who have items in it, those who may be their second person, those to whom an
+item was handed, and auditors; what somebody signed is theirs to see. A chunk of a queue is for its
+reviewer, where it says so for the seconds, for the owner and for auditors. An emergency is in no
+campaign: it is for whoever acts on one, who must review it, and auditors.
+
+**Naming bytes opens them to nobody who could not read them**: a list of queues tells every reviewer
+the digests of all chunks, and a record of one's own could name them. So bytes that have readers get
+new ones only from somebody who is among the old.
+"""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from passmuster.central import Record
+from passmuster.central import Record, read_queues
+from passmuster.errors import NotFound, VerificationFailed
 from passmuster.server._access import Member
 from passmuster.server._store import Tx
+from passmuster.text import strict_json
+
+PEOPLE = ("enrolment", "roster", "chain")
+"""Kinds that everybody with a session reads."""
+EVERYBODY, EMERGENCY = "*", "!"
+"""In place of a campaign's digest: everybody with a session; an emergency."""
+OWNER, REVIEWER, SECOND, ALL = "owner", "reviewer", "second", ""
+"""What part somebody has in a campaign; of a blob: who among them reads it."""
+ACTS_ON_EMERGENCIES = ("oncall", "owner")
+ONLY_OWNER = ("publication", "close", "pack")
+"""Kinds that only the owner of their campaign signs."""
+SEEN_BY_OTHERS = ("acknowledgement",)
+"""Kinds that are signed by people without a part in the campaign: auditors."""
 
 
-def record_scope(tx: Tx, record: Record, index: int) -> None:
-    """Write down whom an accepted record lets into its campaign; in its transaction."""
+class Reader(NamedTuple):
+    """Blobs are for all of *campaign* who have *part* in it, or of these for *principal*."""
+
+    campaign: str
+    principal: str
+    part: str
 
 
-def sees(
-    tx: Tx,  # noqa: ARG001
-    member: Member,  # noqa: ARG001
-    records: Sequence[tuple[int, str, str | None]],  # noqa: ARG001
-) -> set[int]:
+class View(NamedTuple):
+    """What a member has a part in."""
+
+    member: Member
+    parts: dict[str, frozenset[str]]
+    """Campaign → their parts."""
+
+    def campaign(self, campaign: str) -> bool:
+        """Whether they are in the scope of a campaign."""
+        return "auditor" in self.member.roles or campaign in self.parts
+
+    @property
+    def emergency(self) -> bool:
+        """Whether emergencies of others are theirs to see."""
+        return bool({"auditor", *ACTS_ON_EMERGENCIES} & set(self.member.roles))
+
+    def reads(self, blob: Reader) -> bool:
+        """Whether they are among the readers of a blob."""
+        if blob.campaign == EVERYBODY or "auditor" in self.member.roles:
+            return True
+        is_mine = blob.principal == self.member.principal.casefold()
+        if blob.campaign == EMERGENCY:
+            return self.emergency or is_mine
+        parts = self.parts.get(blob.campaign, frozenset())
+        if not parts or OWNER in parts:
+            return bool(parts)
+        return is_mine if blob.principal else blob.part == ALL or blob.part in parts
+
+
+def view(tx: Tx, member: Member) -> View:
+    """What *member* has a part in; nothing for whoever has no role any more."""
+    return View(member, _parts(tx, member.principal.casefold()) if member.roles else {})
+
+
+def _parts(tx: Tx, principal: str) -> dict[str, frozenset[str]]:
+    """Campaign → what part somebody has in it."""
+    found: dict[str, frozenset[str]] = {}
+    sql = "SELECT campaign, part FROM scope WHERE principal = ?"
+    for campaign, part in tx.execute(sql, (principal,)):
+        found[campaign] = found.get(campaign, frozenset()) | {part}
+    return found
+
+
+def sees(tx: Tx, member: Member, records: Sequence[tuple[int, str, str | None]]) -> set[int]:
     """The indexes of those of *records* (index, kind, campaign) whose line *member* may read."""
-    return set()
+    seen = view(tx, member)
+    visible = {
+        index for index, kind, campaign in records
+        if kind in PEOPLE or (seen.emergency if campaign is None else seen.campaign(campaign))
+    }  # fmt: skip
+    rest = [index for index, *_ in records if index not in visible]
+    if rest:
+        own = tx.execute(
+            "SELECT idx FROM record WHERE idx BETWEEN ? AND ? AND principal = ?",
+            (min(rest), max(rest), member.principal),
+        )
+        visible |= {index for (index,) in own} & set(rest)
+    return visible
 
 
-def may_read_blob(tx: Tx, member: Member, sha256: str) -> bool:  # noqa: ARG001
-    """Whether *member* may read the blob."""
-    return False
+def may_read_blob(tx: Tx, member: Member, sha256: str) -> bool:
+    """Whether *member* may read a blob: no record that names it, no reader."""
+    readers = _readers(tx, [sha256]).get(sha256, ())
+    seen = view(tx, member)
+    return any(map(seen.reads, readers))
+
+
+def _readers(tx: Tx, digests: Sequence[str]) -> dict[str, list[Reader]]:
+    found: dict[str, list[Reader]] = {}
+    for at in range(0, len(digests), 500):
+        some = digests[at : at + 500]
+        places = ", ".join("?" * len(some))
+        for digest, *reader in tx.execute(
+            f"SELECT sha256, campaign, principal, part FROM blob_scope WHERE sha256 IN ({places})",
+            some,
+        ):
+            found.setdefault(digest, []).append(Reader(*reader))
+    return found
+
+
+# --- what a record that is being accepted changes
+
+
+class Change(NamedTuple):
+    """Whom a record lets in, and what they read by it."""
+
+    parts: list[tuple[str, str]]
+    """(principal, part) in its campaign."""
+    blobs: list[tuple[str, Reader]]
+
+
+def refused(tx: Tx, record: Record) -> tuple[str, str] | None:
+    """(code of the problem, words) when a record is about what is not its signer's; else None.
+
+    What is in a batch is looked at by the fold (`outcomes`), on every side alike; here it is only
+    seen that whoever signs has a part in the campaign at all, and that the bytes which the record
+    would open are theirs to show.
+    """
+    signer, campaign = _signer(record), record.campaign
+    if campaign is not None and record.statement.kind not in ("campaign", *SEEN_BY_OTHERS):
+        mine = _parts(tx, signer).get(campaign, frozenset())
+        if not mine or (record.statement.kind in ONLY_OWNER and OWNER not in mine):
+            return "not-yours", f"{signer} has no such part in the campaign {campaign[:16]}…"
+    try:
+        blobs = _change(tx, record).blobs
+    except (VerificationFailed, NotFound) as error:
+        return "blob-wrong", str(error)
+    seen = View(Member(signer, ()), _parts(tx, signer))  # their parts: no role opens others' chunks
+    for digest, readers in _readers(tx, sorted({digest for digest, _ in blobs})).items():
+        if all(map(_is_guarded, readers)) and not any(map(seen.reads, readers)):
+            return "not-yours", f"{digest[:16]}… is not {signer}'s to show to anybody"
+    return None
+
+
+def _is_guarded(reader: Reader) -> bool:
+    """Whether people know the digest who may not read the bytes: a chunk of a queue."""
+    return reader.campaign not in (EVERYBODY, EMERGENCY) and bool(reader.principal or reader.part)
+
+
+def record_scope(tx: Tx, record: Record, index: int) -> None:  # noqa: ARG001 - the order is its own
+    """Write down whom an accepted record lets into its campaign, and who reads what it names.
+
+    In the transaction that accepts it, after `refused` has found nothing.
+    """
+    change = _change(tx, record)
+    for principal, part in dict.fromkeys(change.parts):
+        tx.execute(
+            "INSERT INTO scope (campaign, principal, part) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (record.campaign, principal, part),
+        )
+    there = _readers(tx, sorted({digest for digest, _ in change.blobs}))
+    known = {(digest, reader) for digest, readers in there.items() for reader in readers}
+    new = [pair for pair in dict.fromkeys(change.blobs) if pair not in known]
+    tx.insert("blob_scope", "sha256, campaign, principal, part", ((d, *r) for d, r in new))
+
+
+def _signer(record: Record) -> str:
+    return str(record.statement.predicate["principal"]).casefold()
+
+
+def _change(tx: Tx, record: Record) -> Change:
+    """Raises VerificationFailed when a list that it names is not of its form."""
+    kind, campaign, signer = record.statement.kind, record.campaign, _signer(record)
+    if kind == "roster":
+        return Change([], [(digest, Reader(EVERYBODY, "", ALL)) for digest in record.blobs])
+    if campaign is None:
+        return Change([], [(digest, Reader(EMERGENCY, signer, ALL)) for digest in record.blobs])
+    handed = record.statement.predicate["ext"].get("handed")
+    change = Change(
+        [(signer, OWNER)] if kind == "campaign" else [],
+        [(digest, Reader(campaign, "", ALL)) for digest in record.blobs if digest != handed],
+    )
+    if kind == "publication":
+        _publish(tx, record, campaign, change)
+    elif handed is not None:
+        new = _new_reviewers(tx, record) if kind == "own" else []
+        change.parts.extend((who, REVIEWER) for who in new)
+        change.blobs.extend((handed, Reader(campaign, who, REVIEWER)) for who in (signer, *new))
+    return change
+
+
+def _data(tx: Tx, record: Record, name: str) -> bytes:
+    from passmuster.server._blobs import data_of  # which asks here who may read what
+
+    return data_of(tx, dict(record.statement.subject)[name])
+
+
+def _publish(tx: Tx, record: Record, campaign: str, change: Change) -> None:
+    found = read_queues(_data(tx, record, "queues.jsonl"))
+    if found.campaign != campaign:
+        raise VerificationFailed("the list of queues is of another campaign")
+    change.parts.extend((who.casefold(), REVIEWER) for who in sorted(found.reviewers))
+    change.parts.extend((who.casefold(), SECOND) for who in found.seconds)
+    for chunk in found.chunks:
+        if chunk.leaves is not None:
+            readers = [Reader(campaign, "", ALL)]
+        else:
+            whose = (chunk.reviewer or "").casefold()
+            readers = [Reader(campaign, whose, REVIEWER if whose else OWNER)]
+            readers += [Reader(campaign, "", SECOND)] if chunk.seconds else []
+        change.blobs.extend((chunk.sha256, reader) for reader in readers)
+
+
+def _new_reviewers(tx: Tx, record: Record) -> list[str]:
+    """To whom the rows of an `own` batch hand items."""
+    rows = _data(tx, record, "own.jsonl")
+    try:
+        named = [strict_json(line)["reviewer"] for line in rows.splitlines()]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise VerificationFailed(f"own.jsonl is not of its form: {error}") from None
+    return sorted({str(who).casefold() for who in named if who is not None})
