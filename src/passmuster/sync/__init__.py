@@ -5,7 +5,7 @@ what is to be sent is derived from what the verified mirror lacks, what came goe
 verified size is. One sync of a workspace runs at a time.
 """
 
-from passmuster.sync._calling import PROTOCOL, connect
+from passmuster.sync._calling import PROTOCOL, connect, speak
 from passmuster.sync._recovering import Recovered, accept, recover
 from passmuster.sync._run import Report, sync
 from passmuster.sync._state import State, state
@@ -13,5 +13,5 @@ from passmuster.sync._work import Progress, Work
 
 __all__ = [
     "PROTOCOL", "Progress", "Recovered", "Report", "State", "Work", "accept", "connect", "recover",
-    "state", "sync",
+    "speak", "state", "sync",
 ]  # fmt: skip

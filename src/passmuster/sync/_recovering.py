@@ -69,17 +69,17 @@ def _step(work: Work, signed: str) -> Recovered | None:
     return Recovered(key, min(said.size, at.size), at.size, visible(said.reason))
 
 
-def accept(work: Work, pin: str, pin_of: Any) -> Recovered:
+def accept(work: Work, pin: str) -> Recovered:
     """Follow the log that the server has now because a person vouches for its key.
 
-    *pin* is what they were told of it by another way, *pin_of* how it is computed from a verifier
-    key. How far the two logs are the same is found out leaf by leaf.
+    *pin* is what they were told of it by another way (`central.pin_of`). How far the two logs are
+    the same is found out leaf by leaf.
     """
     at = tlog.pinned(work.db)
     key = note.parse_key(str(about(work)["key"]))
-    if pin_of(str(key)) != pin.strip():
+    if (found := central.pin_of(str(key))) != pin.strip():
         raise UsageError(
-            f"the server's key is {key}, its pin {pin_of(str(key))}: not the one that you gave"
+            f"the server's key has the pin {found}, which is not the one that you gave"
         )
     if key == at.key:
         tlog.resume(work.db)

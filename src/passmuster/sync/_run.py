@@ -24,6 +24,12 @@ class Report:
     recovered: Recovered | None = None
 
     @property
+    def is_news(self) -> bool:
+        """Whether anything went or came."""
+        sent, came = self.pushed, self.pulled
+        return bool(sent.accepted or sent.rejected or came.applied or came.void or self.recovered)
+
+    @property
     def words(self) -> str:
         """One sentence."""
         sent = self.pushed.accepted + self.pushed.known

@@ -309,6 +309,12 @@ def central_index(db: Database, leaf: str) -> int | None:
     return None if found is None else int(found)
 
 
+def central_index_of(db: Database, entry_id: int) -> int | None:
+    """Where an entry of this workspace stands in the verified central log."""
+    leaf = db.value("SELECT leaf FROM entry WHERE id = ?", (entry_id,))
+    return None if leaf is None else central_index(db, leaf)
+
+
 def central_receipt(db: Database, entry_id: int) -> str:
     """The proof that an entry is in the central log, verified before it is handed out."""
     at = pinned(db)
