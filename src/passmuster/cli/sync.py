@@ -26,7 +26,7 @@ FIRST_S, MOST_S = 1.0, 300.0
 @click.option("--watch", is_flag=True, help="Go on until it is stopped.")
 @click.option("--again", is_flag=True, help="Offer what the server refused once more.")
 @click.option("--accept-recovery", "pin", metavar="PIN",
-              help="Follow the log that the server has now; PIN: as its operator tells.")  # fmt: skip
+              help="Follow the log that the server has now, by its key's pin.")  # fmt: skip
 @passphrase_option
 @json_option
 @pass_bench

@@ -140,6 +140,10 @@ class Accepting:
     campaigns: dict[str, str] = field(default_factory=dict)
     """Statement → who opened it."""
     blobs: set[str] = field(default_factory=set)
+    scopes: _scope.Scopes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scopes = _scope.Scopes(self.tx)
 
     def look(self, candidates: Iterable[Candidate]) -> None:
         """Ask the database once for all that these records need to know."""
@@ -153,6 +157,7 @@ class Accepting:
         self.blobs |= _blobs.present(self.tx, [d for r in records for d in r.blobs])
         wanted = dict.fromkeys(place for r in records for place in _places(r.statement))
         self._places(list(wanted))
+        self.scopes.look(records)
 
     def _ask(self, sql: str, values: Sequence[Any], each: Callable[[Any], None]) -> None:
         unique = list(dict.fromkeys(values))
@@ -191,6 +196,8 @@ class Accepting:
                 return Result(name, "duplicate", there[1])
             self._check_chain(statement, taken=there is not None)
             new = self._check_content(candidate.record)
+            if why := self.scopes.take(candidate.record):
+                raise Refused(*why)
             return self._add(candidate, candidate.record, new)
         except Refused as refused:
             return Result(name, "rejected", None, refused.code, str(refused))
@@ -286,7 +293,6 @@ class Accepting:
             self.campaigns[statement.name] = said["principal"]
         if new is not None:
             self.rosters.append(new)
-        _scope.record_scope(self.tx, record, index)
         return Result(candidate.leaf.hex(), "accepted", index)
 
     def write(self) -> Head:
@@ -294,6 +300,7 @@ class Accepting:
         if not self.rows:
             return self.head
         self.tx.insert("record", COLUMNS, self.rows)
+        self.scopes.write()
         return _log.grow(self.tx, self.head, [row[1] for row in self.rows], len(self.rows))
 
 

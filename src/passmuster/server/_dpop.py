@@ -81,9 +81,7 @@ def _opened(proof: str) -> tuple[Json, Json]:
         ):  # fmt: skip
             raise ValueError("its key is no public Ed25519 key")
         key = jwt.PyJWK(public, "EdDSA")
-        said: Any = json.loads(jwt.PyJWS().decode(proof, key, algorithms=["EdDSA"]))
-        if not isinstance(said, dict):
-            raise ValueError("it holds no claims")
+        said: Json = dict(json.loads(jwt.PyJWS().decode(proof, key, algorithms=["EdDSA"])))
     except (jwt.PyJWTError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         raise VerificationFailed(f"not a proof of a request: {e}") from None
     return head, said

@@ -68,12 +68,13 @@ async def enrol(request: Request) -> Response:
             if result.status == "rejected":
                 raise Problem(str(result.code), result.detail)
         if sent.invite is None:
-            roles, via, by = (), "oidc", str(vouched)
+            used, via = _invites.Used((), str(vouched)), "oidc"
         else:
             used = _invites.use(tx, sent.invite, wanted.asked.principal, wanted.leaf, now)
-            roles, via, by = used.roles, "invite", used.made_by
+            via = "invite"
         _invites.admit(tx, _invites.Admission(
-            wanted.leaf, wanted.asked.principal, wanted.asked.fingerprint, roles, via, by,
+            wanted.leaf, wanted.asked.principal, wanted.asked.fingerprint, used.roles, via,
+            used.made_by,
         ), now)  # fmt: skip
 
     lines = [wanted.line] if first is None else [wanted.line, first[0]]
@@ -141,18 +142,17 @@ def _first(
     except VerificationFailed as error:
         raise Problem("roster-order", str(error)) from None
     if not _is_theirs(found, wanted):
-        raise Problem("roster-order", "the first roster lists the key that is enrolled with it, "
-                      "as a registrar, and nobody else as one")  # fmt: skip
+        raise Problem("roster-order", "the first roster has the key that is enrolled with it, "
+                      "of a registrar")  # fmt: skip
     _blobs.keep(tx, text, now)
     return line, text
 
 
 def _is_theirs(found: Roster, wanted: Wanted) -> bool:
-    person = found.person(wanted.asked.principal)
-    registrars = [p for p in found.people if "registrar" in p.roles]
+    person, mark = found.person(wanted.asked.principal), wanted.asked.fingerprint
     return (
-        person is not None and registrars == [person]
-        and bool(found.lines_of(wanted.asked.fingerprint, wanted.asked.principal))
+        person is not None and "registrar" in person.roles
+        and bool(found.lines_of(mark, wanted.asked.principal))
     )  # fmt: skip
 
 

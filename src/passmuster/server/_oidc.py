@@ -20,8 +20,8 @@ from passmuster.server._http import Problem
 from passmuster.text import Json
 
 ALGORITHMS = {
-    "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "EC": ("ES256", "ES384", "ES512"),
-    "OKP": ("EdDSA",),
+    "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    "EC": ("ES256", "ES384", "ES512"), "OKP": ("EdDSA",),
 }  # fmt: skip
 """Kind of key → what it may sign with."""
 TYPES = ("at+jwt", "application/at+jwt", "jwt", None)

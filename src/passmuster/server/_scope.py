@@ -11,7 +11,8 @@ the digests of all chunks, and a record of one's own could name them. So bytes t
 new ones only from somebody who is among the old.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from passmuster.central import Record, read_queues
@@ -41,12 +42,15 @@ class Reader(NamedTuple):
     part: str
 
 
+Parts = dict[str, frozenset[str]]
+"""Campaign → what part somebody has in it."""
+
+
 class View(NamedTuple):
     """What a member has a part in."""
 
     member: Member
-    parts: dict[str, frozenset[str]]
-    """Campaign → their parts."""
+    parts: Parts
 
     def campaign(self, campaign: str) -> bool:
         """Whether they are in the scope of a campaign."""
@@ -75,9 +79,8 @@ def view(tx: Tx, member: Member) -> View:
     return View(member, _parts(tx, member.principal.casefold()) if member.roles else {})
 
 
-def _parts(tx: Tx, principal: str) -> dict[str, frozenset[str]]:
-    """Campaign → what part somebody has in it."""
-    found: dict[str, frozenset[str]] = {}
+def _parts(tx: Tx, principal: str) -> Parts:
+    found: Parts = {}
     sql = "SELECT campaign, part FROM scope WHERE principal = ?"
     for campaign, part in tx.execute(sql, (principal,)):
         found[campaign] = found.get(campaign, frozenset()) | {part}
@@ -132,49 +135,80 @@ class Change(NamedTuple):
     blobs: list[tuple[str, Reader]]
 
 
-def refused(tx: Tx, record: Record) -> tuple[str, str] | None:
-    """(code of the problem, words) when a record is about what is not its signer's; else None.
+@dataclass(slots=True)
+class Scopes:
+    """Who may read what, while one transaction accepts records: asked of the database in bulk."""
 
-    What is in a batch is looked at by the fold (`outcomes`), on every side alike; here it is only
-    seen that whoever signs has a part in the campaign at all, and that the bytes which the record
-    would open are theirs to show.
-    """
-    signer, campaign = _signer(record), record.campaign
-    if campaign is not None and record.statement.kind not in ("campaign", *SEEN_BY_OTHERS):
-        mine = _parts(tx, signer).get(campaign, frozenset())
-        if not mine or (record.statement.kind in ONLY_OWNER and OWNER not in mine):
-            return "not-yours", f"{signer} has no such part in the campaign {campaign[:16]}…"
-    try:
-        blobs = _change(tx, record).blobs
-    except (VerificationFailed, NotFound) as error:
-        return "blob-wrong", str(error)
-    seen = View(Member(signer, ()), _parts(tx, signer))  # their parts: no role opens others' chunks
-    for digest, readers in _readers(tx, sorted({digest for digest, _ in blobs})).items():
-        if all(map(_is_guarded, readers)) and not any(map(seen.reads, readers)):
-            return "not-yours", f"{digest[:16]}… is not {signer}'s to show to anybody"
-    return None
+    tx: Tx
+    parts: dict[str, Parts] = field(default_factory=dict)
+    """Principal → what part they have in which campaign."""
+    readers: dict[str, list[Reader]] = field(default_factory=dict)
+    """Digest → who reads it."""
+    new_parts: list[tuple[str, str, str]] = field(default_factory=list)
+    new_readers: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def look(self, records: Iterable[Record]) -> None:
+        """Ask the database once for what these records need to know."""
+        known = list(records)
+        self._need([digest for record in known for digest in record.blobs])
+        for principal in {_signer(record) for record in known} - self.parts.keys():
+            self.parts[principal] = _parts(self.tx, principal)
+
+    def _need(self, digests: Iterable[str]) -> None:
+        wanted = sorted(set(digests) - self.readers.keys())
+        self.readers |= {digest: [] for digest in wanted} | _readers(self.tx, wanted)
+
+    def take(self, record: Record) -> tuple[str, str] | None:
+        """Note whom a record lets into its campaign, and who reads what it names.
+
+        Gives (code of the problem, words), and notes nothing, when it is about what is not its
+        signer's. What is in a batch is looked at by the fold (`outcomes`), on every side alike;
+        here it is only seen that whoever signs has a part in the campaign at all, and that the
+        bytes which the record would open are theirs to show.
+        """
+        signer, campaign, kind = _signer(record), record.campaign, record.statement.kind
+        parts = self.parts.setdefault(signer, {})
+        if campaign is not None and kind not in ("campaign", *SEEN_BY_OTHERS):
+            mine = parts.get(campaign, frozenset())
+            if not mine or (kind in ONLY_OWNER and OWNER not in mine):
+                return "not-yours", f"{signer} has no such part in the campaign {campaign[:16]}…"
+        try:
+            change = _change(self.tx, record)
+        except (VerificationFailed, NotFound) as error:
+            return "blob-wrong", str(error)
+        self._need(digest for digest, _ in change.blobs)
+        view = View(Member(signer, ()), parts)  # parts alone: no role opens the chunks of others
+        for digest in {digest for digest, _ in change.blobs}:
+            there = self.readers[digest]
+            if there and all(map(_is_guarded, there)) and not any(map(view.reads, there)):
+                return "not-yours", f"{digest[:16]}… is not {signer}'s to show to anybody"
+        self._note(campaign or "", change)
+        return None
+
+    def _note(self, campaign: str, change: "Change") -> None:
+        for principal, part in change.parts:
+            if principal not in self.parts:
+                self.parts[principal] = _parts(self.tx, principal)
+            known = self.parts[principal]
+            if part not in known.get(campaign, frozenset()):
+                known[campaign] = known.get(campaign, frozenset()) | {part}
+                self.new_parts.append((campaign, principal, part))
+        for digest, reader in change.blobs:
+            if reader not in self.readers[digest]:
+                self.readers[digest].append(reader)
+                self.new_readers.append((digest, *reader))
+
+    def write(self) -> None:
+        """Write down what was noted; in the transaction that accepts the records."""
+        if self.new_parts:
+            self.tx.insert("scope", "campaign, principal, part", self.new_parts)
+        if self.new_readers:
+            self.tx.insert("blob_scope", "sha256, campaign, principal, part", self.new_readers)
 
 
 def _is_guarded(reader: Reader) -> bool:
     """Whether people know the digest who may not read the bytes: a chunk of a queue."""
     return reader.campaign not in (EVERYBODY, EMERGENCY) and bool(reader.principal or reader.part)
-
-
-def record_scope(tx: Tx, record: Record, index: int) -> None:  # noqa: ARG001 - the order is its own
-    """Write down whom an accepted record lets into its campaign, and who reads what it names.
-
-    In the transaction that accepts it, after `refused` has found nothing.
-    """
-    change = _change(tx, record)
-    for principal, part in dict.fromkeys(change.parts):
-        tx.execute(
-            "INSERT INTO scope (campaign, principal, part) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (record.campaign, principal, part),
-        )
-    there = _readers(tx, sorted({digest for digest, _ in change.blobs}))
-    known = {(digest, reader) for digest, readers in there.items() for reader in readers}
-    new = [pair for pair in dict.fromkeys(change.blobs) if pair not in known]
-    tx.insert("blob_scope", "sha256, campaign, principal, part", ((d, *r) for d, r in new))
 
 
 def _signer(record: Record) -> str:

@@ -8,10 +8,11 @@ verified size is. One sync of a workspace runs at a time.
 from passmuster.sync._calling import PROTOCOL, connect, speak
 from passmuster.sync._recovering import Recovered, accept, recover
 from passmuster.sync._run import Report, sync
+from passmuster.sync._session import Session, session
 from passmuster.sync._state import State, state
 from passmuster.sync._work import Progress, Work
 
 __all__ = [
-    "PROTOCOL", "Progress", "Recovered", "Report", "State", "Work", "accept", "connect", "recover",
-    "speak", "state", "sync",
+    "PROTOCOL", "Progress", "Recovered", "Report", "Session", "State", "Work", "accept", "connect",
+    "recover", "session", "speak", "state", "sync",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ followed. What answers in another one's place (a captive portal, a proxy's page)
 """
 
 from passmuster.transport._caller import Answer, Caller, Patience
-from passmuster.transport._plain import ask
-from passmuster.transport._post import MAX_BYTES, exchange, post
+from passmuster.transport._plain import ask, exchange
+from passmuster.transport._post import MAX_BYTES, post
 
 __all__ = ["MAX_BYTES", "Answer", "Caller", "Patience", "ask", "exchange", "post"]

@@ -37,3 +37,12 @@ def ask(
             return Answer(response.status_code, dict(response.headers), bytes(data))
     except NETWORK_ERRORS as error:
         raise network_error(url, error, deadline_s) from None
+
+
+def exchange(
+    url: str, body: bytes, content_type: str, *, deadline_s: float, max_bytes: int = MAX_BYTES
+) -> tuple[int, bytes]:
+    """As `post`, for a protocol whose refusals say something: the status and the bytes."""
+    answer = ask("POST", url, body, {"Content-Type": content_type}, deadline_s=deadline_s,
+                 max_bytes=max_bytes)  # fmt: skip
+    return answer.status, answer.body

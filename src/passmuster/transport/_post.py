@@ -15,18 +15,6 @@ def post(
 
     Raises Unreachable for anything but a whole answer with status 200.
     """
-    status, answer = exchange(
-        url, body, content_type, deadline_s=deadline_s, max_bytes=max_bytes
-    )  # fmt: skip
-    if status != 200:
-        raise Unreachable(f"{url} answered {status}")
-    return answer
-
-
-def exchange(
-    url: str, body: bytes, content_type: str, *, deadline_s: float, max_bytes: int = MAX_BYTES
-) -> tuple[int, bytes]:
-    """As `post`, for a protocol whose refusals say something: the status and the bytes."""
     import httpx
 
     from passmuster.transport._wire import NETWORK_ERRORS, Deadline, Wire, network_error
@@ -39,6 +27,8 @@ def exchange(
         with httpx.Client(transport=Wire(url, None, deadline), follow_redirects=False) as client, (
             client.stream("POST", url, content=body, headers=headers)
         ) as response:  # fmt: skip
+            if response.status_code != httpx.codes.OK:
+                raise Unreachable(f"{url} answered {response.status_code}")
             for piece in response.iter_raw():
                 answer += piece
                 if len(answer) > max_bytes:
@@ -46,4 +36,4 @@ def exchange(
                 deadline.left()
     except NETWORK_ERRORS as error:
         raise network_error(url, error, deadline_s) from None
-    return response.status_code, bytes(answer)
+    return bytes(answer)
