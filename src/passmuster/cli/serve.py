@@ -24,12 +24,14 @@ DEFAULT_LISTEN = "127.0.0.1:8470"
 @click.option("--tls-cert", metavar="FILE", type=click.Path(exists=True, path_type=Path))
 @click.option("--tls-key", metavar="FILE", type=click.Path(exists=True, path_type=Path))
 @click.option("--behind-proxy", is_flag=True, help="Something in front of it does TLS.")
+@click.option("--url", metavar="URL", help="How clients call it, where a proxy stands before it.")
 @click.option("--witness", "witnesses", metavar="VKEY=URL", multiple=True,
               help="Who cosigns checkpoints; may be given several times.")  # fmt: skip
 @click.pass_context
 def serve_command(
     ctx: click.Context, folder: Path | None, database: str | None, anchor: str | None, listen: str,
-    tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool, witnesses: tuple[str, ...],
+    tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool, url: str | None,
+    witnesses: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Serve the central log; without any option on this machine alone, over SQLite.
 
@@ -50,7 +52,7 @@ def serve_command(
             f"the server's parts are not installed ({error.name}): pip install 'passmuster[server]'"
         ) from None
     ctx.obj = Settings(folder or _default_folder(), database, anchor,
-                       tuple(map(witness_of, witnesses)))  # fmt: skip
+                       tuple(map(witness_of, witnesses)), url and url.rstrip("/"))  # fmt: skip
     if ctx.invoked_subcommand is None:
         _serve(ctx.obj, listen, tls_cert, tls_key, behind_proxy)
 
@@ -65,7 +67,8 @@ def _serve(
     settings: "Settings", listen: str, certificate: Path | None, key: Path | None,
     behind_proxy: bool,
 ) -> None:  # fmt: skip
-    from passmuster.server import Listen, first_invitation, open_central, pin, serve
+    from passmuster import central
+    from passmuster.server import Listen, first_invitation, open_central, serve
 
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
@@ -81,10 +84,10 @@ def _serve(
     here = open_central(settings)
     print(f"log     {here.key.origin}")
     print(f"key     {here.key.verifier}")
-    print(f"pin     {pin(here)}")
+    print(f"pin     {central.pin_of(str(here.key.verifier))}")
 
     def ready(url: str) -> None:
-        if invitation := first_invitation(here):
+        if invitation := first_invitation(here, settings.url or url):
             print(f"invite  {invitation}")
         print(f"url     {url}")
         sys.stdout.flush()

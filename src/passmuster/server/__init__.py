@@ -7,13 +7,12 @@ anchor, kept elsewhere, contradicts. What it does not know it refuses.
 The one package that imports Starlette, uvicorn, msgspec and psycopg (extra `passmuster[server]`).
 """
 
-from passmuster.server._access import first_invitation
 from passmuster.server._app import app
 from passmuster.server._central import Central, Settings, open_central
 from passmuster.server._recovery import recover
-from passmuster.server._serving import Listen, pin, serve, server, witness_of
+from passmuster.server._serving import Listen, first_invitation, serve, server, witness_of
 
 __all__ = [
-    "Central", "Listen", "Settings", "app", "first_invitation", "open_central", "pin", "recover",
-    "serve", "server", "witness_of",
+    "Central", "Listen", "Settings", "app", "first_invitation", "open_central", "recover", "serve",
+    "server", "witness_of",
 ]  # fmt: skip

@@ -41,6 +41,8 @@ class Settings:
     """The same; None: `anchor.db` in the folder."""
     witnesses: tuple[tuple[VerifierKey, str], ...] = ()
     """(key, URL)."""
+    url: str | None = None
+    """Under which address clients call it, where that is not what it sees itself (a proxy)."""
     oidc: dict[str, str] | None = None
     """issuer, client_id, audience; None: invitations only."""
 

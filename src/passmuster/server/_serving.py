@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 import uvicorn
 
-from passmuster import note, text
+from passmuster import note
 from passmuster.central import LIMITS
 from passmuster.errors import MusterError, UsageError
+from passmuster.server import _enrolling, _invites
 from passmuster.server._app import app
 from passmuster.server._central import Central
 from passmuster.server._http import log
+from passmuster.server._sequencer import rosters
 
 STOP_S = 10
 """How long requests that are under way may take once the server is told to stop."""
@@ -34,9 +36,12 @@ class Listen(NamedTuple):
         return self.host in ("127.0.0.1", "::1", "localhost")
 
 
-def pin(here: Central) -> str:
-    """What clients compare: SHA-256 of the log's verifier key, as it is told to everybody."""
-    return text.sha256(str(here.key.verifier).encode())
+def first_invitation(here: Central, url: str) -> str | None:
+    """The one string that the first person needs to enrol; None when there is a roster."""
+    with here.store.reading() as tx:
+        if rosters(tx, here):
+            return None
+    return _enrolling.invitation(here, url, _invites.ANYBODY, _enrolling.FOUNDERS)
 
 
 def witness_of(said: str) -> tuple[note.VerifierKey, str]:
