@@ -6,7 +6,7 @@ CREATE TABLE invite (
 CREATE TABLE admission (
     leaf TEXT PRIMARY KEY, principal TEXT NOT NULL, fingerprint TEXT NOT NULL,
     roles TEXT NOT NULL, via TEXT NOT NULL, said_by TEXT NOT NULL, at TEXT NOT NULL);
--- what is good once: proofs of requests, nonces of sessions; in seconds since 1970
+-- what is good once: proofs of requests, nonces of sessions, in seconds since 1970
 CREATE TABLE spent (what TEXT PRIMARY KEY, until BIGINT NOT NULL);
 CREATE INDEX spent_until ON spent (until);
 -- who has to do with a campaign: owner, reviewer, second
