@@ -36,6 +36,7 @@ COMMANDS = {
     "key": "key",
     "enroll": "enroll",
     "roster": "roster",
+    "sync": "sync",
     "evidence": "evidence",
     "verify": "evidence",
     "log": "log",

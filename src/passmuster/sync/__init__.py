@@ -1,5 +1,18 @@
-"""To and from the central API; nothing of the work here waits for it."""
+"""To and from the central log: what was signed here goes, what others signed comes and is checked.
 
+Nothing here is needed to decide or to sign. A sync that is cut off anywhere is simply run again:
+what is to be sent is derived from what the verified mirror lacks, what came goes on where the
+verified size is. One sync of a workspace runs at a time.
+"""
+
+from passmuster.sync._calling import PROTOCOL, connect, speak
+from passmuster.sync._recovering import Recovered, accept, recover
+from passmuster.sync._run import Report, sync
 from passmuster.sync._session import Session, session
+from passmuster.sync._state import State, state
+from passmuster.sync._work import Progress, Work
 
-__all__ = ["Session", "session"]
+__all__ = [
+    "PROTOCOL", "Progress", "Recovered", "Report", "Session", "State", "Work", "accept", "connect",
+    "recover", "session", "speak", "state", "sync",
+]  # fmt: skip
