@@ -165,7 +165,7 @@ WRONG: dict[str, tuple[Wrong, str]] = {
         lambda w: signed(header(w), claims(w), Ed25519PrivateKey.generate()), "not a proof",
     ),
     "no signature": (
-        lambda w: jwt.encode(claims(w), None, "none", header(w, alg="none")), "not a proof",
+        lambda w: jwt.encode(claims(w), "", "none", header(w, alg="none")), "not a proof",
     ),
     "the key as a password": (
         lambda w: jwt.encode(
@@ -248,7 +248,7 @@ def test_a_token_whose_header_chooses_another_algorithm_is_refused(here: Place, 
     [rev] = here.team(REV)
     said = jwt.decode(rev.token, options={"verify_signature": False})
     public = here.central.key.private.public_key().public_bytes_raw()
-    rev.token = jwt.encode(said, None if alg == "none" else public, alg, {"typ": "at+jwt"})
+    rev.token = jwt.encode(said, "" if alg == "none" else public, alg, {"typ": "at+jwt"})
     assert "not an access token" in refused(rev.call("GET", ABOUT_ME))
 
 

@@ -51,7 +51,8 @@ def test_of_two_uses_at_once_one_enrolment_comes_in_whichever_replica_they_go_to
         for _ in range(6):
             token = here.invitation(REV).token
             people = [p.somebody(REV) for p in (here, replica, here, replica)]
-            barrier, got = threading.Barrier(len(people)), []
+            barrier = threading.Barrier(len(people))
+            got: list[Any] = []
 
             def go(
                 one: Somebody, line: bytes, token: str = token, barrier: Any = barrier,
