@@ -50,7 +50,7 @@ def check(body: bytes, keys: Mapping[str, str], origin: str, now: str) -> Sessio
     """
     try:
         outer = strict_json(body)
-        said = strict_json(outer["payload"])
+        said = strict_json(outer["payload"].encode())
         mark = str(outer["keyid"]).removeprefix(SSH_KEYID)
         form = "ssh" if str(outer["keyid"]).startswith(SSH_KEYID) else "raw"
         signature = Signature(mark, form, bytes.fromhex(outer["sig"]))  # type: ignore[arg-type]
