@@ -1,5 +1,6 @@
 """Two desks and a central API in one process, joined by a wire that can be told to fail."""
 
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ class Inside(httpx.BaseTransport):
             raise Cut("lost on the way there")
         answer = self._ask(request, body)
         if fate == "twice":
-            answer = self._ask(request, body)
+            self._ask(request, body)  # a proof is good once: what was seen is of no use to others
         data = b"".join(answer.iter_raw())
         self.log.append((request.method, path, answer.status_code))
         if fate == "no_reply":
@@ -185,6 +186,15 @@ class Desk:
             tlog.append(self.db, envelope, tlog.known_keys(self.db), None, self.clock())
         return envelope
 
+    def next_roster(self, people: "list[Desk]") -> bytes:
+        """As registrar, list them in the next version."""
+        now = roster.current(self.db)
+        assert now is not None
+        link = Link("a" * 32, now.version + 1, now.name, now.name)
+        made, text = a_roster(self, people, now.version + 1, link)
+        tlog.append_roster(self.db, roster.as_draft(made, text), self.clock())
+        return made
+
     @property
     def words(self) -> list[str]:
         """What was said, as far as this desk knows."""
@@ -194,7 +204,7 @@ class Desk:
     def caller(self) -> Caller:
         return sync.speak(
             self.db, lambda: self.key, transport=self.wire, patience=self.patience,
-            sleep=self.slept.append, draw=lambda: 0.0,
+            sleep=self.slept.append, draw=lambda: 0.0, wall=lambda: self.clock.seconds,
         )  # fmt: skip
 
     def work(self, **more: Any) -> Work:
@@ -233,9 +243,10 @@ class Town:
         return self.desks[REV]
 
 
-def first_roster(who: Desk, desks: list[Desk]) -> tuple[bytes, bytes]:
+def a_roster(who: Desk, desks: list[Desk], version: int, link: Link) -> tuple[bytes, bytes]:
     """(envelope, allowed_signers) of a roster that lists them all."""
-    lines = tuple(Line(d.me, " ".join(d.key.public.split()[:2]), None, None) for d in desks)
+    ends = f"2030-01-01T00:00:{59 - version:02}Z"  # so that no two versions have the same file
+    lines = tuple(Line(d.me, " ".join(d.key.public.split()[:2]), None, ends) for d in desks)
     text = roster.written(lines)
     people = tuple(sorted(
         (Person(d.me, "person", roster.given_roles(ROLES[d.me])) for d in desks),
@@ -243,27 +254,31 @@ def first_roster(who: Desk, desks: list[Desk]) -> tuple[bytes, bytes]:
     ))  # fmt: skip
     payload = attestations.statement(
         "roster", {"allowed_signers": sha256(text)},
-        roster.body(1, None, 1, people, frozenset()), Link("a" * 32, 1, None, None), AT, who.me,
+        roster.body(version, link.roster, 1, people, frozenset()), link, AT, who.me,
     )  # fmt: skip
     return attestations.sign(payload, who.key), text
 
 
+@dataclass
+class Plan:
+    """A town at rest: its files, and the keys of its people."""
+
+    folder: Path
+    keys: dict[str, SigningKey]
+
+
 @contextmanager
-def town(folder: Path, clock: Clock | None = None) -> Iterator[Town]:
-    """A server and desks whose people are enrolled and listed."""
-    clock = clock or Clock()
+def town(
+    folder: Path, clock: Clock | None = None, held: dict[str, SigningKey] | None = None
+) -> Iterator[Town]:
+    """A server and desks whose people are enrolled and listed; begun, or of the files there."""
+    clock, is_new = clock or Clock(), held is None
     server = Server(folder / "central", clock)
     wire = Inside(server)
-    desks = {
-        who: Desk(folder / who.partition("@")[0], keys.in_memory(who), clock, wire)
-        for who in ROLES
-    }
-    made, text = first_roster(desks[BOSS], list(desks.values()))
-    server.take(*(d.enrolment for d in desks.values()), made, blobs=(text,))
-    for desk in desks.values():
-        at = server.here.key
-        tlog.pin(desk.db, URL, at.origin, str(at.verifier), clock())
-        _take(desk, made, text)
+    signing = held or {who: keys.in_memory(who) for who in ROLES}
+    desks = {who: Desk(folder / who.partition("@")[0], signing[who], clock, wire) for who in ROLES}
+    if is_new:
+        _begin(server, list(desks.values()))
     try:
         yield Town(server, clock, desks)
     finally:
@@ -272,7 +287,28 @@ def town(folder: Path, clock: Clock | None = None) -> Iterator[Town]:
             desk.db.close()
 
 
-def _take(desk: Desk, made: bytes, text: bytes) -> None:
-    with desk.db.atomic():
-        blobs.put(desk.db, text)
-        tlog.take(desk.db, made, None, desk.clock(), attestations.unchecked(made).name)
+def _begin(server: Server, desks: list[Desk]) -> None:
+    made, text = a_roster(desks[0], desks, 1, Link("a" * 32, 1, None, None))
+    server.take(*(d.enrolment for d in desks), made, blobs=(text,))
+    at = server.here.key
+    for desk in desks:
+        tlog.pin(desk.db, URL, at.origin, str(at.verifier), desk.clock())
+        with desk.db.atomic():
+            blobs.put(desk.db, text)
+            tlog.take(desk.db, made, None, desk.clock(), attestations.unchecked(made).name)
+
+
+def plan(folder: Path, *, synced: bool) -> Plan:
+    """A town, with desks that have all that the server has or have never synced."""
+    with town(folder) as made:
+        for desk in made.desks.values() if synced else ():
+            desk.sync()
+    return Plan(folder, {who: desk.key for who, desk in made.desks.items()})
+
+
+@contextmanager
+def built(at: Plan, folder: Path) -> Iterator[Town]:
+    """The town of a plan, with files of its own."""
+    shutil.copytree(at.folder, folder, dirs_exist_ok=True)
+    with town(folder, None, at.keys) as made:
+        yield made

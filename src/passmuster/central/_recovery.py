@@ -56,7 +56,7 @@ def read_recovery(data: str, old_key: VerifierKey) -> Recovery:
     try:
         if head != HEAD:
             raise ValueError("another kind of note")
-        said = Recovery(**strict_json(rest.encode()))
+        said = Recovery(**strict_json(rest.removesuffix("\n").encode()))
         if said.text != read.text or type(said.size) is not int or said.size < 0:
             raise ValueError("not in its one form")
         new_key = note.parse_key(said.new_key)

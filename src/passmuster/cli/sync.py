@@ -146,7 +146,7 @@ def _tell(report: "Report", as_json: bool) -> int:
     if as_json:
         emit([{
             "sent": report.pushed.accepted, "known": report.pushed.known,
-            "later": report.pushed.later, "received": report.pulled.applied,
+            "later": report.pushed.later, "received": report.pulled.received,
             "entries": report.pulled.entries, "waiting": report.pulled.waiting,
             "rejected": report.pushed.rejected, "void": report.pulled.void,
         }], {}, as_json=True)  # fmt: skip

@@ -39,6 +39,8 @@ class Pulled:
     entries: int = 0
     """New in the verified mirror, seen or not."""
     applied: int = 0
+    received: int = 0
+    """Of these, records that were not here before."""
     void: list[str] = field(default_factory=list)
     """One line for each record that does not hold."""
     waiting: int = 0
@@ -112,7 +114,8 @@ def feed(work: Work, after: int, wait_s: int = 0) -> Page:
 
     def take(pieces: Iterator[bytes]) -> Page:
         entries: list[Fed] = []
-        for line in _lines(pieces):
+        lines = _lines(pieces)
+        for line in lines:
             found = _entry(line, after + len(entries))
             if isinstance(found, str):
                 signed = found
@@ -122,7 +125,7 @@ def feed(work: Work, after: int, wait_s: int = 0) -> Page:
             entries.append(found)
         else:
             raise Unreachable("a page of the feed has no checkpoint at its end", again=True)
-        if any(True for _ in pieces):
+        if next(lines, None) is not None:
             raise Unreachable("a page of the feed goes on behind its checkpoint")
         return Page(after, entries, signed)
 
@@ -181,6 +184,7 @@ def apply(work: Work, done: Pulled) -> None:
         if record.campaign in blocked:
             done.waiting += 1
             continue
+        is_new = not tlog.has(work.db, record.leaf)
         try:
             why = _apply(work, one.place, record)
         except VerificationFailed as error:
@@ -188,6 +192,7 @@ def apply(work: Work, done: Pulled) -> None:
             continue
         if why is None:
             done.applied += 1
+            done.received += is_new
             done.scope_moved |= kind == "roster"
         else:
             done.scope_moved = True

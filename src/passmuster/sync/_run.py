@@ -27,13 +27,13 @@ class Report:
     def is_news(self) -> bool:
         """Whether anything went or came."""
         sent, came = self.pushed, self.pulled
-        return bool(sent.accepted or sent.rejected or came.applied or came.void or self.recovered)
+        return bool(sent.accepted or sent.rejected or came.received or came.void or self.recovered)
 
     @property
     def words(self) -> str:
         """One sentence."""
         sent = self.pushed.accepted + self.pushed.known
-        said = [f"{plural(sent, 'record')} sent", f"{self.pulled.applied:,} received"]
+        said = [f"{plural(sent, 'record')} sent", f"{self.pulled.received:,} received"]
         if self.pulled.waiting:
             said.append(f"{self.pulled.waiting:,} not complete yet")
         if self.pushed.later:
