@@ -10,6 +10,7 @@ for needed in ("starlette", "uvicorn", "msgspec", "jwt"):
 
 from passmuster.server import Central  # noqa: E402
 from tests.server.people import Place, place  # noqa: E402
+from tests.server.postgres import Cluster, started  # noqa: E402
 from tests.server.running import Client, opened, running, settle  # noqa: E402
 from tests.server.town import Town  # noqa: E402
 
@@ -28,10 +29,26 @@ def town() -> Town:
     return Town()
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL of one's own."""
+    with started() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.ci)])
+def database(request: pytest.FixtureRequest) -> str | None:
+    """Each database that a server may have; None for its own file."""
+    if request.param == "sqlite":
+        return None
+    found: Cluster = request.getfixturevalue("cluster")
+    return found.database()
+
+
 @pytest.fixture
-def served(tmp_path: Path, town: Town) -> Central:
+def served(tmp_path: Path, town: Town, database: str | None) -> Central:
     """A server that does not serve yet; its log has the town's roster."""
-    made = opened(tmp_path / "central")
+    made = opened(tmp_path / "central", database=database)
     settle(made, town, [town.roster()])
     return made
 
