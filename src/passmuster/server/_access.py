@@ -69,8 +69,7 @@ def asked(request: Request) -> Asked:
 
 def address_of(request: Request) -> str:
     """The address that a client has called, as far as that can be known here."""
-    here = central_of(request)
-    told = getattr(here.settings, "url", None)
+    told = central_of(request).settings.url
     return f"{told}{request.url.path}" if told else str(request.url)
 
 
