@@ -29,10 +29,8 @@ if TYPE_CHECKING:
         by_reviewer,
         close,
         definition,
-        handed_over,
         outcomes_of,
         progress,
-        votes,
     )
     from passmuster.campaigns._countersigning import Countersign
     from passmuster.campaigns._course import (
@@ -81,6 +79,7 @@ if TYPE_CHECKING:
         portrait,
     )
     from passmuster.campaigns._population import ITEM_KINDS, OWNER
+    from passmuster.campaigns._publishing import Published, publish
     from passmuster.campaigns._queue import (
         GROUPS,
         ORDERS,
@@ -114,13 +113,14 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+    from passmuster.campaigns._votes import handed_over, votes
 else:
     __getattr__ = lazily.names(__name__, {
         "_acknowledging": "acknowledge",
         "_around": "COUNTED NAMED Around Candidate around candidates",
         "_campaign": "Campaign campaign campaigns",
         "_changed": "changed_since",
-        "_closing": "Progress by_reviewer close definition handed_over outcomes_of progress votes",
+        "_closing": "Progress by_reviewer close definition outcomes_of progress",
         "_countersigning": "Countersign",
         "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast",
         "_deciding":
@@ -133,6 +133,7 @@ else:
         "_people":
             "ENDED HERE LEFT NO_LEAD NOT_KNOWN PEOPLE Answering Portrait people portrait",
         "_population": "ITEM_KINDS OWNER",
+        "_publishing": "Published publish",
         "_queue":
             "GROUPS ORDERS Group QueueRow count find_item groups in_group items_of rank rows "
             "tiers",
@@ -142,13 +143,14 @@ else:
             "said_on save_seconds second_drafts second_rank second_rows waiting waiting_for",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
+        "_votes": "handed_over votes",
     })  # fmt: skip
 
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
     "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
-    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow", "Row", "SecondRow",
+    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow", "Row", "SecondRow",
     "Signed", "SignedBatch", "SignedRow", "Stand", "Waiting", "acknowledge", "ages", "around",
     "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
     "check_draft", "check_own", "check_second", "clear_drafts", "clear_own", "clear_seconds",
@@ -156,7 +158,7 @@ __all__ = [
     "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
     "items_of", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
     "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
-    "progress", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
+    "progress", "publish", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
     "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
     "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
 ]  # fmt: skip

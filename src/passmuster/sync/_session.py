@@ -83,4 +83,4 @@ def session(caller: Caller, origin: str, key: Callable[[], SigningKey]) -> Sessi
         said: Json = caller.call("POST", "/v1/sessions", body).json()
         return said
 
-    return Session(origin, key, post)
+    return Session(origin, key, post, caller.wall, caller.clock)

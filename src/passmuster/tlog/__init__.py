@@ -7,7 +7,7 @@ is signed, so an edited, dropped or reordered entry shows even to somebody who h
 envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
-from passmuster.tlog._check import check
+from passmuster.tlog._check import Chains, check
 from passmuster.tlog._checkpoints import (
     Cosignature,
     Kept,
@@ -42,6 +42,7 @@ from passmuster.tlog._mirror import (
     Mirrored,
     central,
     central_index,
+    central_index_of,
     central_receipt,
     cover,
     first_hidden,
@@ -59,12 +60,14 @@ from passmuster.tlog._mirror import (
     stage,
     staged,
     unstage,
+    void,
     waiting,
 )
 from passmuster.tlog._outbox import (
     Outgoing,
     Rejected,
     drop_held,
+    has,
     held,
     offer_again,
     outbox,
@@ -73,6 +76,7 @@ from passmuster.tlog._outbox import (
     unsent,
 )
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
+from passmuster.tlog._taking import take
 from passmuster.tlog._tree import MAX_LEAF, consistency, rebuild, root, size
 from passmuster.tlog._witness import Answer, Seen, judge
 from passmuster.tlog._witnessing import (
@@ -86,15 +90,15 @@ from passmuster.tlog._witnessing import (
 )
 
 __all__ = [
-    "CALLED", "MAX_LEAF", "ROW", "Answer", "Central", "Contradiction", "Cosignature", "Entry",
-    "Fed", "Found", "Halted", "Kept", "LogRow", "Mirrored", "Outgoing", "Refused", "Rejected",
-    "Seen", "Taken", "Witnessed", "append", "append_roster", "central", "central_index",
-    "central_receipt", "check", "check_file", "checkpoint", "checkpoints", "consistency",
-    "cosign", "cosigned", "cosigner", "cover", "drop_held", "enrol", "enrolment", "enrolments",
-    "entries", "find", "first_hidden", "follow", "halt", "halts", "held", "judge", "key_forms",
-    "known_keys", "known_log", "leaf_at", "log_keys", "look_up", "next_link", "offer_again",
-    "opened", "origin", "outbox", "pin", "pinned", "proven_time", "rank", "rebuild", "receipt",
-    "refused", "reject", "rejected", "request", "resume", "root", "root_of", "rows", "settle",
-    "show", "size", "stage", "staged", "take_rosters", "unsent", "unstage", "waiting",
-    "witnessed",
+    "CALLED", "MAX_LEAF", "ROW", "Answer", "Central", "Chains", "Contradiction", "Cosignature",
+    "Entry", "Fed", "Found", "Halted", "Kept", "LogRow", "Mirrored", "Outgoing", "Refused",
+    "Rejected", "Seen", "Taken", "Witnessed", "append", "append_roster", "central",
+    "central_index", "central_index_of", "central_receipt", "check", "check_file", "checkpoint",
+    "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "cover", "drop_held",
+    "enrol", "enrolment", "enrolments", "entries", "find", "first_hidden", "follow", "halt",
+    "halts", "has", "held", "judge", "key_forms", "known_keys", "known_log", "leaf_at",
+    "log_keys", "look_up", "next_link", "offer_again", "opened", "origin", "outbox", "pin",
+    "pinned", "proven_time", "rank", "rebuild", "receipt", "refused", "reject", "rejected",
+    "request", "resume", "root", "root_of", "rows", "settle", "show", "size", "stage", "staged",
+    "take", "take_rosters", "unsent", "unstage", "void", "waiting", "witnessed",
 ]  # fmt: skip

@@ -266,6 +266,12 @@ def settle(db: Database, index: int, state: Settled, why: str | None = None) -> 
     db.execute("UPDATE mirror SET state = ?, why = ? WHERE idx = ?", (state, why, index))
 
 
+def void(db: Database) -> list[tuple[int, str]]:
+    """(index, why) of the records in the central log that do not hold."""
+    rows = db.execute("SELECT idx, why FROM mirror WHERE state = 'void' ORDER BY idx")
+    return [(int(index), str(why)) for index, why in rows]
+
+
 def first_hidden(db: Database, start: int = 0) -> int | None:
     """The first verified entry from *start* on that was not ours to see when it came."""
     found = db.value(
@@ -301,6 +307,12 @@ def central_index(db: Database, leaf: str) -> int | None:
         "SELECT idx FROM mirror WHERE leaf = ? AND idx < (SELECT size FROM central)", (leaf,)
     )
     return None if found is None else int(found)
+
+
+def central_index_of(db: Database, entry_id: int) -> int | None:
+    """Where an entry of this workspace stands in the verified central log."""
+    leaf = db.value("SELECT leaf FROM entry WHERE id = ?", (entry_id,))
+    return None if leaf is None else central_index(db, leaf)
 
 
 def central_receipt(db: Database, entry_id: int) -> str:

@@ -92,3 +92,8 @@ def offer_again(db: Database) -> int:
     """Send what was refused once more; how many."""
     with db.atomic():
         return int(db.execute("DELETE FROM rejected").rowcount)
+
+
+def has(db: Database, leaf: bytes) -> bool:
+    """Whether a record is an entry of this workspace."""
+    return db.one("SELECT 1 FROM entry WHERE leaf = ?", (leaf.hex(),)) is not None

@@ -8,6 +8,7 @@ back in one second; what the server has refused is never sent again by itself.
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 FINAL_CODES = frozenset({"log-rollback"})
 """Problems that a person has to solve, whatever their status."""
 WORTH_PACKING = 1_024
+HOST = re.compile(rb"[A-Za-z0-9._:-]+")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -79,6 +81,8 @@ class Caller:
     authorize: Callable[[str, str], Mapping[str, str]] | None = None
     """(method, URL) → headers that prove who asks, made anew for each try."""
     patience: Patience = field(default_factory=Patience)
+    also_close: Callable[[], None] = lambda: None
+    """Called when this is closed: what it speaks through besides."""
     transport: "httpx.BaseTransport | None" = None
     """Instead of the network."""
     clock: Callable[[], float] = time.monotonic
@@ -98,7 +102,12 @@ class Caller:
             url = httpx.URL(self.base)
         except httpx.InvalidURL as error:
             raise UsageError(f"{visible(self.base)}: no address: {error}") from None
-        if not url.host or url.scheme not in ("http", "https") or url.query or url.fragment:
+        if (
+            not HOST.fullmatch(url.raw_host)
+            or url.scheme not in ("http", "https")
+            or url.query
+            or url.fragment
+        ):
             raise UsageError(f"{visible(self.base)}: no address of a server: https://HOST[:PORT]")
         if url.scheme == "http" and url.host not in LOOPBACK:
             raise UsageError(
@@ -121,20 +130,22 @@ class Caller:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self.also_close()
 
     def call(
         self, method: str, path: str, body: Body | None = None, *, kind: str = "application/json",
         accept: str = "application/json", max_bytes: int = MAX_BYTES, deadline_s: float = 60.0,
-        tries: int | None = None,
+        tries: int | None = None, proves: bool = True,
     ) -> Answer:  # fmt: skip
         """Send one request, again where that can help, and give the whole answer.
 
-        *accept* is the one media type that an answer may have. Raises Declined with the server's
-        own reason, else Unreachable; its `again` tells whether the result is simply not known.
+        *accept* is the one media type that an answer may have; *proves* sends who asks.
+        Raises Declined with the server's own reason, else Unreachable; its `again` tells whether
+        the result is simply not known.
         """
         status, headers, data = self.read(
             method, path, b"".join, body, kind=kind, accept=accept, max_bytes=max_bytes,
-            deadline_s=deadline_s, tries=tries,
+            deadline_s=deadline_s, tries=tries, proves=proves,
         )  # fmt: skip
         return Answer(status, headers, data)
 
@@ -142,12 +153,15 @@ class Caller:
         self, method: str, path: str, take: Callable[[Pieces], T], body: Body | None = None, *,
         kind: str = "application/json", accept: str = "application/json",
         max_bytes: int = MAX_BYTES, deadline_s: float = 60.0, tries: int | None = None,
+        proves: bool = True,
     ) -> tuple[int, Mapping[str, str], T]:  # fmt: skip
         """As `call`, and the answer goes through *take* piece by piece, anew at each try."""
         waited, attempt = 0.0, 0
         while True:
             try:
-                return self._once(method, path, take, body, kind, accept, max_bytes, deadline_s)
+                return self._once(
+                    method, path, take, body, kind, accept, max_bytes, deadline_s, proves
+                )
             except Unreachable as error:
                 attempt += 1
                 if not error.again or attempt >= (tries or self.patience.tries):
@@ -168,7 +182,7 @@ class Caller:
 
     def _once(
         self, method: str, path: str, take: Callable[[Pieces], T], body: Body | None, kind: str,
-        accept: str, max_bytes: int, deadline_s: float,
+        accept: str, max_bytes: int, deadline_s: float, proves: bool,
     ) -> tuple[int, Mapping[str, str], T]:  # fmt: skip
         from passmuster.transport._wire import NETWORK_ERRORS, network_error
 
@@ -178,7 +192,7 @@ class Caller:
             "User-Agent": "passmuster", "Accept": f"{accept}, {PROBLEM}",
             "Accept-Encoding": _bodies.accepted(), **self.headers(),
         }  # fmt: skip
-        if self.authorize is not None:
+        if proves and self.authorize is not None:
             asks |= self.authorize(method, url)
         content = self._packed(body, kind, asks)
         try:

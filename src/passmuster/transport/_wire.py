@@ -67,7 +67,11 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:  # fmt: skip
         left = self._deadline.left()
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._deadline)
+        try:
+            made = self._inner.start_tls(ssl_context, server_hostname, left)
+        except httpcore.ConnectTimeout:
+            raise Late(" (it did not answer to TLS: is the port right?)") from None
+        return _Stream(made, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -201,7 +205,8 @@ def network_error(where: str, error: Exception, deadline_s: float) -> Unreachabl
             return found
     late = (Late, httpx.TimeoutException, httpcore.TimeoutException, TimeoutError)
     if any(isinstance(one, late) for one in chain):
-        return Unreachable(f"{where} did not finish within {deadline_s:g} s", again=True)
+        why = str(error) if isinstance(error, Late) else ""
+        return Unreachable(f"{where} did not finish within {deadline_s:g} s{why}", again=True)
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return Unreachable(f"{where} is no address: {error}")
     said = visible(str(error) or type(error).__name__)
