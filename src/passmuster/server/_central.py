@@ -17,7 +17,7 @@ from passmuster.errors import WorkspaceError
 from passmuster.note import Note, VerifierKey
 from passmuster.roster import Roster
 from passmuster.server import _log
-from passmuster.server._anchor import Anchor
+from passmuster.server._anchor import Ahead, Anchor
 from passmuster.server._log import Head, LogKey
 from passmuster.server._metrics import Metrics
 from passmuster.server._store import Store, Tx, connect
@@ -64,6 +64,10 @@ class Central:
     metrics: Metrics = field(default_factory=Metrics)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     """Told when the log has grown here, and when the server stops."""
+    growth: int = 0
+    """How many times that was told."""
+    size: int = 0
+    """Of the log when it was told last."""
     stopping: bool = False
     is_new: bool = False
     """Whether the log was begun by this start."""
@@ -98,9 +102,18 @@ class Central:
 
         return await run_in_threadpool(work)
 
+    def anchored(self, head: Head) -> None:
+        """Return once the anchor has *head*; where it contradicts, nothing is written any more."""
+        try:
+            self.anchor.raise_to(self.store, head)
+        except Ahead as error:
+            with self.store.transaction() as tx:
+                _log.stop(tx, str(error))
+            raise
+
     def told(self, head: Head) -> Note:
         """The checkpoint of *head*, once the anchor has it: nothing else may leave the server."""
-        self.anchor.raise_to(self.store, head)
+        self.anchored(head)
         return self.key.sign(head.checkpoint)
 
     def newest(self) -> tuple[Head, str]:
@@ -127,15 +140,17 @@ class Central:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def tell_grown(self) -> None:
-        """Wake everybody who waits for something new."""
+    async def tell_grown(self, size: int) -> None:
+        """Wake everybody who waits for something new: the log has *size* records."""
+        self.growth += 1
+        self.size = size
         async with self.grown:
             self.grown.notify_all()
 
     async def stop_waiting(self) -> None:
         """Let nobody wait any longer: the server is about to stop."""
         self.stopping = True
-        await self.tell_grown()
+        await self.tell_grown(self.size)
 
     def close(self) -> None:
         """Close the files."""
@@ -168,10 +183,12 @@ def open_central(settings: Settings) -> Central:
             key = _first_key(key_file, anchor)
             with store.transaction() as tx:
                 _log.found(tx, key)
-        else:
-            key = _key_of(key_file, origin)
         with store.reading() as tx:
             head = _log.head(tx)
+            recovered = tx.value("SELECT note FROM recovery ORDER BY n DESC LIMIT 1")
+        key = _key_of(key_file, head.origin)
+        if recovered is not None and str(key.verifier) != head.verifier:
+            key = _of_next_epoch(folder, head, recovered) or key
         if head.verifier != str(key.verifier):
             raise WorkspaceError(
                 f"{key_file}: not the key of the log in the database: every replica needs the "
@@ -232,5 +249,7 @@ def _of_next_epoch(folder: Path, head: Head, recovered: str) -> LogKey | None:
 def finish_recovery(folder: Path, old_origin: str) -> None:
     """Put the key of the new epoch in its place; the old one is kept beside it."""
     key_file = folder / _log.KEY_FILE
-    key_file.rename(folder / f"log-{old_origin.rpartition('/')[2]}.key")
+    old = folder / f"log-{old_origin.rpartition('/')[2]}.key"
+    old.touch(mode=0o600)
+    old.write_bytes(key_file.read_bytes())
     (folder / _log.NEXT_KEY_FILE).rename(key_file)
