@@ -341,3 +341,17 @@ def test_without_tls_this_machine_alone_is_spoken_to(url: str) -> None:
 def test_a_body_with_other_fields_is_refused(here: Place) -> None:
     body = json.dumps({"envelope": "", "invite": "", "admin": True})
     refused(here.http.post("/v1/enrolments", content=body), "bad-request")
+
+
+def test_the_string_of_the_server_machine_may_leave_out_where_it_is(here: Place) -> None:
+    text = _enrolling.invitation(here.central, None, REV, ("reviewer",))
+    assert text.startswith("#m1.")
+    assert central.invitation(text).url is None
+
+
+@pytest.mark.parametrize(("who", "roles"), [("nobody", ()), (REV, ("king",)), ("*@x.example", ())])
+def test_the_server_machine_invites_no_such_person(
+    here: Place, who: str, roles: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError):
+        _enrolling.invitation(here.central, BASE, who, roles)
