@@ -1,18 +1,17 @@
 """How a campaign stands, and its end: outcomes are computed here, never stored."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from passmuster.campaigns._campaign import Campaign
 from passmuster.errors import UsageError
 from passmuster.store import Database
-from passmuster.text import plural, sha256
+from passmuster.text import Json, canonical, plural, sha256
 
 if TYPE_CHECKING:
     from passmuster.keys import SigningKey
-    from passmuster.outcomes import Outcome, Vote
+    from passmuster.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,51 +52,22 @@ def by_reviewer(db: Database, campaign_id: int) -> list[Progress]:
 def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
     """The outcome of every item of a campaign, from what is signed and present."""
     from passmuster import outcomes
-    from passmuster.campaigns import _countersigning
+    from passmuster.campaigns import _countersigning, _votes
 
     asked: dict[str, set[str]] = {}
     for uri, reviewer in db.execute(
         "SELECT uri, reviewer FROM item WHERE campaign_id = ? ORDER BY id", (at.id,)
     ):
         asked[uri] = {reviewer}
-    for uri, principal in handed_over(db, at):
-        asked[uri].add(principal)
+    for uri, principal in _votes.handed_over(db, at):
+        if uri in asked:
+            asked[uri].add(principal)
     needed = _countersigning.needed(db, at)
     if not needed:
-        return outcomes.fold(votes(db, at), asked)
+        return outcomes.fold(_votes.votes(db, at), asked)
     signers = _countersigning.fingerprints(db, at.digest)
-    signed = [replace(vote, fingerprint=signers[vote.order]) for vote in votes(db, at)]
+    signed = [replace(vote, fingerprint=signers[vote.order]) for vote in _votes.votes(db, at)]
     return outcomes.fold(signed, asked, _countersigning.countersigned(db, at), needed)
-
-
-def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
-    """(URI, principal) of reviewers who gave an item away; what they decided before counts."""
-    rows: list[tuple[str, str]] = db.execute(
-        "SELECT DISTINCT d.uri, d.principal FROM decision d JOIN item i ON i.id = d.item_id"
-        " WHERE i.campaign_id = ? AND d.principal <> i.reviewer"
-        " AND i.first_reviewer IS NOT NULL",
-        (at.id,),
-    ).fetchall()
-    return rows
-
-
-def votes(db: Database, at: Campaign) -> "list[Vote]":
-    """Every signed row of a campaign, in log order."""
-    rows = db.execute(
-        "SELECT d.uri, d.leaf, d.principal, d.verdict, d.until, d.changes, d.entry_id"
-        " FROM decision d JOIN item i ON i.id = d.item_id WHERE i.campaign_id = ?"
-        " ORDER BY d.entry_id, d.leaf",
-        (at.id,),
-    )
-    return [_vote(row) for row in rows]
-
-
-def _vote(row: tuple[Any, ...]) -> "Vote":
-    from passmuster.outcomes import Vote
-
-    changes = tuple((c["verb"], c["target"]) for c in json.loads(row[5]))
-    uri, leaf, principal, verdict, until, _, order = row
-    return Vote(uri, leaf, principal, verdict, until, changes, order)
 
 
 def close(
@@ -134,23 +104,40 @@ def close(
     with db.atomic():
         link = tlog.next_link(db)
         counts = Counter[str](outcome.effect for outcome in outcomes_of(db, at).values())
-        heads = db.execute(
-            "SELECT device, max(seq), statement FROM entry GROUP BY device ORDER BY device"
-        ).fetchall()
+        heads, more = _heads(db, at, link.device)
         body = {
             "campaign": at.digest,
-            "heads": [{"device": d, "seq": s, "head": h} for d, s, h in heads],
+            "heads": heads,
             "outcomes": dict(sorted(counts.items())),
             "unsignedDrafts": progress(db, at.id).drafts + _seconding.second_drafts(db, at.id),
         }
     payload = attestations.statement(
-        "close", {"campaign": at.digest}, body, link, now, key.principal
+        "close", {"campaign": at.digest}, body, link, now, key.principal, more
     )  # fmt: skip
     envelope = attestations.sign(payload, key)  # a hardware key waits for a touch: nobody else does
     with db.atomic():  # whoever signed meanwhile moved the chain, and `append` says so
         tlog.append(db, envelope, tlog.known_keys(db), at.digest, now)
         db.execute("UPDATE campaign SET closed_at = ? WHERE id = ?", (now, at.id))
     return dict(counts)
+
+
+def _heads(db: Database, at: Campaign, own: str) -> tuple[list[Json], Json | None]:
+    """What had been signed by the end: the last statement of each device.
+
+    Of a campaign that travels those of others stand in a file, which `ext` names: a campaign may
+    have more reviewers than a statement has room for.
+    """
+    from passmuster import blobs
+    from passmuster.campaigns import _votes
+
+    rows = db.execute(
+        "SELECT device, max(seq), statement FROM entry GROUP BY device ORDER BY device"
+    ).fetchall()
+    heads = [{"device": d, "seq": s, "head": h} for d, s, h in rows]
+    if not db.value("SELECT travels FROM campaign WHERE id = ?", (at.id,)):
+        return heads, None
+    others = b"".join(canonical(head) + b"\n" for head in heads if head["device"] != own)
+    return [head for head in heads if head["device"] == own], {_votes.HEADS: blobs.put(db, others)}
 
 
 def definition(db: Database, at: Campaign) -> bytes:
