@@ -324,6 +324,15 @@ def test_a_longer_branch_halts_the_sync(synced: Town) -> None:
     halted(synced.rev, "do not lead to the root that it signed")
 
 
+def test_a_desk_with_something_to_send_finds_the_longer_branch_too(synced: Town) -> None:
+    """The server refuses its records, for its log was set back; it does not stop at that."""
+    forked(synced, 1, 3)
+    synced.rev.says("not sent")
+    halted(synced.rev, "do not lead to the root that it signed")
+    with synced.server.here.store.reading() as tx:
+        assert "set back" in str(tx.value("SELECT stopped FROM head"))
+
+
 def test_another_key_halts_the_sync(synced: Town, tmp_path: Path) -> None:
     with town(tmp_path / "other", synced.clock) as other:
         synced.rev.wire.server = other.server
