@@ -25,7 +25,7 @@ async def watch(here: Central) -> None:
         else:
             if now != size:
                 size = now
-                await here.tell_grown()
+                await here.tell_grown(size)
         await asyncio.sleep(WATCH_S)
 
 
