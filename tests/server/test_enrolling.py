@@ -225,7 +225,7 @@ def test_the_first_roster_is_of_whoever_enrols_with_it(here: Place) -> None:
 
 def test_an_invitation_of_a_reviewer_begins_no_roster(here: Place) -> None:
     said = refused(here.first(roles=("reviewer",)), "forbidden")
-    assert "does not begin a roster" in said
+    assert "no roster in the log yet" in said
     assert here.central.newest()[0].size == 0
 
 
@@ -263,6 +263,14 @@ def test_a_first_roster_that_is_refused_leaves_nothing(here: Place) -> None:
     with here.central.store.reading() as tx:
         assert tx.value("SELECT count(*) FROM stored_blob") == 0
         assert tx.value("SELECT used_at FROM invite") is None
+
+
+def test_nobody_enrols_before_there_is_a_roster_and_the_invitation_stays_good(here: Place) -> None:
+    rev, token = here.somebody(REV), here.invitation(REV, "reviewer", "registrar").token
+    line = rev.enrolment()
+    assert "no roster in the log yet" in refused(enrols(rev, token, line), "forbidden")
+    here.first()
+    assert enrols(rev, token, line).status_code == 201
 
 
 # --- who waits
