@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -64,10 +65,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "workspace"
 
 
+@pytest.fixture(scope="session")
+def empty_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty workspace, to be copied: making the tables anew costs more than most tests do."""
+    made = tmp_path_factory.mktemp("empty") / "workspace"
+    store.create(made).close()
+    return made
+
+
 @pytest.fixture
-def db(folder: Path) -> Iterator[Database]:
-    """An empty workspace."""
-    opened = store.create(folder)
+def db(folder: Path, empty_workspace: Path) -> Iterator[Database]:
+    """An empty workspace, with a device of its own as each has."""
+    shutil.copytree(empty_workspace, folder)
+    opened = store.open_(folder)
+    opened.execute("UPDATE workspace SET value = lower(hex(randomblob(16))) WHERE key = 'device'")
     yield opened
     opened.close()
 

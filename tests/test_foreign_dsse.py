@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from passmuster import attestations
+from passmuster.attestations import Link
 from passmuster.evidence._statements import pem
 from passmuster.model import SSH_KEYID
 from tests.conftest import REPOSITORY
-from tests.scene import BOSS, REV, SECOND, key
+from tests.scene import BOSS, NOW, REV, SECOND, key
 from tests.test_golden import GOLDEN
 from tests.test_roster import KA, KB
 
@@ -88,13 +90,16 @@ UNREACHED = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH
 
 
 def bundles() -> dict[str, dict[str, Any]]:
-    """A bundle for each raw signature of each golden envelope."""
+    """A bundle for each raw signature of each golden envelope, and of one that is signed now."""
+    fresh = attestations.statement("close", {}, {"x": "é\u2028"}, Link("d", 1, None), NOW, BOSS)
+    envelopes = {path.name: path.read_bytes() for path in sorted(GOLDEN.glob("*.dsse.json"))}
+    envelopes["now"] = attestations.sign(fresh, key(BOSS, 1))
     found = {}
-    for path in sorted(GOLDEN.glob("*.dsse.json")):
-        envelope = json.loads(path.read_bytes())
+    for name, data in envelopes.items():
+        envelope = json.loads(data)
         raw = [s for s in envelope["signatures"] if not s["keyid"].startswith(SSH_KEYID)]
         for number, signature in enumerate(raw):
-            found[f"{path.name} {number}"] = {
+            found[f"{name} {number}"] = {
                 "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
                 "verificationMaterial": {"publicKey": {"hint": signature["keyid"]}},
                 "dsseEnvelope": {**envelope, "signatures": [signature]},
@@ -136,7 +141,8 @@ SPOILS: dict[str, Callable[[Any], object]] = {
 def test_sigstore_verifies_every_kind_of_envelope_and_no_changed_one(ask: Ask) -> None:
     genuine = bundles()
     kinds = {name.split(".")[0] for name in genuine}
-    assert kinds >= {"campaign", "close", "countersign", "decisions", "enrolment", "own", "roster"}
+    every = {"campaign", "close", "countersign", "decisions", "enrolment", "own", "roster"}
+    assert kinds >= {"now 0", *every}
     assert dict(zip(genuine, ask(list(genuine.values())), strict=True)) == dict.fromkeys(
         genuine, "verified"
     )
