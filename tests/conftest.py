@@ -19,6 +19,11 @@ SHARED = REPOSITORY.parent / "shared"
 NOW = "2026-11-23T08:00:00Z"
 ME = "rev@example.com"
 Muster = Callable[..., subprocess.CompletedProcess[str]]
+OF_THE_MACHINE = (
+    "MUSTER_", "TEXTUAL", "XDG_", "NO_COLOR", "DBUS_SESSION", "SSH_A", "DISPLAY",
+    "WAYLAND_DISPLAY", "PYTHON_KEYRING",
+)  # fmt: skip
+"""Variables that no test inherits."""
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
 
@@ -42,19 +47,7 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
     for name in list(os.environ):
-        if name.startswith(
-            (
-                "MUSTER_",
-                "TEXTUAL",
-                "XDG_",
-                "NO_COLOR",
-                "DBUS_SESSION",
-                "SSH_A",
-                "DISPLAY",
-                "WAYLAND_DISPLAY",
-                "PYTHON_KEYRING",
-            )
-        ):
+        if name.startswith(OF_THE_MACHINE):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("MUSTER_ME", ME)
