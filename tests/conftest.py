@@ -28,12 +28,14 @@ MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Put what tests write into memory where that can be done: they wait long for a disk's syncs.
 
-    A place that is small or runs no programs, as in many containers, is not taken, and nobody's
-    own choice is overruled.
+    A place that is small or runs no programs, as in many containers, is not taken, nobody's own
+    choice is overruled, and the long tests, which write gigabytes, stay on the disk.
     """
+    if config.option.markexpr == "long":
+        return
     with contextlib.suppress(OSError):
         place = os.statvfs(MEMORY)
         roomy = place.f_bavail * place.f_frsize >= ROOM and not place.f_flag & os.ST_NOEXEC
