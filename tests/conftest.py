@@ -70,10 +70,14 @@ def empty_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def db(folder: Path, empty_workspace: Path) -> Iterator[Database]:
-    """An empty workspace, with a device of its own as each has."""
-    shutil.copytree(empty_workspace, folder)
+    """An empty workspace, with a device of its own as each has; or the one that is there."""
+    is_new = not folder.exists()
+    if is_new:
+        shutil.copytree(empty_workspace, folder)
     opened = store.open_(folder)
-    opened.execute("UPDATE workspace SET value = lower(hex(randomblob(16))) WHERE key = 'device'")
+    if is_new:
+        opened.execute("UPDATE workspace SET value = lower(hex(randomblob(16)))"
+                       " WHERE key = 'device'")  # fmt: skip
     yield opened
     opened.close()
 
