@@ -107,6 +107,7 @@ if TYPE_CHECKING:
         said_on,
         save_seconds,
         second_drafts,
+        second_like,
         second_rank,
         second_rows,
         waiting,
@@ -139,7 +140,8 @@ else:
         "_second_policy": "policy_of",
         "_seconding":
             "Countersigned Objection SecondRow Waiting check_second clear_seconds objections "
-            "said_on save_seconds second_drafts second_rank second_rows waiting waiting_for",
+            "said_on save_seconds second_drafts second_like second_rank second_rows waiting "
+            "waiting_for",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
     })  # fmt: skip
@@ -157,6 +159,6 @@ __all__ = [
     "items_of", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
     "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
     "progress", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
-    "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
-    "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
+    "second_drafts", "second_like", "second_rank", "second_rows", "sign_off", "signed_counts",
+    "signed_rows", "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._deciding import MAX_REASON, refuse_secret
-from passmuster.campaigns._queue import chosen, ordered, part_name
+from passmuster.campaigns._queue import GROUPS, chosen, ordered, part_name
 from passmuster.campaigns._second_policy import policy_of
 from passmuster.errors import NotFound, UsageError
 from passmuster.model import SECOND_VERDICTS, Attention, Bulk, Change, SecondDraft
@@ -105,11 +105,25 @@ def rank_sql(
 ) -> tuple[str, list[object]]:  # fmt: skip
     """The query of `second_rank`, and its values."""
     frame, where, values = chosen(campaign_id, None, expression, now, "l." in by)
+    return f"{_items(frame, where, _STATE[state])} ORDER BY {by}", [me, *values]
+
+
+def _items(frame: str, where: str, state: str) -> str:
     return (
         f"{_ME}SELECT n.id {frame} WHERE n.needs_second = 1 AND {where} AND EXISTS (SELECT 1"
-        f" FROM decision d WHERE d.item_id = n.id AND {NEWEST} AND {MINE} AND {_STATE[state]})"
-        f" ORDER BY {by}"
-    ), [me, *values]
+        f" FROM decision d WHERE d.item_id = n.id AND {NEWEST} AND {MINE} AND {state})"
+    )
+
+
+def second_like(
+    db: Database, campaign_id: int, me: str, by: str, value: str | None
+) -> "array[int]":
+    """Items with a row that waits for *me*, on which I have no draft, and with *value* in the
+    column *by* of `GROUPS`.
+    """
+    frame, where, values = chosen(campaign_id, None, "", "", True)
+    sql = _items(frame, f"{where} AND {GROUPS[by]} IS ?", f"{WAITS} AND NOT {DRAFTED}")
+    return array("I", (row[0] for row in db.execute(sql, [me, *values, value])))
 
 
 _ROW = f"""
@@ -128,26 +142,28 @@ ORDER BY n.id, ({WAITS}) DESC, d.entry_id DESC
 
 def second_rows(db: Database, item_ids: Sequence[int], me: str) -> dict[int, SecondRow]:
     """Of each item the row that waits on *me*, else the newest; meant for one window of a list."""
-    found: dict[int, SecondRow] = {}
+    first: dict[int, tuple[Any, ...]] = {}
     for row in db.execute(_ROW % ",".join(map(str, item_ids)), (me,)):
-        if row[0] not in found:
-            found[row[0]] = _row(db, row)
-    return found
+        first.setdefault(row[0], row)
+    marks = ",".join("?" * len(first))
+    said: dict[str, list[Countersigned]] = {}
+    for leaf, *one in db.execute(
+        "SELECT decision, principal, verdict, reason_text, decided_at FROM countersignature"
+        f" WHERE decision IN ({marks}) ORDER BY entry_id, leaf",
+        [row[6] for row in first.values()],
+    ):
+        said.setdefault(leaf, []).append(Countersigned(*one))
+    return {i: _row(row, tuple(said.get(row[6], ()))) for i, row in first.items()}
 
 
-def _row(db: Database, row: tuple[Any, ...]) -> SecondRow:
+def _row(row: tuple[Any, ...], said: tuple[Countersigned, ...]) -> SecondRow:
     item_id, name, risk, severity, called, source, leaf, decider, verdict, until = row[:10]
     changes, reason, attention, bulk, uri, uid, *draft = row[10:]
-    said = db.execute(
-        "SELECT principal, verdict, reason_text, decided_at FROM countersignature"
-        " WHERE decision = ? ORDER BY entry_id, leaf",
-        (leaf,),
-    )
     return SecondRow(
         item_id, name, risk, severity, part_name(called, uri, uid), source, leaf, decider, verdict,
         until, tuple(Change(**c) for c in json.loads(changes)), reason,
         Attention(**json.loads(attention)), Bulk(**json.loads(bulk)) if bulk else None,
-        as_second(draft) if draft[0] else None, tuple(Countersigned(*one) for one in said),
+        as_second(draft) if draft[0] else None, said,
     )  # fmt: skip
 
 
