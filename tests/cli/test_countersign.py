@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from passmuster import store
 from tests.conftest import ME, Muster
 from tests.estates import report
 
@@ -76,6 +77,25 @@ def test_two_persons_from_the_opening_to_the_end(
     assert "1 awaiting_second, 1 stands" in two("campaign", "close", "--leave-waiting").stderr
     two("evidence", "Autumn", "--out", str(tmp_path / "pack"))
     assert "1 awaiting_second" in two("verify", str(tmp_path / "pack")).stdout
+
+
+def test_a_hand_over_that_leaves_nobody_is_refused_and_an_older_one_told(
+    two: Muster, folder: Path
+) -> None:
+    two("campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31",
+        "--second", SEC, "--second-when", "all")  # fmt: skip
+    done = two("own", SEC, "svc-a", "--hand-over", code=None)
+    assert done.returncode == 2
+    assert f"{SEC} is the only second person for svc-a" in done.stderr
+    assert json.loads(two("campaign", "status", "--json").stdout)[0]["nobody_may_countersign"] == 0
+    db = store.open_(folder)
+    with db.atomic():
+        db.execute("UPDATE item SET reviewer = ?", (SEC,))
+    db.close()
+    told = two("campaign", "status").stdout
+    assert "nobody may countersign these 2 items (svc-a, svc-b): sec@example.com decides" in told
+    assert "muster own PERSON ITEM --hand-over" in told
+    assert json.loads(two("campaign", "status", "--json").stdout)[0]["nobody_may_countersign"] == 2
 
 
 def test_without_a_rule_the_commands_say_so(two: Muster) -> None:

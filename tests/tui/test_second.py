@@ -286,6 +286,39 @@ async def test_its_keys_are_remapped_by_id(asked: Review) -> None:
         assert "plus" not in told
 
 
+async def test_the_only_second_person_is_not_given_the_item_to_decide(review: Review) -> None:
+    db = store.open_(review.folder)
+    wanted = campaigns.Definition("One", "2026-12-01", ME, second=(SEC,), second_when="all")
+    campaigns.open_campaign(db, wanted, review.key, Settings(), NOW)
+    at = campaigns.campaign(db, "One")
+    db.close()
+    async with app_of(replace(review, campaign=at), ME).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "o", f"={SEC}", "enter", "y")
+        told = " ".join(painted(pilot).split())
+        assert f"{SEC} is the only second person for ci-deploy" in told
+        assert not review.rows("SELECT * FROM own_draft")
+        await press(pilot, "n")
+        assert review.rows("SELECT owner, reassign FROM own_draft") == [(SEC, 0)]
+    db = store.open_(review.folder)
+    with db.atomic():
+        db.execute("UPDATE item SET reviewer = ? WHERE campaign_id = ?", (SEC, at.id))
+    db.close()
+    async with app_of(replace(review, campaign=at), ME).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "b")
+        told = " ".join(painted(pilot).split())
+        assert "nobody may countersign these 13 items (ci-deploy," in told
+
+
+async def test_the_board_says_whom_approvals_wait_for(asked: Review) -> None:
+    async with app_of(asked, ME).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "b")
+        told = " ".join(painted(pilot).split())
+        assert "second 3 approvals waiting: ops 3, sec 3" in told
+
+
 @pytest.mark.parametrize(
     ("key", "why"), [("plus", "read only: nothing is said here"), ("minus", "read only"),
                      ("u", "read only"), ("z", "read only"), ("dollar_sign", "read only")],

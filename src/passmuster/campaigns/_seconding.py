@@ -1,4 +1,4 @@
-"""What waits on a second person, and what that person drafts on it.
+"""What a second person may look at, and what that person drafts on it.
 
 A row waits while it is the newest of its decider, is an approval that needs a second person, and
 nobody who may has countersigned it. What is drafted here is signed by `_countersigning`.
@@ -33,12 +33,15 @@ MINE = (
     "instr(n.barred, ' ' || (SELECT who FROM me) || ' ') = 0"
     " AND d.principal <> (SELECT who FROM me)"
 )
+STOPS = (
+    "EXISTS (SELECT 1 FROM decision s WHERE s.item_id = n.id"
+    " AND s.verdict IN ('revoke', 'disable') AND NOT EXISTS (SELECT 1 FROM decision t"
+    " WHERE t.item_id = s.item_id AND t.principal = s.principal AND t.entry_id > s.entry_id))"
+)
 WAITS = (
     "d.verdict = 'approve'"
     " AND NOT EXISTS (SELECT 1 FROM countersignature c WHERE c.decision = d.leaf)"
-    " AND NOT EXISTS (SELECT 1 FROM decision s WHERE s.item_id = d.item_id"
-    " AND s.verdict IN ('revoke', 'disable') AND NOT EXISTS (SELECT 1 FROM decision t"
-    " WHERE t.item_id = s.item_id AND t.principal = s.principal AND t.entry_id > s.entry_id))"
+    f" AND NOT {STOPS}"
 )
 DRAFTED = (
     "EXISTS (SELECT 1 FROM second_draft f JOIN me ON f.author = me.who WHERE f.decision = d.leaf)"
@@ -289,59 +292,3 @@ def clear_seconds(db: Database, item_ids: Iterable[int], by: str) -> int:
             ).rowcount
             for i in item_ids
         )
-
-
-# who is waited for
-
-
-class Waiting(NamedTuple):
-    """Approvals that do not stand yet, for want of a second person."""
-
-    rows: int
-    on: dict[str, int]
-    """How many each person may countersign; one row may wait on several."""
-    nobody: int
-    """Rows that nobody named may countersign any more: the item was handed to them."""
-
-
-def waiting(db: Database, at: Campaign) -> Waiting:
-    """What waits on whom; reads every row that needs a second person."""
-    return _waiting(db, at.definition, "n.campaign_id = ?", (at.id,))
-
-
-def waiting_for(db: Database, item_ids: Sequence[int]) -> Waiting:
-    """What waits on whom of these items, which are of one campaign."""
-    definition = item_ids and db.value(
-        "SELECT c.definition FROM item n JOIN campaign c ON c.id = n.campaign_id WHERE n.id = ?",
-        (item_ids[0],),
-    )
-    if not definition:
-        return Waiting(0, {}, 0)
-    return _waiting(db, definition, f"n.id IN ({','.join(map(str, item_ids))})", ())
-
-
-def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...]) -> Waiting:
-    policy = policy_of(db, definition)
-    found = Waiting(0, {}, 0)
-    if policy is None:
-        return found
-    for decider, barred, count in db.execute(
-        "SELECT d.principal, n.barred, count(*) FROM item n JOIN decision d ON d.item_id = n.id"
-        f" WHERE {which} AND n.needs_second = 1 AND {NEWEST} AND {WAITS}"
-        " GROUP BY d.principal, n.barred",
-        values,
-    ):
-        who = [e for e in policy.by if f" {e} " not in barred and e != decider]
-        for email in who:
-            found.on[email] = found.on.get(email, 0) + count
-        found = found._replace(rows=found.rows + count, nobody=found.nobody + (0 if who else count))
-    return found._replace(on=dict(sorted(found.on.items(), key=lambda p: (-p[1], p[0]))))
-
-
-def second_drafts(db: Database, campaign_id: int, by: str | None = None) -> int:
-    """Drafts of *by*, or of everybody, that are not signed."""
-    return int(db.value(
-        "SELECT count(*) FROM second_draft f JOIN item n ON n.id = f.item_id"
-        " WHERE n.campaign_id = ?1 AND (?2 IS NULL OR f.author = ?2)",
-        (campaign_id, by),
-    ))  # fmt: skip

@@ -75,7 +75,7 @@ def sign_off_command(
 
 def _tell_waiting(waits: Any) -> None:
     if waits.rows:
-        who = " or ".join(waits.on) or "nobody may: ask who opened the campaign"
+        who = " or ".join(waits.on) or "nobody may: muster campaign status says why"
         talk(
             f"{plural(waits.rows, 'approval')} will stand once a second person has concurred: "
             f"{who} (`muster countersign`)"

@@ -72,6 +72,11 @@ class Owning(Deciding):
                 return "y hands it over, n or enter keeps it with you"
             if elsewhere := self._moved_on(ids):
                 return elsewhere
+            if typed == "y" and email is not None:
+                try:
+                    campaigns.check_hand_over(self.muster.db, ids, email)
+                except UsageError as error:
+                    return f"{error}: n"
             self._confirm(ids, OwnDraft(who, why, reassign=typed == "y"), email)
             return None
 

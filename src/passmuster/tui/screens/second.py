@@ -133,7 +133,8 @@ class SecondScreen(Marking):
                     Key("space", "mark", "mark"), Key("esc", "unmark", "back"), *tail]  # fmt: skip
         if self.staging.state(self.row.item_id):
             verbs.append(Key("u", "clear", "clear"))
-        return [*verbs, Key("enter", "all evidence", "details"), Key("m", "mark like", "mark_like"),
+        return [*verbs, Key("enter", "all evidence", "details"),
+                Key("m", "mark like", "mark_like", True),
                 Key("tab", "section", "section(1)"), *tail]  # fmt: skip
 
     def view_shown(self, *, first: bool) -> None:  # noqa: ARG002
