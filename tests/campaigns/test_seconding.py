@@ -166,9 +166,9 @@ def test_what_nobody_may_countersign_is_counted_until_somebody_else_decides_it(
     item = scene.item("ci-deploy")
     with db.atomic():
         db.execute("UPDATE item SET first_reviewer = reviewer, reviewer = ?", (SECOND,))
-    found = campaigns.stranded(db, scene.campaign)
-    assert found == (1, ("ci-deploy",), (SECOND,))
-    assert found.words.startswith("nobody may countersign this item (ci-deploy): second@example")
+    assert campaigns.stranded(db, scene.campaign) == (1, ("ci-deploy",), (SECOND,))
+    told = campaigns.stranded(db, scene.campaign).words
+    assert told.startswith("nobody may countersign this item (ci-deploy): second@example")
     campaigns.save_draft(db, item, draft("approve", "mine now"), LATER)
     scene.sign(scene.second)
     assert campaigns.stranded(db, scene.campaign).items == 1

@@ -59,9 +59,14 @@ def test_two_persons_from_the_opening_to_the_end(
     two("countersign", "concur", "svc-a", "svc-b")
     assert "1 draft taken back" in two("countersign", "clear", "svc-b").stderr
     two("countersign", "object", "svc-b", "--reason", "nobody uses it")
+    assert "object, not signed" in two("countersign", "list").stdout
     signed = two("sign-off", "--yes")
     assert "object to the approval of svc-b by rev@example.com  “nobody uses it”" in signed.stderr
-    assert "2 countersignatures" in signed.stderr
+    assert "concur with the approval of svc-a by rev@example.com\n" in signed.stderr
+    assert "To sign as sec@example.com: 2 countersignatures\n" in signed.stderr
+    assert "Signed: 2 countersignatures.\n" in signed.stderr
+    rows = json.loads(two("countersign", "list", "--state", "signed", "--json").stdout)
+    assert {row["name"]: row["you"] for row in rows} == {"svc-a": "concur", "svc-b": "object"}
     assert "nothing waits on you" in two("countersign", "list").stderr
 
     monkeypatch.setenv("MUSTER_ME", ME)

@@ -141,7 +141,9 @@ class Bench:
             try:
                 return Path(path).read_bytes().rstrip(b"\r\n")
             except OSError as error:
-                raise KeyUnavailable(f"{path}: {error.strerror}") from None
+                raise KeyUnavailable(
+                    f"the passphrase file of MUSTER_KEY_PASSPHRASE_FILE, {path}: {error.strerror}"
+                ) from None
         if self.no_input:
             raise KeyUnavailable(
                 "the key needs its passphrase: give MUSTER_KEY_PASSPHRASE_FILE or "
