@@ -117,6 +117,7 @@ if TYPE_CHECKING:
         check_hand_over,
         second_drafts,
         stranded,
+        unlisted,
         waiting,
         waiting_for,
     )
@@ -149,7 +150,8 @@ else:
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
         "_waiting":
-            "Stranded Waiting check_hand_over second_drafts stranded waiting waiting_for",
+            "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
+            "waiting_for",
     })  # fmt: skip
 
 __all__ = [
@@ -167,5 +169,5 @@ __all__ = [
     "population_row", "portrait", "prepare", "progress", "rank", "rows", "said_on", "save_draft",
     "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like", "second_rank",
     "second_rows", "sign_off", "signed_counts", "signed_rows", "source_runs", "stranded", "tiers",
-    "uri", "votes", "waiting", "waiting_for",
+    "unlisted", "uri", "votes", "waiting", "waiting_for",
 ]  # fmt: skip

@@ -126,6 +126,17 @@ def stranded(db: Database, at: Campaign) -> Stranded:
     return Stranded(len(found), names, tuple(sorted({decider for decider, _ in stuck})))
 
 
+def unlisted(db: Database, at: Campaign) -> list[str]:
+    """Second persons whose countersignatures the roster in force would not let into the log."""
+    from passmuster import roster
+
+    policy, listed = policy_of(db, at.definition), roster.current(db)
+    if policy is None or listed is None or at.closed_at:
+        return []
+    may = {p.principal.lower() for p in listed.people if {*roster.FOR["countersign"]} & {*p.roles}}
+    return [email for email in policy.by if email not in may]
+
+
 def check_hand_over(db: Database, item_ids: Iterable[int], to: str) -> None:
     """Raise UsageError when an item would be left with nobody to countersign it, were it *to* that
     person to decide.

@@ -92,10 +92,22 @@ def open_command(
         f"{plural(len(opened.reviewers), 'reviewer')}, {opened.unowned:,} unowned, "
         f"{opened.excluded:,} left out, due {opened.due_at[:10]}{_needing(opened)}. Next: muster"
     )
+    for line in _unlisted(bench, campaigns.campaign(bench.db, opened.name)):
+        talk(line)
 
 
 def _named(second: str | None) -> tuple[str, ...] | None:
     return None if second is None else tuple(filter(None, map(str.strip, second.split(","))))
+
+
+def _unlisted(bench: Bench, at: Any) -> list[str]:
+    from passmuster import campaigns
+
+    return [
+        f"{who} is not on the roster with the role second: what they countersign is refused until"
+        " a registrar lists them (muster roster add, muster roster sign)"
+        for who in campaigns.unlisted(bench.db, at)
+    ]
 
 
 def _needing(opened: Any) -> str:
@@ -179,8 +191,8 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
     if waits.on:
         on = "; ".join(f"{who} may countersign {count:,}" for who, count in waits.on.items())
         print(visible(f"{plural(waits.rows, 'approval')} waiting for a second person: {on}"))
-    if stranded.items:
-        print(visible(stranded.words))
+    for line in [*([stranded.words] if stranded.items else []), *_unlisted(bench, at)]:
+        print(visible(line))
     for o in campaigns.objections(bench.db, at, MOST_OBJECTIONS):
         print(visible(f"{o.by} objects to {o.display_name} ({o.item}): “{o.reason}”; {o.decider} is"
                       " to decide it again"))  # fmt: skip

@@ -33,6 +33,7 @@ SECTIONS = [
 ]  # fmt: skip
 OPPOSITE: dict[str, Verdict] = {"approve": "revoke", "revoke": "approve", "disable": "approve"}
 """Whose one-key reasons an objection is offered: those of the other verdict."""
+SAID = {"concur": "concur with", "object": "object to"}
 _UNSEEN = Attention(None, "", False)
 """Until it is staged: then the sitting says what heed was paid."""
 
@@ -67,12 +68,17 @@ class SecondScreen(Marking):
         self.sections = list(SECTIONS)
         self.look = self.look._replace(section="waiting")
 
+    @property
+    def _asked(self) -> bool:
+        """Whether the campaign has me as a second person."""
+        return self.policy is not None and self.desk.me in self.policy.by
+
     # the rows
 
     def read_ids(self, db: Database, look: Look, limit: int | None) -> "array[int]":
         """Items of a section."""
         at = self.muster.campaign
-        if at is None or self.policy is None or self.desk.me not in self.policy.by:
+        if at is None or not self._asked:
             return array("I")
         return look.among(campaigns.second_rank(
             db, at.id, self.desk.me, look.section or "waiting",
@@ -117,7 +123,7 @@ class SecondScreen(Marking):
         if self.muster.read_only:
             parts.append("read only")
         return identity_rows.heading(f"Second person: {at.name}" if at else "Second person",
-                                     parts if self.policy else [], width)  # fmt: skip
+                                     parts if self._asked else [], width)  # fmt: skip
 
     def hints(self) -> list[Key]:
         """The keys that make sense now."""
@@ -236,7 +242,9 @@ class SecondScreen(Marking):
             self.say(too_many, "error")
             self.for_marked, self.marked_how = False, ""
         elif len(ids) > 1:
-            self._ask_count(f"{verdict} {plural(len(ids), self.NOUN)}", ids, lambda: then(ids))
+            self._ask_count(
+                f"{SAID[verdict]} {plural(len(ids), self.NOUN)}", ids, lambda: then(ids)
+            )
         else:
             then(ids)
 
