@@ -89,7 +89,7 @@ def test_who_is_not_on_the_roster_signs_nothing_and_is_told_what_to_do(
     as_(ANA, "roster", "sign", "--yes")
     as_(ANA, "roster", "retire", ANA, "--at", "2020-01-01", code=2)
     told = as_(ANA, "roster", "set", ANA, "--role", "auditor", code=4).stderr
-    assert "needs 1 registrars and has 0" in told
+    assert "needs 1 registrar and has 0" in told
     assert (
         "nobody and no key on the roster is called"
         in as_(ANA, "roster", "retire", BEN, code=1).stderr

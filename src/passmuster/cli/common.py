@@ -100,7 +100,9 @@ class Bench:
         principals = {row[0] for row in self.db.execute("SELECT principal FROM signing_key")}
         if len(principals) == 1:
             return str(principals.pop()).lower()
-        raise UsageError("who are you? set MUSTER_ME=you@example.com, or `me` in config.toml")
+        raise UsageError(
+            "who are you? `muster init --me you@example.com` keeps it; or set MUSTER_ME"
+        )
 
     def campaign(self, name: str | None) -> "Campaign":
         """The campaign called *name*, else the open one."""
