@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+    from passmuster.campaigns._standing import reopen
 else:
     __getattr__ = lazily.names(__name__, {
         "_acknowledging": "acknowledge",
@@ -142,6 +143,7 @@ else:
             "said_on save_seconds second_drafts second_rank second_rows waiting waiting_for",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
+        "_standing": "reopen",
     })  # fmt: skip
 
 __all__ = [
@@ -156,7 +158,7 @@ __all__ = [
     "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
     "items_of", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
     "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
-    "progress", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
-    "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
-    "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
+    "progress", "rank", "reopen", "rows", "said_on", "save_draft", "save_drafts", "save_own",
+    "save_seconds", "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts",
+    "signed_rows", "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
 ]  # fmt: skip

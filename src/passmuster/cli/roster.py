@@ -299,6 +299,7 @@ def sign_command(bench: Bench, yes: bool, passphrase_fd: int | None) -> None:
     roster.drop(bench.db)
     print(made.roster.name)
     talk(f"Roster version {made.roster.version} is in force.")
+    roster_text.tell_void(bench)
 
 
 def _drafted(bench: Bench) -> "roster.Draft":
@@ -361,6 +362,7 @@ def import_command(bench: Bench, file: Path, trust: str | None) -> None:
         talk(f"A draft of version {version}: {lacking or 'it can be signed'}")
     if not taken.versions and taken.draft is None:
         talk("Nothing in it is new.")
+    roster_text.tell_void(bench)
     if alarm := roster.alarm(bench.db, _me(bench)):
         talk(alarm)
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from passmuster.cli.common import Bench, talk
 from passmuster.errors import ImportRefused
+from passmuster.text import plural
 
 if TYPE_CHECKING:
     from passmuster.roster import Line, Person, Roster
@@ -19,6 +21,22 @@ def read(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise ImportRefused(f"{path}: too long to be an enrolment or a roster")
     return data
+
+
+def tell_void(bench: Bench) -> None:
+    """Say which statements count for nothing by what has just come, and open again what they
+    decided.
+    """
+    from passmuster import campaigns, tlog
+
+    found = tlog.voids(bench.db)
+    opened = campaigns.reopen(bench.db) if found else 0
+    for entry_id, why in found.items():
+        talk(f"  void      log entry {entry_id}: {why}")
+    if found:
+        talk(f"{plural(len(found), 'statement')} in the log {'is' if len(found) == 1 else 'are'} "
+             "void: the signature holds, and it counts for nothing. "
+             + (f"To decide again: {plural(opened, 'item')}." if opened else ""))  # fmt: skip
 
 
 def as_json(roster: "Roster", strange: list[str]) -> dict[str, Any]:
