@@ -62,5 +62,6 @@ __all__ = [
     "current", "current_name", "draft", "drop", "ended", "envelopes", "first", "given_roles",
     "history", "in_force", "is_robot", "joined", "judge", "keep", "lacking", "may_sign", "mine",
     "missing", "opened", "parsed", "person_of", "possession", "read", "same_person", "signed",
-    "signed_by", "signer", "signers_of", "stamp", "strange_keys", "succeed", "time_of", "with_person", "written",
+    "signed_by", "signer", "signers_of", "stamp", "strange_keys", "succeed", "time_of",
+    "with_person", "written",
 ]  # fmt: skip
