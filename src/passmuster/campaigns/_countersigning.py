@@ -151,23 +151,25 @@ def counts(batch: list[Countersign]) -> dict[str, int]:
 
 def refuse_unless_second(db: Database, batch: list[Countersign], key: SigningKey) -> None:
     """Raise UsageError when the holder of *key* is no second person to one of the rows."""
-    signer = roster.signer(roster.current(db), key.principal, key.fingerprint)
+    says = roster.current(db)
+    signer = roster.signer(says, key.principal, key.fingerprint)
     for row in batch:
-        robot = next((one.principal for one in (signer, row.decider) if one.is_robot), None)
+        decider = roster.signer(says, row.decider.principal, row.decider.fingerprint)
+        robot = next((one.principal for one in (signer, decider) if one.is_robot), None)
         if robot is not None:
             raise UsageError(
                 f"{robot} is a robot, says the roster: two persons are asked for on "
                 f"{row.display_name}, and a robot is none"
             )
-        if seconds.same_person(signer, row.decider):
+        if seconds.same_person(signer, decider):
             how = (
-                "with the same key, by" if signer.fingerprint == row.decider.fingerprint
+                "with the same key, by" if signer.fingerprint == decider.fingerprint
                 else "by you:"
-                if signer.principal.lower() == row.decider.principal.lower()
+                if signer.principal.lower() == decider.principal.lower()
                 else "by the same person, says the roster:"
             )  # fmt: skip
             raise UsageError(
-                f"{row.display_name} was decided {how} {row.decider.principal}: "
+                f"{row.display_name} was decided {how} {decider.principal}: "
                 "a second person is another person"
             )
 
