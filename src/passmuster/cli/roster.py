@@ -94,7 +94,7 @@ def add_command(
     from passmuster import roster
 
     bench.may_decide()
-    asked = roster.possession(roster_text.read(file))
+    asked = roster_text.request(file)
     base, at = roster.base_of(bench.db), now()
     if base.lines_of(asked.fingerprint, asked.principal):
         raise UsageError(f"{asked.fingerprint} is listed for {asked.principal} already")

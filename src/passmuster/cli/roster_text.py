@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passmuster.cli.common import Bench, talk
-from passmuster.errors import ImportRefused
+from passmuster.errors import ImportRefused, VerificationFailed
 from passmuster.text import plural
 
 if TYPE_CHECKING:
-    from passmuster.roster import Line, Person, Roster
+    from passmuster.roster import Line, Person, Request, Roster
 
 MAX_BYTES = 64 << 20
 
@@ -37,6 +37,16 @@ def tell_void(bench: Bench) -> None:
         talk(f"{plural(len(found), 'statement')} in the log {'is' if len(found) == 1 else 'are'} "
              "void: the signature holds, and it counts for nothing. "
              + (f"To decide again: {plural(opened, 'item')}." if opened else ""))  # fmt: skip
+
+
+def request(path: Path) -> "Request":
+    """What somebody asks to be listed with, once it is theirs; the error names the file."""
+    from passmuster import roster
+
+    try:
+        return roster.possession(read(path))
+    except VerificationFailed as error:
+        raise VerificationFailed(f"{path}: {error}") from None
 
 
 def as_json(roster: "Roster", strange: list[str]) -> dict[str, Any]:
