@@ -152,7 +152,11 @@ def test_a_robot_is_no_person_on_either_side(
     decide(team)
     say(team, team.second)
     assert effect(team) == "stands"
-    learn(team, **{robot: {"kind": "robot", "roles": ("reviewer",)}})
+    is_one: dict[str, object] = {"kind": "robot", "roles": ("reviewer",)}
+    if robot == "rev":
+        learn(team, rev=is_one)
+    else:
+        learn(team, second=is_one)
     assert ended(team, tmp_path) == "awaiting_second"
     agree(request, tmp_path / "p", stock_tools=stock_tools)
 

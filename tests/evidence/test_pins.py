@@ -46,7 +46,7 @@ def test_without_its_pin_it_is_refused_in_a_pack_by_both(
     _bend(monkeypatch)
     team.sign(Token(22, TOUCH).key(REV))
     evidence.build_pack(team.db, team.campaign, tmp_path / "p", team.boss, END)
-    with pytest.raises(VerificationFailed, match="decisions: .*PIN"):
+    with pytest.raises(VerificationFailed, match=r"decisions: .*PIN"):
         evidence.verify(tmp_path / "p")
     if stock_tools:
         assert "must be given its PIN" in request.getfixturevalue("stock")(tmp_path / "p").stderr

@@ -9,7 +9,6 @@ from passmuster.keys import fingerprint
 from passmuster.roster._allowed import check_key, check_principal
 from passmuster.text import sha256
 
-
 ASK = "it takes the file that `muster enroll request --out FILE` wrote"
 
 
