@@ -650,7 +650,7 @@ def test_an_enrolment_proves_that_its_writer_holds_the_key(db: Database) -> None
     for wrong, why in (
         (attestations.sign(said.payload, key(SECOND, 3)), "not among the known keys"),
         (closes(db, rev), "a close statement"),
-        (envelope.replace(b"sshsig:", b"sshsix:"), "several keys signed"),
+        (envelope.replace(b"sshsig:", b"sshsix:"), "no request to be listed"),
     ):
         with pytest.raises(VerificationFailed, match=why):
             roster.possession(wrong)

@@ -68,8 +68,8 @@ def write(
         name, grown = _times.called(kept.checkpoint.size)
         lines = tuple(c.line for c in kept.witnessed if c.line is not None)
         writer.add(name, str(note.Note(kept.note.text, lines)).encode())
-        proof = tlog.consistency(db, kept.checkpoint.size, last)
-        writer.add(grown, "".join(f"{base64.b64encode(one).decode()}\n" for one in proof).encode())
+        growth = tlog.consistency(db, kept.checkpoint.size, last)
+        writer.add(grown, "".join(f"{base64.b64encode(one).decode()}\n" for one in growth).encode())
     for statement in statements:
         proof = tlog.receipt(db, statement.index, one.checkpoint.size)
         writer.add(f"{statement.folder}/{PROOF}", proof.encode())
