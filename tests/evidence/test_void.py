@@ -16,6 +16,7 @@ from passmuster.evidence import _check
 from passmuster.evidence._files import Memory
 from passmuster.note import VerifierKey
 from passmuster.store import Database
+from tests.conftest import Muster
 from tests.evidence.conftest import other_db, read
 from tests.evidence.test_attacks import payload_of, seal_files
 from tests.evidence.test_rosters import CHAIN, OURS_AND_STOCK, change, line, persons
@@ -121,6 +122,24 @@ def test_a_decision_of_a_thief_is_void_and_the_pack_holds(
     agree(request, pack, stock_tools=stock_tools, void=1)
 
 
+def test_a_void_statement_is_told_where_the_log_is_read_and_the_pack_is_checked(
+    team: Scene, tmp_path: Path, inside: Muster
+) -> None:
+    decide(team, "approve", LATER)
+    tell(team)
+    ((entry, why),) = tlog.voids(team.db).items()
+    found = tlog.look_up(team.db, entry)
+    assert (found.wrong, found.void) == ("", why)
+    told = inside("verify", str(packed(team, tmp_path))).stdout
+    assert told.startswith("verified, 1 statement void: pack, ")
+    with team.db.atomic():
+        team.db.execute("DELETE FROM void_entry")
+    with pytest.raises(VerificationFailed, match="table of what is void"):
+        tlog.check(team.db)
+    tlog.rebuild(team.db)
+    assert tlog.check(team.db) == tlog.size(team.db)
+
+
 def test_an_item_whose_only_decision_is_void_is_open_again(team: Scene, tmp_path: Path) -> None:
     decide(team, "approve", LATER)
     tell(team)
@@ -193,7 +212,7 @@ def test_what_a_witness_saw_only_after_the_theft_is_void_whatever_it_claims(
 
 
 def test_only_the_witness_that_is_named_proves_a_time(
-    team: Scene, other_db: Database, tmp_path: Path
+    team: Scene, other_db: Database, tmp_path: Path, inside: Muster
 ) -> None:
     decide(team, "approve", LATER)
     vkey = seen(team, other_db, TOLD)
@@ -204,6 +223,9 @@ def test_only_the_witness_that_is_named_proves_a_time(
     assert not any(name.endswith("-close") for name in there)  # it came after the witness
     assert any(name.endswith("-decisions") for name in there)
     assert any(text.startswith("proven    ") and vkey.name in text for text in report.lines())
+    told = inside("verify", str(pack), "--witness", str(vkey)).stdout
+    assert told.startswith("verified: pack, ")
+    assert f"statements by witness {vkey.name}: there by {TOLD}" in told
     tlog.enrol(other_db, OTHER, NOW)
     stranger = tlog.cosigner(other_db, OTHER.public, "auditor.example/w1")
     report = evidence.verify(pack, None, None, (stranger,))

@@ -17,6 +17,7 @@ from passmuster.tlog._checkpoints import (
     log_keys,
     origin,
     proven_time,
+    rebuild,
     receipt,
     request,
 )
@@ -34,7 +35,7 @@ from passmuster.tlog._entries import (
 from passmuster.tlog._keys import forms as key_forms
 from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, rows
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
-from passmuster.tlog._tree import MAX_LEAF, consistency, rebuild, root, size
+from passmuster.tlog._tree import MAX_LEAF, consistency, root, size
 from passmuster.tlog._voids import voids
 from passmuster.tlog._witness import Answer, Seen, judge
 from passmuster.tlog._witnessing import (

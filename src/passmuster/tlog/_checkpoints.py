@@ -211,6 +211,14 @@ def proven_time(db: Database, entry_id: int) -> str | None:
     return None if at is None else str(at)
 
 
+def rebuild(db: Database) -> int:
+    """Make anew what follows from the entries: the tree, and what is void; the size."""
+    with db.atomic():
+        size = _tree.rebuild(db)
+        settle(db, lambda index: proven_time(db, index))
+    return size
+
+
 # --- witnesses
 
 

@@ -28,7 +28,8 @@ def settle(db: Database, proven: Proven) -> None:
 def check_voids(db: Database, found: dict[int, str]) -> None:
     """Raise VerificationFailed unless the table has exactly what was *found* to be void."""
     if voids(db) != found:
-        raise VerificationFailed("the table of what is void is not what the log comes to")
+        raise VerificationFailed("the table of what is void is not what the log comes to: "
+                                 "`muster log verify --rebuild` makes it anew")  # fmt: skip
 
 
 def _judged(db: Database, proven: Proven) -> dict[int, str]:
