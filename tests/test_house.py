@@ -28,7 +28,7 @@ WRITERS = {
     },
     "tlog": {
         "entry", "tile", "checkpoint", "cosignature", "cosigner", "witnessed", "refused", "central",
-        "mirror", "mirror_tile", "rejected", "halt",
+        "mirror", "mirror_tile", "rejected", "halt", "void_entry",
     },
     "blobs": {"blob"},
     "keys": {"signing_key"},

@@ -53,11 +53,14 @@ class Vote:
     """Position in the log; the newest of one person counts."""
     fingerprint: str = ""
     """The key that signed it."""
+    person: str = ""
+    """Who that is by the roster (`seconds.Signer`)."""
+    is_robot: bool = False
 
     @property
     def signer(self) -> Signer:
-        """Who signed it."""
-        return Signer(self.principal, self.fingerprint)
+        """Who signed it, for the two-person rule."""
+        return Signer(self.principal, self.fingerprint, self.person, self.is_robot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+    from passmuster.campaigns._standing import reopen
     from passmuster.campaigns._waiting import (
         Stranded,
         Waiting,
@@ -152,22 +153,23 @@ else:
         "_waiting":
             "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
             "waiting_for",
+        "_standing": "reopen",
     })  # fmt: skip
 
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
-    "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
-    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow", "Row", "SecondRow",
-    "Signed", "SignedBatch", "SignedRow", "Stand", "Stranded", "Waiting", "acknowledge", "ages",
-    "around", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
-    "changed_since", "check_draft", "check_hand_over", "check_own", "check_second", "clear_drafts",
-    "clear_own", "clear_seconds", "close", "count", "course", "definition", "digests", "dossiers",
-    "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over",
-    "in_group", "item_dossier", "items_of", "material", "named_owners", "objections",
-    "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
-    "population_row", "portrait", "prepare", "progress", "rank", "rows", "said_on", "save_draft",
-    "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like", "second_rank",
-    "second_rows", "sign_off", "signed_counts", "signed_rows", "source_runs", "stranded", "tiers",
-    "unlisted", "uri", "votes", "waiting", "waiting_for",
+    "ORDERS", "OWNER", "PEOPLE", "TYPE_CHECKING", "AgeClass", "Answering", "Around", "Batch",
+    "Campaign", "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast",
+    "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow", "Row",
+    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Stand", "Stranded", "Waiting",
+    "acknowledge", "ages", "around", "assignment_row", "by_reviewer", "campaign", "campaigns",
+    "candidates", "changed_since", "check_draft", "check_hand_over", "check_own", "check_second",
+    "clear_drafts", "clear_own", "clear_seconds", "close", "count", "course", "definition",
+    "digests", "dossiers", "draft_of", "excluded_row", "file_name", "find_item", "forecast",
+    "groups", "handed_over", "in_group", "item_dossier", "items_of", "lazily", "material",
+    "named_owners", "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of",
+    "people", "policy_of", "population_row", "portrait", "prepare", "progress", "rank", "reopen",
+    "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts",
+    "second_like", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
+    "source_runs", "stranded", "tiers", "unlisted", "uri", "votes", "waiting", "waiting_for",
 ]  # fmt: skip

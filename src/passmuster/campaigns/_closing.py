@@ -13,6 +13,7 @@ from passmuster.text import plural, sha256
 if TYPE_CHECKING:
     from passmuster.keys import SigningKey
     from passmuster.outcomes import Outcome, Vote
+    from passmuster.text import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ def by_reviewer(db: Database, campaign_id: int) -> list[Progress]:
 
 
 def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
-    """The outcome of every item of a campaign, from what is signed and present."""
+    """The outcome of every item of a campaign, from what is signed, present and not void."""
     from passmuster import outcomes
-    from passmuster.campaigns import _countersigning
+    from passmuster.campaigns import _countersigning, _standing
 
     asked: dict[str, set[str]] = {}
     for uri, reviewer in db.execute(
@@ -62,11 +63,15 @@ def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
         asked[uri] = {reviewer}
     for uri, principal in handed_over(db, at):
         asked[uri].add(principal)
+    cast = _standing.standing(db, at, votes(db, at))
     needed = _countersigning.needed(db, at)
     if not needed:
-        return outcomes.fold(votes(db, at), asked)
-    signers = _countersigning.fingerprints(db, at.digest)
-    signed = [replace(vote, fingerprint=signers[vote.order]) for vote in votes(db, at)]
+        return outcomes.fold(cast, asked)
+    signers = _countersigning.signers_of(db, at.digest)
+    signed = [
+        replace(vote, fingerprint=by.fingerprint, person=by.person, is_robot=by.is_robot)
+        for vote in cast for by in (signers[vote.order],)
+    ]  # fmt: skip
     return outcomes.fold(signed, asked, _countersigning.countersigned(db, at), needed)
 
 
@@ -82,7 +87,7 @@ def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
 
 
 def votes(db: Database, at: Campaign) -> "list[Vote]":
-    """Every signed row of a campaign, in log order."""
+    """Every signed row of a campaign, in log order, void ones too."""
     rows = db.execute(
         "SELECT d.uri, d.leaf, d.principal, d.verdict, d.until, d.changes, d.entry_id"
         " FROM decision d JOIN item i ON i.id = d.item_id WHERE i.campaign_id = ?"
@@ -144,13 +149,22 @@ def close(
             "unsignedDrafts": progress(db, at.id).drafts + _waiting.second_drafts(db, at.id),
         }
     payload = attestations.statement(
-        "close", {"campaign": at.digest}, body, link, now, key.principal
+        "close", {"campaign": at.digest}, body, link, now, key.principal, _void_ext(db, at),
     )  # fmt: skip
     envelope = attestations.sign(payload, key)  # a hardware key waits for a touch: nobody else does
     with db.atomic():  # whoever signed meanwhile moved the chain, and `append` says so
         tlog.append(db, envelope, tlog.known_keys(db), at.digest, now)
         db.execute("UPDATE campaign SET closed_at = ? WHERE id = ?", (now, at.id))
     return dict(counts)
+
+
+def _void_ext(db: Database, at: Campaign) -> "Json | None":
+    """The statements that were left out of the outcomes; nothing where none was."""
+    names = [row[0] for row in db.execute(
+        "SELECT e.statement FROM void_entry v JOIN entry e ON e.id = v.entry_id"
+        " WHERE e.campaign = ? ORDER BY e.statement", (at.digest,)
+    )]  # fmt: skip
+    return {"void": names} if names else None
 
 
 def definition(db: Database, at: Campaign) -> bytes:

@@ -95,7 +95,7 @@ def add_command(
     from passmuster import roster
 
     bench.may_decide()
-    asked = roster.possession(roster_text.read(file))
+    asked = roster_text.request(file)
     base, at = roster.base_of(bench.db), now()
     if base.lines_of(asked.fingerprint, asked.principal):
         raise UsageError(f"{asked.fingerprint} is listed for {asked.principal} already")
@@ -303,6 +303,7 @@ def sign_command(bench: Bench, yes: bool, passphrase_fd: int | None) -> None:
     roster.drop(bench.db)
     print(made.roster.name)
     talk(f"Roster version {made.roster.version} is in force.")
+    roster_text.tell_void(bench)
 
 
 def _drafted(bench: Bench) -> "roster.Draft":
@@ -365,6 +366,7 @@ def import_command(bench: Bench, file: Path, trust: str | None) -> None:
         talk(f"A draft of version {version}: {lacking or 'it can be signed'}")
     if not taken.versions and taken.draft is None:
         talk("Nothing in it is new.")
+    roster_text.tell_void(bench)
     if alarm := roster.alarm(bench.db, _me(bench)):
         talk(alarm)
 

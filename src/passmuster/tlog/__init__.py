@@ -1,9 +1,9 @@
 """The append-only log of envelopes in this workspace, its tree, and the chain of this device.
 
-Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, and as a witness of other logs
-`cosigner`, `witnessed` and `refused`. Order is never by a clock: `seq` and `prev` are inside what
-is signed, so an edited, dropped or reordered entry shows even to somebody who has only the
-envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
+Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, `void_entry`, and as a witness of
+other logs `cosigner`, `witnessed` and `refused`. Order is never by a clock: `seq` and `prev` are
+inside what is signed, so an edited, dropped or reordered entry shows even to somebody who has only
+the envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
 from passmuster.tlog._check import check
@@ -17,6 +17,7 @@ from passmuster.tlog._checkpoints import (
     log_keys,
     origin,
     proven_time,
+    rebuild,
     receipt,
     request,
 )
@@ -34,7 +35,8 @@ from passmuster.tlog._entries import (
 from passmuster.tlog._keys import forms as key_forms
 from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, rows
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
-from passmuster.tlog._tree import MAX_LEAF, consistency, rebuild, root, size
+from passmuster.tlog._tree import MAX_LEAF, consistency, root, size
+from passmuster.tlog._voids import voids
 from passmuster.tlog._witness import Answer, Seen, judge
 from passmuster.tlog._witnessing import (
     Refused,
@@ -52,5 +54,5 @@ __all__ = [
     "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "enrol",
     "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys", "known_log",
     "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild", "receipt",
-    "refused", "request", "root", "rows", "size", "take_rosters", "witnessed",
+    "refused", "request", "root", "rows", "size", "take_rosters", "voids", "witnessed",
 ]  # fmt: skip

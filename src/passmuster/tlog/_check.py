@@ -9,6 +9,7 @@ from passmuster.store import Database
 from passmuster.tlog import _tree
 from passmuster.tlog._checkpoints import check_kept, checkpoints, proven_time
 from passmuster.tlog._entries import entries, known_keys
+from passmuster.tlog._voids import check_voids
 
 
 def check(db: Database) -> int:
@@ -58,6 +59,7 @@ def _leaves(db: Database) -> Iterator[bytes]:
         except VerificationFailed as error:
             raise VerificationFailed(f"log entry {entry.id}: {error}") from None
         yield merkle.leaf_hash(entry.envelope)
+    check_voids(db, replay.void)
 
 
 def follows(attestation: Attestation, prev: dict[str, tuple[int, str]]) -> None:
