@@ -2,14 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from passmuster.cli import roster_text
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
 from passmuster.errors import KeyUnavailable, NotFound, UsageError
-from passmuster.text import plural
 
 if TYPE_CHECKING:
     from passmuster import roster
@@ -250,7 +249,7 @@ def show_command(bench: Bench, of_draft: bool, allowed_signers: bool, as_json: b
     if as_json:
         emit([said | {"draft": made.roster.version if made else None}], {}, as_json=True)
         return
-    _table(said)
+    roster_text.table(said)
     if made is not None and not of_draft:
         lacking = roster.lacking(bench.db, made)
         talk(f"A draft of version {made.roster.version} waits: {lacking or 'it can be signed'}")
@@ -261,16 +260,6 @@ def _me(bench: Bench) -> str:
         return bench.me
     except UsageError:
         return ""
-
-
-def _table(said: dict[str, Any]) -> None:
-    print(f"version    {said['version']}, of {said['signed_at']}")
-    print(f"statement  {said['statement']}")
-    print(f"threshold  {said['threshold']} of {plural(said['registrars'], 'registrar')}")
-    emit(roster_text.rows(said), {
-        "principal": "PRINCIPAL", "kind": "KIND", "roles": "ROLES", "fingerprint": "KEY",
-        "valid_after": "FROM", "valid_before": "UNTIL",
-    })  # fmt: skip
 
 
 @roster_command.command("sign")

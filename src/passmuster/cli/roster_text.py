@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passmuster.cli.common import Bench, talk
+from passmuster.cli.common import Bench, emit, talk
 from passmuster.errors import ImportRefused, VerificationFailed
 from passmuster.text import plural
 
@@ -116,3 +116,14 @@ def _threshold(before: "Roster | None", new: "Roster") -> Iterator[str]:
     if before is None or before.threshold != new.threshold:
         was = f"; was {before.threshold}" if before else ""
         yield f"threshold {plural(new.threshold, 'registrar')} must sign{was}"
+
+
+def table(said: dict[str, Any]) -> None:
+    """Print what `as_json` says, for people."""
+    print(f"version    {said['version']}, of {said['signed_at']}")
+    print(f"statement  {said['statement']}")
+    print(f"threshold  {said['threshold']} of {plural(said['registrars'], 'registrar')}")
+    emit(rows(said), {
+        "principal": "PRINCIPAL", "kind": "KIND", "roles": "ROLES", "fingerprint": "KEY",
+        "valid_after": "FROM", "valid_before": "UNTIL",
+    })  # fmt: skip
