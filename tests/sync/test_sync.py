@@ -405,15 +405,23 @@ FEEDS: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
 }
 
 
+def bent(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[str, bytes], bytes]:
+    """The lines of the feed as they are after *change*."""
+
+    def bend(path: str, body: bytes) -> bytes:
+        lines = body.splitlines(keepends=True)
+        return b"".join(change(lines)) if "/feed" in path else body
+
+    return bend
+
+
 def test_a_feed_of_another_form_is_refused_and_nothing_is_kept(synced: Town) -> None:
     for word in "abc":
         synced.boss.says(word)
     synced.boss.sync()
     size = tlog.staged(synced.rev.db)
     for change, why in FEEDS.values():
-        synced.rev.wire.bend = lambda path, body, change=change: (
-            b"".join(change(body.splitlines(keepends=True))) if "/feed" in path else body
-        )
+        synced.rev.wire.bend = bent(change)
         with pytest.raises(Unreachable, match=why):
             synced.rev.sync()
         assert tlog.pinned(synced.rev.db).size == size
