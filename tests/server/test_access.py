@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from passmuster import central, keys
 from passmuster.central import LIMITS
 from passmuster.server import _dpop
-from tests.server.people import BASE, BOSS, OTHER, REV, Place, Somebody, place
+from tests.server.people import BASE, BOSS, OTHER, REV, Place, Somebody, place, replica
+from tests.sk import NO_TOUCH, TOUCH, TOUCH_AND_PIN, Token
 
 ABOUT_ME = "/v1/feed?after=0"
 
@@ -99,6 +100,23 @@ def test_a_clock_that_is_off_is_told_by_how_much(standing: Place, off: int, fine
         assert f"your clock is {abs(off)} s off the server's: set it" in refused(answer)
 
 
+def test_a_hardware_key_is_touched_for_a_session_and_given_its_pin_where_the_roster_says_so(
+    here: Place,
+) -> None:
+    here.team()
+    token = Token(flags=TOUCH)
+    rev = Somebody(here, token.key(REV))
+    here.admit(rev)
+    assert rev.ask().status_code == 200
+    token.flags = NO_TOUCH
+    assert "not touched" in refused(rev.ask())
+    here.admit(rev, pins=frozenset({rev.key.fingerprint}))
+    token.flags = TOUCH
+    assert "PIN was not given" in refused(rev.ask())
+    token.flags = TOUCH_AND_PIN
+    assert rev.ask().status_code == 200
+
+
 def test_a_request_for_another_log_begins_no_session_here(here: Place) -> None:
     [rev] = here.team(REV)
     assert "of another log" in refused(rev.ask(origin="passmuster.example/central/other"))
@@ -120,14 +138,36 @@ def test_a_proof_is_good_once(here: Place) -> None:
     assert "used before" in refused(rev.call("GET", ABOUT_ME, proof=proof))
 
 
-def test_a_proof_is_good_once_on_all_replicas_together(here: Place) -> None:
-    [rev] = here.team(REV)
-    with place(here.central.settings.folder) as replica:
-        replica.clock.seconds = here.clock.seconds
-        there = Somebody(replica, rev.key, short=rev.short, token=rev.token)
+def test_a_proof_is_good_once_on_all_replicas_together(shared: Place) -> None:
+    [rev] = shared.team(REV)
+    with replica(shared) as other:
+        there = Somebody(other, rev.key, short=rev.short, token=rev.token)
         proof = rev.proof("GET", ABOUT_ME)
         assert there.call("GET", ABOUT_ME, proof=proof).status_code == 200
         assert "used before" in refused(rev.call("GET", ABOUT_ME, proof=proof))
+
+
+def test_a_request_for_a_session_is_good_once_on_all_replicas_together(shared: Place) -> None:
+    [rev] = shared.team(REV)
+    body = central.ask(rev.key, shared.central.key.origin, "t" * 43, secrets.token_hex(16),
+                       shared.clock())  # fmt: skip
+    with replica(shared) as other:
+        answers = [p.http.post("/v1/sessions", content=body).status_code for p in (other, shared)]
+    assert answers == [200, 401]
+
+
+def test_who_is_taken_off_the_roster_on_one_replica_has_no_access_on_the_other(
+    shared: Place,
+) -> None:
+    [rev] = shared.team(REV)
+    with replica(shared) as other:
+        there = Somebody(other, rev.key, short=rev.short, token=rev.token)
+        assert there.call("GET", ABOUT_ME).status_code == 200
+        shared.clock.seconds += 10
+        shared.admit(ended={REV: shared.clock()})
+        shared.clock.seconds += 1
+        other.clock.seconds = shared.clock.seconds
+        assert "is valid from" in refused(there.call("GET", ABOUT_ME))
 
 
 Wrong = Callable[[Somebody], str]

@@ -30,10 +30,14 @@ _VOTES = (
 
 def votes(db: Database, at: Campaign) -> "list[Vote]":
     """Every signed row of a campaign that may count, in log order."""
-    rows = db.execute(
-        f"{_VOTES} WHERE i.campaign_id = ? ORDER BY d.entry_id, d.leaf", (at.id,)
-    )
-    return list(_counted(rows, Asked(db, at.id, at.digest), late(db, at.digest)))
+    rows = db.execute(f"{_VOTES} WHERE i.campaign_id = ? ORDER BY d.entry_id, d.leaf", (at.id,))
+    return list(_counted(rows, Asked(db, at.id, at.digest), _uncounted(db, at.digest)))
+
+
+def votes_on(db: Database, at: Campaign, item_id: int) -> "list[Vote]":
+    """Those of one item."""
+    rows = db.execute(f"{_VOTES} WHERE i.id = ? ORDER BY d.entry_id, d.leaf", (item_id,))
+    return list(_counted(rows, Asked(db, at.id, at.digest), _uncounted(db, at.digest)))
 
 
 def _counted(
@@ -54,12 +58,26 @@ def _vote(row: Sequence[Any]) -> "Vote":
     )  # fmt: skip
 
 
+def asked(db: Database, digest: str) -> "Asked":
+    """Who had to decide the items of the campaign *digest*, and when, as it was at the time: what
+    became void later had its effect.
+    """
+    campaign_id = db.value("SELECT id FROM campaign WHERE digest = ?", (digest,)) or 0
+    return Asked(db, campaign_id, digest, late(db, digest))
+
+
 class Asked:
     """Who had to decide an item, and from when on, where items were handed over."""
 
-    def __init__(self, db: Database, campaign_id: int, digest: str) -> None:
-        """Reads the statements that hand over, if an item of the campaign was."""
-        self._since: dict[str, list[tuple[int, str]]] = {}
+    def __init__(
+        self, db: Database, campaign_id: int, digest: str, uncounted: frozenset[int] | None = None
+    ) -> None:
+        """Reads the statements that hand over, if an item of the campaign was.
+
+        *uncounted* are entries that hand over nothing: those that count for nothing, if not given.
+        """
+        self.since: dict[str, list[tuple[int, str]]] = {}
+        """URI → (entry, whose it was from then on), of items that were handed over."""
         first = dict(db.execute(
             "SELECT uri, first_reviewer FROM item WHERE campaign_id = ?"
             " AND first_reviewer IS NOT NULL", (campaign_id,),
@@ -67,35 +85,35 @@ class Asked:
         if not first:
             return
         known = tlog.known_keys(db)
-        too_late = late(db, digest)
+        out = _uncounted(db, digest) if uncounted is None else uncounted
         for entry in tlog.entries(db, digest):
-            if entry.kind == "own" and entry.id not in too_late:
+            if entry.kind == "own" and entry.id not in out:
                 self._hand_over(db, entry, first, known)
 
     def _hand_over(
         self, db: Database, entry: tlog.Entry, first: Mapping[str, str], known: dict[str, str]
     ) -> None:
         for row in rows_of(db, entry.envelope, known):
-            held = self._since.get(row["item"], [(0, first.get(row["item"]))])
+            held = self.since.get(row["item"], [(0, first.get(row["item"], ""))])
             if row["reviewer"] is not None and held[-1][1] == entry.principal.lower():
-                self._since[row["item"]] = [*held, (entry.id, row["reviewer"])]
+                self.since[row["item"]] = [*held, (entry.id, row["reviewer"])]
 
     def at(self, uri: str, reviewer: str, order: int) -> str:
         """Whose the item was at *order* in the log; *reviewer* is whose it is now."""
-        held = self._since.get(uri)
+        held = self.since.get(uri)
         if held is None:
             return reviewer
         return next(who for since, who in reversed(held) if since < order)
 
     def ever(self, uri: str) -> set[str]:
         """Everybody whose it was, where it was handed over."""
-        return {who for _, who in self._since.get(uri, ())}
+        return {who for _, who in self.since.get(uri, ())}
 
 
 def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
     """(URI, principal) of everybody whose an item was that was handed over."""
     asked = Asked(db, at.id, at.digest)
-    return [(uri, who) for uri in asked._since for who in sorted(asked.ever(uri))]
+    return [(uri, who) for uri in asked.since for who in sorted(asked.ever(uri))]
 
 
 def rows_of(db: Database, envelope: bytes, known: dict[str, str]) -> list[Any]:
@@ -125,6 +143,11 @@ def late(db: Database, digest: str) -> frozenset[int]:
     )  # fmt: skip
 
 
+def _uncounted(db: Database, digest: str) -> frozenset[int]:
+    """Entries of a campaign that count for nothing: too late, or void."""
+    return late(db, digest) | tlog.voids(db).keys()
+
+
 def heads_of(db: Database, end: "Attestation") -> dict[str, int]:
     """Device → its last statement that the close statement *end* names."""
     heads = list(end.predicate["heads"])
@@ -147,8 +170,8 @@ def mark_contested(db: Database, campaign_id: int, item_ids: Sequence[int]) -> N
         )]  # fmt: skip
     if not several:
         return
-    asked, too_late = Asked(db, campaign_id, digest), late(db, digest)
+    whose, too_late = Asked(db, campaign_id, digest), _uncounted(db, digest)
     for item_id in several:
         rows = db.execute(f"{_VOTES} WHERE i.id = ? ORDER BY d.entry_id, d.leaf", (item_id,))
-        _, contested = outcomes.heads(list(_counted(rows, asked, too_late)))
+        _, contested = outcomes.heads(list(_counted(rows, whose, too_late)))
         db.execute("UPDATE item SET contested = ? WHERE id = ?", (contested, item_id))

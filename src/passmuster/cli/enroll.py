@@ -28,6 +28,10 @@ class _Enroll(click.Group):
             args = [THERE, *args]
         return super().parse_args(ctx, args)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; for an address the one that goes there."""
+        return super().get_command(ctx, THERE if "://" in cmd_name else cmd_name)
+
 
 @click.group("enroll", cls=_Enroll)
 def enroll_command() -> None:
@@ -134,8 +138,6 @@ def _tell(
         talk("Invite others: muster invite NAME@… --role reviewer")
     elif done.is_listed:
         talk("You are on the roster already: muster sync")
-    elif done.roster is None:
-        talk("The log has no roster yet: run this once more when a registrar has begun it.")
     else:
         if by is None or by.roster is None:
             talk(f"Its first roster is {done.roster}: compare that with what a registrar tells you")

@@ -16,7 +16,7 @@ from passmuster.attestations import Attestation, unchecked
 from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.errors import Conflict, NotFound, UsageError
-from passmuster.evidence import _log, _page, _sources, _tables, formats
+from passmuster.evidence import _log, _page, _sources, _standing, _tables, formats
 from passmuster.evidence._after import After
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._log import Authority
@@ -24,6 +24,8 @@ from passmuster.evidence._statements import (
     CHAIN,
     CHAIN_COLUMNS,
     ENVELOPE,
+    HEADS,
+    HEADS_FILE,
     PRINCIPALS,
     ROSTER,
     ROWS,
@@ -78,6 +80,11 @@ def build_pack(
     *settings* name the owners of controls. Raises UsageError when *out* is there already or the
     key is another person's, Conflict when somebody signed something for the campaign meanwhile.
     """
+    if campaign.travels == "in":
+        raise UsageError(
+            f"{campaign.name!r} came from another workspace: its evidence is written where it was "
+            f"opened, by {campaign.opened_by}"
+        )
     if key.principal.lower() != campaign.opened_by.lower():
         raise UsageError(
             f"{campaign.opened_by} opened it and signs its evidence; the key is {key.principal}'s"
@@ -87,7 +94,10 @@ def build_pack(
         raise UsageError(f"{out} is there already: name a new folder")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: no such folder")
-    draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise UsageError(f"no folder can be made in {out.parent}: {error.strerror}") from None
     try:
         made = _Build(db, campaign, draft, key, now, authority, settings or Settings())
         pack = made.run(progress or (lambda _done, _all: None))
@@ -114,6 +124,8 @@ class _Build:
         self.known = tlog.known_keys(db)
         self.authority = authority
         self.last = 0
+        self.void: dict[int, str] = {}
+        self.all_void: dict[int, str] = {}
         self.outcomes: dict[str, int] = {}
 
     def run(self, progress: Progress) -> tuple[int, int, dict[str, int], str]:
@@ -123,7 +135,7 @@ class _Build:
         after = After(self.db, self.campaign, opened.attestation.predicate["runs"])
         draft = Draft(
             self.db, self.campaign, self.files, self.writer, statements, opened, self.now,
-            self.settings, after.unseen,
+            self.settings, after.unseen, self.void,
         )  # fmt: skip
         written = [module.begin(draft) for module in formats.modules()]
         self._judged(draft, after, written)
@@ -134,7 +146,7 @@ class _Build:
             each.end()
         self.writer.add("VERIFY.md", _page.render(self.campaign, principals(statements)))
         with self.db.atomic():
-            if self._last_entry() != self.last:
+            if self._last_entry() != self.last or tlog.voids(self.db) != self.all_void:
                 raise Conflict("something was signed while the pack was written: write it again")
             return self._seal(statements, opened)
 
@@ -150,7 +162,10 @@ class _Build:
         self.last = self._last_entry()
         found: list[Statement] = []
         signers = {self.key.fingerprint}
+        too_late = campaigns.late(self.db, self.campaign.digest)
         for entry in tlog.entries(self.db, self.campaign.digest):
+            if entry.id in too_late:  # it is named in the chain, and counts for nothing
+                continue
             attestation = attestations.verify(entry.envelope, self.known)
             signers.add(attestation.keyid)
             found.append(Statement(entry.id, attestation, entry.envelope))
@@ -160,8 +175,11 @@ class _Build:
             elif entry.kind == "enrolment":
                 attestation = attestations.verify(entry.envelope, self.known)
                 if attestation.keyid in signers:
+                    signers.remove(attestation.keyid)  # a key of two workspaces is enrolled twice
                     found.append(Statement(entry.id, attestation, entry.envelope))
         found.sort(key=lambda s: s.index)
+        self.all_void = tlog.voids(self.db)
+        self.void = {s.index: self.all_void[s.index] for s in found if s.index in self.all_void}
         for statement in found:
             self._write_statement(statement.folder, statement.attestation, statement.envelope)
         return found
@@ -172,9 +190,11 @@ class _Build:
             self.writer.add(f"{folder}/{name}", data)
         if attestation.kind == "enrolment":
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
-        elif attestation.kind in (*ROWS, "roster"):
+        elif attestation.kind in (*ROWS, "roster", "publication"):
             ((name, digest),) = attestation.subject
             self.writer.add(f"{folder}/{name}", blobs.get(self.db, digest))
+        elif heads := attestation.predicate["ext"].get(HEADS):
+            self.writer.add(f"{folder}/{HEADS_FILE}", blobs.get(self.db, heads))
 
     def _frozen(self, opened: Statement, progress: Progress) -> None:
         """Write what the campaign froze: the files that its statement names."""
@@ -222,7 +242,9 @@ class _Build:
 
     def _judged(self, draft: Draft, after: After, written: list[Format]) -> None:
         """Write the outcomes and what follows from them, from the files written so far."""
-        batches = [s.batch for s in draft.statements if s.batch is not None]
+        batches = _standing.batches(self.files, draft.statements, self.void)
+        if self.void:
+            self.writer.add(_tables.VOID_CSV, _tables.void_lines(draft.statements, self.void))
         second = policy(draft.opened)
         with (
             self.writer.stream(_tables.OUTCOMES) as as_json,
@@ -256,15 +278,21 @@ class _Build:
         rows = self.db.execute(
             "SELECT id, device, seq, predicate, statement FROM entry ORDER BY id"
         ).fetchall()
-        prev: dict[str, str] = {}
+        heads: dict[str, tuple[int, str]] = {}
         out = [table_line(CHAIN_COLUMNS)]
         for index, device, seq, kind, name in rows:
-            cells = (index, device, seq, kind, name, prev.get(device, "-"),
-                     included.get(index, "-"))  # fmt: skip
+            before, prev = heads.get(device, (0, "-"))
+            if seq != before + 1:  # of another device, whose other statements did not come
+                prev = self._prev(index)
+            cells = (index, device, seq, kind, name, prev, included.get(index, "-"))
             out.append(table_line(cells))
-            prev[device] = name
+            heads[device] = (seq, name)
         self.writer.add(CHAIN, out)
         return len(rows) - len(included)
+
+    def _prev(self, index: int) -> str:
+        envelope = self.db.value("SELECT envelope FROM entry WHERE id = ?", (index,))
+        return unchecked(bytes(envelope)).predicate["prev"] or "-"
 
     def _seal(
         self, statements: list[Statement], opened: Statement
@@ -281,8 +309,9 @@ class _Build:
         }  # fmt: skip
         link = tlog.next_link(self.db)
         payload = attestations.statement(
-            "pack", {SUMS: sha256(sums)}, body, link, self.now, self.key.principal
-        )
+            "pack", {SUMS: sha256(sums)}, body, link, self.now, self.key.principal,
+            _standing.ext(statements, self.void),
+        )  # fmt: skip
         envelope = attestations.sign(payload, self.key)
         tlog.append(self.db, envelope, self.known, self.campaign.digest, self.now)
         sealed = attestations.verify(envelope, self.known)

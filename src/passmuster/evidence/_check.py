@@ -6,22 +6,24 @@ lies under its signatures, so no key and no statement can be slipped in without 
 that key, and each other one, is told by comparing fingerprints alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from passmuster import attestations
+from passmuster import attestations, tlog
 from passmuster.attestations import Attestation
 from passmuster.errors import VerificationFailed
-from passmuster.evidence import _contents, _log
-from passmuster.evidence._files import Files, lines, whole
+from passmuster.evidence import _contents, _log, _standing, _times
+from passmuster.evidence._files import Files, json_lines, lines, whole
 from passmuster.evidence._report import Report, Trusted, check_trust
 from passmuster.evidence._rosters import Rosters
 from passmuster.evidence._statements import (
     CHAIN,
     CHAIN_COLUMNS,
     ENVELOPE,
+    HEADS,
+    HEADS_FILE,
     PRINCIPALS,
     ROWS,
     SEAL,
@@ -36,11 +38,12 @@ from passmuster.evidence._statements import (
     table_line,
 )  # fmt: skip
 from passmuster.keys import fingerprint
+from passmuster.note import VerifierKey
 from passmuster.roster import Proven
 
 KINDS = (
     "enrolment", "roster", "campaign", "decisions", "own", "countersign", "close", "pack",
-    "acknowledgement",
+    "acknowledgement", "publication",
 )  # fmt: skip
 
 
@@ -53,6 +56,8 @@ class Sealed:
     closed: Statement | None
     seal: Attestation
     gaps: int
+    lacking: int
+    """Statements of other devices that are not even named: they stayed where they were signed."""
     rosters: Rosters
 
 
@@ -65,36 +70,47 @@ def _known_form() -> Iterator[None]:
         raise VerificationFailed(f"the pack is not of a form known here: {error!r}") from None
 
 
-def check(files: Files, trusted: Trusted | None = None, roots: bytes | None = None) -> Report:
+def check(
+    files: Files, trusted: Trusted | None = None, roots: bytes | None = None,
+    witnesses: Collection[VerifierKey] = (),
+) -> Report:  # fmt: skip
     """The report on the pack in *files*; VerificationFailed names the file and the reason."""
     with _known_form():
         names = files.names()
         keys = _claimed_keys(files, names)
         seal = _seal(files, names, keys)
-        return check_contents(files, names, seal, trusted, roots)
+        return check_contents(files, names, seal, trusted, roots, witnesses)
 
 
 def check_contents(
     files: Files, names: set[str], seal: Attestation, trusted: Trusted | None = None,
-    roots: bytes | None = None, proven: Proven = lambda _: None,
+    roots: bytes | None = None, witnesses: Collection[VerifierKey] = (),
 ) -> Report:  # fmt: skip
     """All that holds whoever sealed the pack: the statements, and what they are about.
 
-    *proven* tells when a witness had seen the statement at an index of the log.
+    *witnesses* are those whose keys the caller got by another way: only they prove a time.
     """
     with _known_form():
-        sealed = _statements(files, names, seal, proven)
+        seen = _times.read(files, names, _log.origin_of(seal))
+        asked = _times.trusted(seen, witnesses)
+        sealed = _statements(files, names, seal, _times.proven(seen))
+        void = _standing.check_void(
+            sealed.statements, seal, sealed.rosters.void(),
+            sealed.rosters.void(_times.proven(seen)), sealed.rosters.void(_times.proven(asked)),
+        )  # fmt: skip
         people = [(str(s.attestation.predicate["principal"]), s.attestation.keyid)
                   for s in principals(sealed.statements)]  # fmt: skip
         report = Report("pack", people, len(sealed.statements) + 1, gaps=sealed.gaps)
-        sealed.rosters.tell(report)
+        sealed.rosters.tell(report, _times.proven(asked), named_witnesses=bool(witnesses))
+        _standing.tell(report, sealed.statements, void)
         check_trust(report, trusted or {})
         _owner_key(sealed, trusted or {})
-        _contents.check(files, names, sealed.statements, sealed.opened, report)
-        _totals(sealed, report)
+        _contents.check(files, names, sealed.statements, sealed.opened, report, void)
+        _totals(files, sealed, report, void)
         sealer = {s.attestation.keyid: s.attestation.predicate["publicKey"]
                   for s in principals(sealed.statements)}[seal.keyid]  # fmt: skip
-        _log.check(files, names, sealed.statements, seal, sealer, report, roots)
+        stamped = _log.check(files, names, sealed.statements, seal, sealer, report, seen, roots)
+        _times.tell(report, sealed.statements, [*asked, *stamped], witnesses)
         return report
 
 
@@ -183,7 +199,10 @@ def _statements(
     for statement in found:
         if statement.attestation.kind == "acknowledgement":
             _seen(statement, closed)
-    return Sealed(found, opened, closed, seal, _chain(files, found, seal), rosters)
+    if closed:
+        _named(files, closed, found)
+    gaps, lacking = _chain(files, found, seal)
+    return Sealed(found, opened, closed, seal, gaps, lacking, rosters)
 
 
 def _held(where: str, attestation: Attestation, holders: Mapping[str, str]) -> None:
@@ -233,7 +252,10 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
                 raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
             if closed and statement.index > closed.index:
                 raise VerificationFailed(f"{statement.folder}: was signed after the end")
-        elif kind in ("close", "pack", "acknowledgement") and body["campaign"] != digest:
+        elif (
+            kind in ("close", "pack", "acknowledgement", "publication")
+            and body["campaign"] != digest
+        ):
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
         if kind not in ("enrolment", "roster", "campaign") and statement.index < opened.index:
             raise VerificationFailed(f"{statement.folder}: was signed before the campaign")
@@ -256,18 +278,42 @@ def _seen(statement: Statement, closed: Statement | None) -> None:
         raise VerificationFailed(f"{statement.folder}: acknowledges another end than this one")
 
 
-def _chain(files: Files, found: list[Statement], seal: Attestation) -> int:
-    """The order of all that was signed, without a hole; how much of it is not in the pack."""
+def _named(files: Files, closed: Statement, found: list[Statement]) -> None:
+    """The end names, of each device with rows in the pack, its last statement or a later one."""
+    body = closed.attestation.predicate
+    heads = {head["device"]: head["seq"] for head in body["heads"]}
+    if digest := body["ext"].get(HEADS):
+        name = f"{closed.folder}/{HEADS_FILE}"
+        if files.digest(name) != digest:
+            raise VerificationFailed(f"{name}: is not the one that was signed")
+        heads |= {head["device"]: head["seq"] for _, head in json_lines(files, name)}
+    for statement in found:
+        said = statement.attestation.predicate
+        if statement.attestation.kind in ROWS and said["seq"] > heads.get(said["device"], 0):
+            raise VerificationFailed(f"{statement.folder}: the end does not name it")
+
+
+def _chain(files: Files, found: list[Statement], seal: Attestation) -> tuple[int, int]:
+    """The order of all that was signed, in the chain of the sealing device without a hole.
+
+    How much of it is not in the pack, and how much of other devices' chains is not even named.
+    """
     included = {s.index: s for s in found}
+    own = {s.attestation.predicate["device"] for s in found if s.attestation.kind == "roster"}
+    own.add(seal.predicate["device"])
     heads: dict[str, tuple[int, str]] = {}
+    chains = tlog.Chains(own)
     rows = list(lines(files, CHAIN))
     if not rows or rows[0] + b"\n" != table_line(CHAIN_COLUMNS):
         raise VerificationFailed(f"{CHAIN}: has other columns")
     last = gaps = 0
     for row in rows[1:]:
         index, device, seq, kind, name, prev, folder = row.decode().split("\t")
-        before, head = heads.get(device, (0, "-"))
-        if int(seq) != before + 1 or prev != head or int(index) <= last:
+        try:
+            chains.take(device, int(seq), name, None if prev == "-" else prev)
+        except VerificationFailed as error:
+            raise VerificationFailed(f"{CHAIN}: {error} (at {index})") from None
+        if int(index) <= last:
             raise VerificationFailed(f"{CHAIN}: something was dropped or reordered at {index}")
         statement = included.pop(int(index), None)
         if statement is None:
@@ -287,7 +333,7 @@ def _chain(files: Files, found: list[Statement], seal: Attestation) -> int:
     at = (seal.predicate["seq"] - 1, seal.predicate["prev"])
     if heads.get(seal.predicate["device"]) != at:
         raise VerificationFailed(f"{SEAL}: was not signed right after the last statement")
-    return gaps
+    return gaps, chains.lacking
 
 
 def _owner_key(sealed: Sealed, trusted: Trusted) -> None:
@@ -312,7 +358,21 @@ def _owner_key(sealed: Sealed, trusted: Trusted) -> None:
             )
 
 
-def _totals(sealed: Sealed, report: Report) -> None:
+def _at_the_end(
+    files: Files, sealed: Sealed, report: Report, void: Mapping[int, str]
+) -> dict[str, int]:
+    """The outcomes as they were when the review ended: what fell since then still counted."""
+    assert sealed.closed is not None
+    then = _standing.named(sealed.statements, sealed.closed.attestation)
+    if not then <= void.keys():
+        raise VerificationFailed(f"{sealed.closed.folder}: calls void what is not")
+    if then == {index for index in void if index < sealed.closed.index}:
+        return report.outcomes
+    report.notes.append("some of what is void fell after the end: it signs the outcomes of then")
+    return _contents.outcomes(files, sealed.opened, sealed.statements, then)
+
+
+def _totals(files: Files, sealed: Sealed, report: Report, void: Mapping[int, str]) -> None:
     """The numbers that were signed against those that were counted."""
     body = sealed.seal.predicate
     signed = (body["outcomes"], body["population"], body["statements"], body["namedByDigestOnly"])
@@ -323,12 +383,17 @@ def _totals(sealed: Sealed, report: Report) -> None:
     if sealed.closed:
         end = sealed.closed.attestation.predicate
         report.closed_at = end["signedAt"]
-        if end["outcomes"] != report.outcomes:
+        if end["outcomes"] != _at_the_end(files, sealed, report, void):
             raise VerificationFailed(f"{sealed.closed.folder}: signs other outcomes than there are")
     report.files = body["files"]
     if sealed.gaps:
         report.notes.append(
             f"{sealed.gaps} statements of other reviews are named by their digest only"
+        )
+    if sealed.lacking:
+        report.notes.append(
+            f"{sealed.lacking} statements of other devices are not named: by those devices' own "
+            "count they were signed, and never came here"
         )
     if not sealed.closed:
         report.notes.append("not closed: later decisions may exist, and the last may be left out")

@@ -33,11 +33,12 @@ OUTCOMES = {
     "stands": "access stands", "stands_until": "stands until a day", "stops": "access stops",
     "abstained": "nobody judged it", "no_response": "no response",
     "awaiting_second": "lacks a second person", "objected": "second person objects",
+    "contested": "contested: decided differently",
 }  # fmt: skip
 PEOPLE = ("By reviewer. Together: decided with others in one act; in < 5 s: approved alone, details"
           " not opened; rates are of the reviewer's own decisions")  # fmt: skip
-RARE = ("awaiting_second", "objected")
-"""Outcomes of a campaign with a two-person rule alone: told where there are any."""
+RARE = ("awaiting_second", "objected", "contested")
+"""Outcomes of a two-person rule, or of several devices: told where there are any."""
 RELATIONS = {
     "owner": "owner", "team lead": "decides for the team that owns it",
     "named": "named for this review", "unowned": "named, because the item has no owner",
@@ -68,6 +69,9 @@ def head(found: Facts) -> Html:
         note(flagged(f"{plural(silent, 'item')} where access neither stands nor stops"),
              ": silence approves nothing.")
         if silent else Html(""),
+        note(flagged(f"{plural(len(found.draft.void), 'signed statement')} void"),
+             ": the signature holds and what it says counts for nothing; see below.")
+        if found.draft.void else Html(""),
         Html("</header>\n"),
     )  # fmt: skip
 
@@ -201,6 +205,24 @@ def when(found: Facts) -> Html:
                ("Acknowledged by management", _acknowledged(found))]),
         capped("What was signed, in the order of the log",
                 ("statement", "signed by", "signed", "rows", "folder"), rows, "chain.tsv"),
+    )  # fmt: skip
+
+
+def void(found: Facts) -> Html:
+    """What was signed and counts for nothing, each with the reason; nothing where there is none."""
+    rows = [
+        (code(s.folder), s.attestation.predicate["principal"], moment(signed_at(s)),
+         Num(s.attestation.predicate.get("count")), found.draft.void[s.index])
+        for s in found.draft.statements if s.index in found.draft.void
+    ]  # fmt: skip
+    if not rows:
+        return Html("")
+    return section(
+        "Void",
+        para("These signatures hold, and what they say counts for nothing: the key was told later "
+             "to be no good at that time. Each item reads as if the statement were not there."),
+        capped("What is void", ("statement", "signed by", "signed", "rows", "why"), rows,
+               "void.csv"),
     )  # fmt: skip
 
 

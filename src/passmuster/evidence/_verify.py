@@ -1,27 +1,35 @@
 """Check a pack, a workspace, or one envelope, whichever *path* is."""
 
+from collections.abc import Collection
 from pathlib import Path
 
-from passmuster import attestations, blobs, keys, merkle, store, tlog
-from passmuster.errors import MusterError, NotFound, VerificationFailed
+from passmuster import attestations, blobs, campaigns, keys, merkle, store, tlog
+from passmuster.errors import MusterError, NotFound, UsageError, VerificationFailed
 from passmuster.evidence import _check
 from passmuster.evidence._files import Folder
 from passmuster.evidence._report import Report, Trusted, check_trust
 from passmuster.evidence._statements import SUMS
+from passmuster.note import VerifierKey
 from passmuster.store import Database
-from passmuster.text import sha256
+from passmuster.text import sha256, strict_json
 
 _TABLES = {"decisions": "decision", "countersign": "countersignature"}
 
 
-def verify(path: Path, trusted: Trusted | None = None, roots: bytes | None = None) -> Report:
+def verify(
+    path: Path, trusted: Trusted | None = None, roots: bytes | None = None,
+    witnesses: Collection[VerifierKey] = (),
+) -> Report:  # fmt: skip
     """Check the evidence at *path*; *trusted* are fingerprints that were got by another way.
 
-    *roots* (PEM) are the certificates of a time-stamp authority that were got by another way.
+    *roots* (PEM) are the certificates of a time-stamp authority that were got by another way,
+    *witnesses* the keys of witnesses: of a pack, only these prove by when a statement was there.
     Raises VerificationFailed naming the file and what is wrong with it.
     """
     if (path / SUMS).is_file():
-        return _check.check(Folder(path), trusted, roots)
+        return _check.check(Folder(path), trusted, roots, witnesses)
+    if witnesses:
+        raise UsageError("--witness is for a pack: a workspace knows its witnesses itself")
     if (path / store.FILE).is_file():
         report = _workspace(path)
     elif path.is_file():
@@ -39,6 +47,12 @@ def _workspace(path: Path) -> Report:
     db = store.open_(path, read_only=True)
     try:
         count = tlog.check(db)
+        fallen = tlog.voids(db)
+        void = [
+            {"statement": f"log entry {entry.id}", "kind": entry.kind, "principal": entry.principal,
+             "fingerprint": attestations.unchecked(entry.envelope).keyid, "why": fallen[entry.id]}
+            for entry in (tlog.entries(db) if fallen else ()) if entry.id in fallen
+        ]  # fmt: skip
         for (digest,) in db.execute("SELECT sha256 FROM blob ORDER BY sha256"):
             blobs.get(db, digest)
         _rows(db)
@@ -51,7 +65,7 @@ def _workspace(path: Path) -> Report:
         raise VerificationFailed(f"{path}: {error}") from None
     finally:
         db.close()
-    return Report("workspace", [(p, f) for p, f in people], count)
+    return Report("workspace", [(p, f) for p, f in people], count, void=void)
 
 
 def _rows(db: Database) -> None:
@@ -64,16 +78,43 @@ def _rows(db: Database) -> None:
             continue
         ((_, digest),) = attestations.verify(entry.envelope, known).subject
         signed = set(blobs.get(db, digest).splitlines())
+        signed = _counted(db, entry, signed)
         kept = [
             (leaf, row.encode())
             for leaf, row in db.execute(
                 f"SELECT leaf, row FROM {_TABLES[entry.kind]} WHERE entry_id = ?", (entry.id,)
             )
         ]
-        if {row for _, row in kept} != signed or len(kept) != len(signed):
+        whole = {row for _, row in kept} == signed and len(kept) == len(signed)
+        # what came after the end is kept where it was signed and counts for nothing
+        if not whole and (kept or entry.id not in campaigns.late(db, entry.campaign or "")):
             raise VerificationFailed(f"log entry {entry.id}: its rows are not what was signed")
         if any(merkle.leaf_hash(row).hex() != leaf for leaf, row in kept):
             raise VerificationFailed(f"log entry {entry.id}: a row has another row's name")
+
+
+def _counted(db: Database, entry: tlog.Entry, signed: set[bytes]) -> set[bytes]:
+    """Those of the signed rows that are in a table: of another workspace's, those about an item
+    that is here, and that was its signer's to decide.
+    """
+    device = db.value("SELECT device FROM entry WHERE id = ?", (entry.id,))
+    if device == store.device(db):
+        return signed
+    items = dict(db.execute(
+        "SELECT n.uri, n.reviewer FROM campaign c JOIN item n ON n.campaign_id = c.id"
+        " WHERE c.digest = ?", (entry.campaign,),
+    ))  # fmt: skip
+    if not items:
+        return set()
+    asked = campaigns.asked(db, entry.campaign or "")
+    who, found = entry.principal.lower(), set()
+    for line in signed:
+        uri = strict_json(line)["item"]
+        if uri in items and (
+            entry.kind == "countersign" or asked.at(uri, items[uri], entry.id) == who
+        ):
+            found.add(line)
+    return found
 
 
 def _envelope(path: Path) -> Report:
@@ -86,7 +127,10 @@ def _envelope(path: Path) -> Report:
         except (ValueError, IndexError):
             raise VerificationFailed(f"{file}: not a public key") from None
     if not known:
-        raise VerificationFailed(f"{path}: no public key (*.pub) lies beside it")
+        raise VerificationFailed(
+            f"{path}: no pack, no workspace, and no statement with public keys (*.pub) beside it:"
+            " name the folder of the pack"
+        )
     try:
         found = attestations.verify(path.read_bytes(), known)
     except VerificationFailed as error:

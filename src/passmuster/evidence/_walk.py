@@ -11,24 +11,13 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from passmuster import merkle, outcomes, seconds
+from passmuster.campaigns import check_row
 from passmuster.errors import VerificationFailed
 from passmuster.evidence._files import Files, lines, parsed
-from passmuster.model import CHANGE_VERBS, SECOND_VERDICTS
-from passmuster.outcomes import EFFECTS, TAKES_CHANGES, Outcome, Second, Vote
+from passmuster.outcomes import Outcome, Second, Vote
 from passmuster.seconds import Policy, Signer
 from passmuster.text import Json, sha256
 
-DECISION_FIELDS = frozenset((
-    "item", "dossier", "material", "verdict", "changes", "until", "reason", "saw", "attention",
-    "bulk", "salt", "stage", "capacity", "on_behalf_of", "relation_to_item", "actor_kind",
-    "recommendation", "carried_from", "exception",
-))  # fmt: skip
-COUNTERSIGN_FIELDS = frozenset((
-    "item", "row", "dossier", "material", "verdict", "reason", "saw", "attention", "bulk", "salt",
-    "capacity", "stage", "on_behalf_of", "relation_to_item", "actor_kind",
-))  # fmt: skip
-OWN_FIELDS = frozenset(("item", "dossier", "owner", "role", "evidence", "reviewer", "salt"))
-FIELDS = {"decisions": DECISION_FIELDS, "own": OWN_FIELDS, "countersign": COUNTERSIGN_FIELDS}
 POPULATION = "population.jsonl"
 ASSIGNMENTS = "assignments.jsonl"
 DOSSIERS = "dossiers.jsonl"
@@ -47,11 +36,16 @@ class Batch:
     file: str
     fingerprint: str = ""
     """The key that signed it."""
+    person: str = ""
+    """Who that is by the roster (`seconds.Signer`)."""
+    is_robot: bool = False
+    is_void: bool = False
+    """Its rows count for nothing (`roster.judge`)."""
 
     @property
     def signer(self) -> Signer:
         """Who signed it, for the two-person rule."""
-        return Signer(self.principal, self.fingerprint)
+        return Signer(self.principal, self.fingerprint, self.person, self.is_robot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +75,8 @@ class Judged:
     """Decision rows by the person who was asked at the time, in log order."""
     ignored: list[Ballot] = field(default_factory=list)
     """Rows by somebody who was not asked: they count for nothing."""
+    void: list[Ballot] = field(default_factory=list)
+    """Rows of statements that are void: they count for nothing."""
     may: tuple[str, ...] | None = None
     """Who may be its second person, where its approval needs one."""
     seconds: list[Ballot] = field(default_factory=list)
@@ -121,35 +117,6 @@ class _Cursor:
         row = parsed(line, where)
         check_row(self.batch.kind, row, where)
         self.head = Ballot(self.batch, merkle.leaf_hash(line).hex(), row)
-
-
-def check_row(kind: str, row: Json, where: str) -> None:
-    """Refuse a row with other fields or values than version 1 has: none is guessed at."""
-    if row.keys() != FIELDS[kind]:
-        raise VerificationFailed(f"{where}: has other fields than a row of {kind}")
-    if kind == "own":
-        if not isinstance(row["reviewer"], str | None):
-            raise VerificationFailed(f"{where}: its reviewer is no text")
-    elif kind == "countersign":
-        if row["verdict"] not in SECOND_VERDICTS or row["capacity"] != "second":
-            raise VerificationFailed(f"{where}: no verdict {row['verdict']!r} of a second person")
-    else:
-        _check_decision(row, where)
-
-
-def _check_decision(row: Json, where: str) -> None:
-    until, changes = row["until"], row["changes"]
-    if not isinstance(until, str | None) or (row["verdict"], until is not None) not in EFFECTS:
-        raise VerificationFailed(f"{where}: no verdict {row['verdict']!r} until {until!r}")
-    if not isinstance(changes, list) or (changes and row["verdict"] not in TAKES_CHANGES):
-        raise VerificationFailed(f"{where}: {row['verdict']} takes no changes")
-    for change in changes:
-        if (
-            not isinstance(change, dict)
-            or change.keys() - {"to", "by"} != {"verb", "target"}
-            or change["verb"] not in CHANGE_VERBS
-        ):
-            raise VerificationFailed(f"{where}: no such change: {change}")
 
 
 def walk(
@@ -224,8 +191,10 @@ def _judge(
 def _count(judged: Judged, ballots: list[Ballot]) -> None:
     """Fold the rows of those who were asked, each while it was theirs to decide."""
     asked = {judged.reviewer}
-    countersigned = [b for b in ballots if b.batch.kind == "countersign"]
-    for ballot in (b for b in ballots if b.batch.kind != "countersign"):
+    judged.void = [b for b in ballots if b.batch.is_void]
+    live = [b for b in ballots if not b.batch.is_void]
+    countersigned = [b for b in live if b.batch.kind == "countersign"]
+    for ballot in (b for b in live if b.batch.kind != "countersign"):
         if ballot.batch.principal != judged.reviewer:
             judged.ignored.append(ballot)
         elif ballot.batch.kind == "decisions":
@@ -258,5 +227,5 @@ def _vote(uri: str, ballot: Ballot) -> Vote:
     changes = tuple((c["verb"], c["target"]) for c in row["changes"])
     return Vote(
         uri, ballot.leaf, ballot.batch.principal, row["verdict"], row["until"], changes,
-        ballot.batch.index, ballot.batch.fingerprint,
+        ballot.batch.index, *ballot.batch.signer[1:], tuple(row["saw"]),
     )  # fmt: skip

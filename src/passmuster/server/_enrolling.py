@@ -127,15 +127,16 @@ def _first(
 ) -> tuple[bytes, bytes] | None:
     """The first roster that comes with an enrolment, its file kept; None where there is one.
 
-    Whether the invitation is good is seen before anything is kept.
+    Whether the invitation is good is seen before anything is kept. Nobody enrols before there is a
+    roster but whoever brings it: others would not be told with which one the log begins.
     """
     if sent.invite is None:
         return None
     said = _invites.look(tx, sent.invite, wanted.asked.principal, wanted.leaf, now)
-    if rosters(tx, here) or sent.roster is None or sent.allowed_signers is None:
+    if rosters(tx, here):
         return None
-    if "registrar" not in said.roles:
-        raise Problem("forbidden", "this invitation does not begin a roster: " + _access.NO_ROSTER)
+    if "registrar" not in said.roles or sent.roster is None or sent.allowed_signers is None:
+        raise Problem("forbidden", _access.NO_ROSTER)
     line, text = sent.roster.encode(), sent.allowed_signers.encode()
     try:
         found = roster.succeed(line, text, None)
@@ -187,7 +188,7 @@ def invitation(
             made = _invites.make(tx, principal, roles, _invites.SERVER, now)
         else:
             roster.check_principal(principal)
-            given = list(roster.given_roles(roles))
+            given = roster.given_roles(roles)
             made = _access.invite(tx, principal, given, _invites.SERVER, now)
     return str(central.Invitation(
         central.address(url) if url else None, made.token, central.pin_of(str(here.key.verifier)),
