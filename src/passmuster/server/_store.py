@@ -44,6 +44,12 @@ class Tx(Protocol):
     for_update: str
     """What follows a SELECT whose row is to be locked; empty where the transaction locks all."""
 
+    def alone(self) -> None:
+        """Wait until nobody else brings the schema up to date, and let nobody until the end."""
+
+    def script(self, sql: str) -> None:
+        """Do several statements without values."""
+
     def execute(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """The rows of a statement; none for one that returns none."""
 
@@ -96,11 +102,23 @@ def connect(where: str | Path, schema: str | None = None) -> Store:
     """
     url = str(where)
     if url.startswith(("postgresql://", "postgres://")):
-        return _Postgres(url, schema or "postgres")
+        return _up_to_date(_Postgres(url), schema or "postgres")
     if "://" in url:
         raise WorkspaceError(f"{url.partition('://')[0]}: no database that is known here: give a "
                              "file or postgresql://…")  # fmt: skip
-    return _Sqlite(Path(url), schema or "sqlite")
+    return _up_to_date(_Sqlite(Path(url)), schema or "sqlite")
+
+
+def _up_to_date(made: Store, schema: str) -> Store:
+    try:
+        with made.transaction() as tx:
+            tx.alone()
+            for sql in _pending(tx, schema):
+                tx.script(sql)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _steps(schema: str) -> list[tuple[str, str]]:
@@ -139,6 +157,13 @@ class _SqliteTx:
     def __init__(self, db: store.Database) -> None:
         self._db = db
 
+    def script(self, sql: str) -> None:
+        for statement in _statements(sql):
+            self._db.execute(statement)
+
+    def alone(self) -> None:
+        """A transaction of SQLite is."""
+
     def execute(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return list(self._db.execute(sql, args).fetchall())
 
@@ -169,16 +194,12 @@ class _Sqlite:
 
     dialect: Dialect = "sqlite"
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
         self._writer = store.plain(path)
         self._lock = threading.Lock()
         self._idle: queue.LifoQueue[store.Database] = queue.LifoQueue()
         self._few = threading.Semaphore(MAX_CONNECTIONS)
-        with self.transaction() as tx:
-            for sql in _pending(tx, schema):
-                for statement in _statements(sql):
-                    tx.execute(statement)
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
@@ -248,8 +269,10 @@ class _PostgresTx:
         return cursor.fetchall() if cursor.description else []
 
     def script(self, sql: str) -> None:
-        """Several statements without values."""
         self._db.execute(sql.encode())
+
+    def alone(self) -> None:
+        self.execute("SELECT pg_advisory_xact_lock(?)", (LOCK,))
 
     def change(self, sql: str, args: Sequence[Any] = ()) -> int:
         return self._db.execute(_translated(sql).encode(), args).rowcount
@@ -285,15 +308,10 @@ class _Postgres:
 
     dialect: Dialect = "postgres"
 
-    def __init__(self, url: str, schema: str) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
         self._idle: queue.LifoQueue[psycopg.Connection[Row]] = queue.LifoQueue()
         self._few = threading.Semaphore(MAX_CONNECTIONS)
-        with self.transaction() as tx:
-            tx.execute("SELECT pg_advisory_xact_lock(?)", (LOCK,))
-            for sql in _pending(tx, schema):
-                assert isinstance(tx, _PostgresTx)
-                tx.script(sql)
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
