@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from passmuster.attestations import Attestation
 from passmuster.errors import VerificationFailed
 from passmuster.roster._allowed import FILE, Line, parsed
-from passmuster.text import Json, sha256, utc
+from passmuster.text import Json, plural, sha256, utc
 
 Kind = Literal["person", "robot"]
 Role = Literal["reviewer", "second", "oncall", "owner", "registrar", "auditor"]
@@ -152,8 +152,8 @@ def _person(given: Json) -> Person:
     if given["kind"] not in KINDS or unknown:
         raise ValueError(f"a kind or role that is not known: {given['kind']!r}, {sorted(unknown)}")
     uid = given["person_uid"]
-    if uid is not None and (not isinstance(uid, str) or not uid.strip()):
-        raise ValueError("a person_uid that is empty")
+    if uid is not None and (not isinstance(uid, str) or not uid.strip() or not uid.isascii()):
+        raise ValueError("a person_uid that is empty or has other than ASCII characters")
     roles = tuple(role for role in ROLES if role in given["roles"])
     return Person(given["principal"], given["kind"], roles, uid)
 
@@ -174,7 +174,8 @@ def _check(roster: Roster) -> None:
         raise VerificationFailed(f"the roster wants a PIN of {min(foreign)}, which is not listed")
     if (there := len(roster.registrars(roster.signed_at))) < roster.threshold:
         raise VerificationFailed(
-            f"the roster needs {roster.threshold} registrars and has {there} with a valid key: "
+            f"the roster needs {plural(roster.threshold, 'registrar')} and has {there} with a valid"
+            " key: "
             "the next version could not be signed"
         )
 

@@ -115,11 +115,9 @@ def _readers(tx: Tx, digests: Sequence[str]) -> dict[str, list[Reader]]:
     found: dict[str, list[Reader]] = {}
     for at in range(0, len(digests), 500):
         some = digests[at : at + 500]
-        places = ", ".join("?" * len(some))
-        for digest, *reader in tx.execute(
-            f"SELECT sha256, campaign, principal, part FROM blob_scope WHERE sha256 IN ({places})",
-            some,
-        ):
+        among, args = tx.among(some)
+        sql = f"SELECT sha256, campaign, principal, part FROM blob_scope WHERE sha256 {among}"
+        for digest, *reader in tx.execute(sql, args):
             found.setdefault(digest, []).append(Reader(*reader))
     return found
 

@@ -53,6 +53,15 @@ class Tx(Protocol):
     def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
         """Insert many rows; *columns* as in SQL. Raises for one that is there already."""
 
+    def among(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        """What follows a column to find many values, and its arguments.
+
+        *values* are bytes or text without a newline, and at least one.
+        """
+
+    def among_pairs(self, pairs: Sequence[tuple[str, int]]) -> tuple[str, list[Any]]:
+        """The same for two columns, text and number."""
+
     def one(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         """The first row."""
 
@@ -139,6 +148,13 @@ class _SqliteTx:
     def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
         values = marks(columns.count(",") + 1)
         self._db.executemany(f"INSERT INTO {table} ({columns}) VALUES {values}", rows)
+
+    def among(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        return f"IN {marks(len(values))}", list(values)
+
+    def among_pairs(self, pairs: Sequence[tuple[str, int]]) -> tuple[str, list[Any]]:
+        places = ", ".join(["(?, ?)"] * len(pairs))
+        return f"IN (VALUES {places})", [value for pair in pairs for value in pair]
 
     def one(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         found: Row | None = self._db.execute(sql, args).fetchone()
@@ -243,6 +259,17 @@ class _PostgresTx:
         with self._db.cursor() as cursor, cursor.copy(text) as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def among(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        if isinstance(values[0], bytes):
+            hexes = "SELECT decode(x, 'hex') FROM unnest(string_to_array(?, E'\\n')) x"
+            return f"= ANY(ARRAY({hexes}))", ["\n".join(value.hex() for value in values)]
+        return r"= ANY(string_to_array(?, E'\n'))", ["\n".join(values)]
+
+    def among_pairs(self, pairs: Sequence[tuple[str, int]]) -> tuple[str, list[Any]]:
+        sql = r"string_to_array(?, E'\n'), string_to_array(?, E'\n')::bigint[]"
+        values = ["\n".join(text for text, _ in pairs), "\n".join(str(n) for _, n in pairs)]
+        return f"IN (SELECT * FROM unnest({sql}))", values
 
     def one(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         found = self.execute(sql, args)

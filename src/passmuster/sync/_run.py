@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from passmuster import tlog
-from passmuster.errors import Unreachable, VerificationFailed
+from passmuster.errors import Declined, Unreachable, VerificationFailed
 from passmuster.sync._lock import alone
 from passmuster.sync._pull import Pulled, pull
 from passmuster.sync._push import Pushed, push
@@ -56,13 +56,25 @@ def sync(work: Work, wait_s: int = 0) -> Report:
         report = Report()
         try:
             _start(work, report)
-            report.pushed = push(work)
+            report.pushed = _push(work)
             report.pulled = pull(work, wait_s)
         except Unreachable as error:
             went_offline(work.db, str(error), work.now())
             raise
         came_back(work.db)
         return report
+
+
+def _push(work: Work) -> Pushed:
+    """Send; where the server takes nothing because its log was set back, find out how far."""
+    try:
+        return push(work)
+    except Declined as error:
+        if error.code != "log-rollback":
+            raise
+        _tell(work)
+        pull(work)  # halts where what it signs now contradicts what it signed before
+        raise
 
 
 def _start(work: Work, report: Report) -> None:

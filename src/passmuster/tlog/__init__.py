@@ -5,6 +5,10 @@ Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, as a witness of ot
 `rejected`, `held` and `halt`. Order is never by a clock: `seq` and `prev` are inside what
 is signed, so an edited, dropped or reordered entry shows even to somebody who has only the
 envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
+Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, `void_entry`, and as a witness of
+other logs `cosigner`, `witnessed` and `refused`. Order is never by a clock: `seq` and `prev` are
+inside what is signed, so an edited, dropped or reordered entry shows even to somebody who has only
+the envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
 from passmuster.tlog._check import Chains, check
@@ -18,6 +22,7 @@ from passmuster.tlog._checkpoints import (
     log_keys,
     origin,
     proven_time,
+    rebuild,
     receipt,
     request,
 )
@@ -77,7 +82,8 @@ from passmuster.tlog._outbox import (
 )
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
 from passmuster.tlog._taking import take
-from passmuster.tlog._tree import MAX_LEAF, consistency, rebuild, root, size
+from passmuster.tlog._tree import MAX_LEAF, consistency, root, size
+from passmuster.tlog._voids import voids
 from passmuster.tlog._witness import Answer, Seen, judge
 from passmuster.tlog._witnessing import (
     Refused,
@@ -100,5 +106,5 @@ __all__ = [
     "log_keys", "look_up", "next_link", "offer_again", "opened", "origin", "outbox", "pin",
     "pinned", "proven_time", "rank", "rebuild", "receipt", "refused", "reject", "rejected",
     "request", "resume", "root", "root_of", "rows", "settle", "show", "size", "stage", "staged",
-    "take", "take_rosters", "unsent", "unstage", "void", "waiting", "witnessed",
+    "take", "take_rosters", "unsent", "unstage", "void", "voids", "waiting", "witnessed",
 ]  # fmt: skip
