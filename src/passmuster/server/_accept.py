@@ -195,7 +195,7 @@ class Accepting:
                 return Result(name, "duplicate", there[1])
             self._check_chain(statement, taken=there is not None)
             new = self._check_content(candidate.record)
-            if why := self.scopes.take(candidate.record):
+            if why := self.scopes.take(candidate.record, self._roles(said["principal"])):
                 raise Refused(*why)
             return self._add(candidate, candidate.record, new)
         except Refused as refused:
@@ -234,6 +234,11 @@ class Accepting:
                                         "invitation (`muster enroll`)")  # fmt: skip
         if self.rosters:
             self._judge(asked.statement)
+
+    def _roles(self, principal: str) -> tuple[str, ...]:
+        """What somebody may do by the roster in force."""
+        person = self.rosters[-1].person(principal) if self.rosters else None
+        return () if person is None else tuple(person.roles)
 
     def _check_chain(self, statement: Attestation, *, taken: bool) -> None:
         said = statement.predicate

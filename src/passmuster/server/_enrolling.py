@@ -129,8 +129,8 @@ def _first(
 ) -> tuple[bytes, bytes] | None:
     """The first roster that comes with an enrolment, and its file; None where there is one.
 
-    Whether the invitation is good is seen here, before anything is written. Nobody enrols before there is a
-    roster but whoever brings it: others would not be told with which one the log begins.
+    Whether the invitation is good is seen here, before anything is written. Nobody enrols before
+    there is a roster but whoever brings it: others would not be told with which one the log begins.
     """
     if sent.invite is None:
         return None
