@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         around,
         candidates,
     )
+    from passmuster.campaigns._batch import Batch, OwnRow, Row, Rows, Signed, Some
     from passmuster.campaigns._campaign import Campaign, campaign, campaigns
     from passmuster.campaigns._changed import changed_since
     from passmuster.campaigns._closing import (
@@ -113,11 +114,12 @@ if TYPE_CHECKING:
         waiting_for,
     )
     from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
-    from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+    from passmuster.campaigns._signing import prepare, sign_off
 else:
     __getattr__ = lazily.names(__name__, {
         "_acknowledging": "acknowledge",
         "_around": "COUNTED NAMED Around Candidate around candidates",
+        "_batch": "Batch OwnRow Row Rows Signed Some",
         "_campaign": "Campaign campaign campaigns",
         "_changed": "changed_since",
         "_closing": "Progress by_reviewer close definition handed_over outcomes_of progress votes",
@@ -141,15 +143,15 @@ else:
             "Countersigned Objection SecondRow Waiting check_second clear_seconds objections "
             "said_on save_seconds second_drafts second_rank second_rows waiting waiting_for",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
-        "_signing": "Batch OwnRow Row Signed prepare sign_off",
+        "_signing": "prepare sign_off",
     })  # fmt: skip
 
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
     "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
-    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow", "Row", "SecondRow",
-    "Signed", "SignedBatch", "SignedRow", "Stand", "Waiting", "acknowledge", "ages", "around",
+    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow", "Row", "Rows",
+    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some", "Stand", "Waiting", "acknowledge", "ages", "around",
     "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
     "check_draft", "check_own", "check_second", "clear_drafts", "clear_own", "clear_seconds",
     "close", "count", "course", "definition", "digests", "dossiers", "draft_of", "excluded_row",

@@ -6,7 +6,9 @@ nobody who may has countersigned it. What is drafted here is signed by `_counter
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from passmuster.campaigns._campaign import Campaign
@@ -22,6 +24,8 @@ STATES = ("waiting", "draft", "signed", "all")
 """What a second person may look at; `all` has the stops too, which wait for nobody."""
 
 # `d` is a row that counts: the newest of somebody who was asked
+_TOGETHER = 1_000
+"""Items that are looked up by one statement."""
 NEWEST = (
     "NOT EXISTS (SELECT 1 FROM decision later WHERE later.item_id = d.item_id"
     " AND later.principal = d.principal AND later.entry_id > d.entry_id)"
@@ -293,15 +297,20 @@ def waiting(db: Database, at: Campaign) -> Waiting:
     return _waiting(db, at.definition, "n.campaign_id = ?", (at.id,))
 
 
-def waiting_for(db: Database, item_ids: Sequence[int]) -> Waiting:
+def waiting_for(db: Database, item_ids: Iterable[int]) -> Waiting:
     """What waits on whom of these items, which are of one campaign."""
-    definition = item_ids and db.value(
-        "SELECT c.definition FROM item n JOIN campaign c ON c.id = n.campaign_id WHERE n.id = ?",
-        (item_ids[0],),
-    )
-    if not definition:
-        return Waiting(0, {}, 0)
-    return _waiting(db, definition, f"n.id IN ({','.join(map(str, item_ids))})", ())
+    found, rest = Waiting(0, {}, 0), iter(item_ids)
+    while chunk := list(islice(rest, _TOGETHER)):
+        definition = db.value(
+            "SELECT c.definition FROM item n JOIN campaign c ON c.id = n.campaign_id"
+            " WHERE n.id = ?", (chunk[0],),
+        )  # fmt: skip
+        if definition is None or policy_of(db, definition) is None:
+            break
+        more = _waiting(db, definition, f"n.id IN ({','.join(map(str, chunk))})", ())
+        on = Counter(found.on) + Counter(more.on)
+        found = Waiting(found.rows + more.rows, _most_first(on), found.nobody + more.nobody)
+    return found
 
 
 def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...]) -> Waiting:
@@ -319,7 +328,11 @@ def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...])
         for email in who:
             found.on[email] = found.on.get(email, 0) + count
         found = found._replace(rows=found.rows + count, nobody=found.nobody + (0 if who else count))
-    return found._replace(on=dict(sorted(found.on.items(), key=lambda p: (-p[1], p[0]))))
+    return found._replace(on=_most_first(found.on))
+
+
+def _most_first(on: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(on.items(), key=lambda p: (-p[1], p[0])))
 
 
 def second_drafts(db: Database, campaign_id: int, by: str | None = None) -> int:

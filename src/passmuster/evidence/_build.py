@@ -174,7 +174,7 @@ class _Build:
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
         elif attestation.kind in (*ROWS, "roster"):
             ((name, digest),) = attestation.subject
-            self.writer.add(f"{folder}/{name}", blobs.get(self.db, digest))
+            self.writer.add(f"{folder}/{name}", blobs.pieces(self.db, digest))
 
     def _frozen(self, opened: Statement, progress: Progress) -> None:
         """Write what the campaign froze: the files that its statement names."""
@@ -182,7 +182,7 @@ class _Build:
         self.writer.add(f"{folder}/definition.json", blobs.get(db, at.definition))
         analysis = risk_analysis(strict_json(blobs.get(db, at.definition)))
         if analysis is not None:
-            self.writer.add(analysis[0], blobs.get(db, analysis[1]))
+            self.writer.add(analysis[0], blobs.pieces(db, analysis[1]))
         self.writer.add(f"{folder}/population.jsonl", (
             campaigns.population_row(*row) + b"\n" for row in db.execute(
                 "SELECT uri, dossier, material, salt FROM item WHERE campaign_id = ? ORDER BY id",
