@@ -8,6 +8,7 @@ blob of its own.
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from passmuster.errors import NotFound, VerificationFailed
 from passmuster.store import Database
@@ -19,26 +20,30 @@ LIST = b"pieces\n"
 """Before the digests of the pieces, 32 bytes each; no zlib stream begins so."""
 
 
-def put(db: Database, data: bytes) -> str:
-    """Keep *data* and return its digest; keeping it again changes nothing."""
+def put(db: Database, data: bytes, *, staged: bool = False) -> str:
+    """Keep *data* and return its digest; keeping it again changes nothing.
+
+    What is *staged* is this connection's alone, and takes nobody's turn to write, until `land`.
+    """
     if len(data) > PIECE:
-        return keep(db, (data[i : i + PIECE] for i in range(0, len(data), PIECE)))
+        parts = (data[i : i + PIECE] for i in range(0, len(data), PIECE))
+        return keep(db, parts, staged=staged)
     digest = sha256(data)
-    _insert(db, digest, len(data), zlib.compress(data, 1))
+    _insert(db, digest, len(data), zlib.compress(data, 1), staged)
     return digest
 
 
-def keep(db: Database, parts: Iterable[bytes]) -> str:
+def keep(db: Database, parts: Iterable[bytes], *, staged: bool = False) -> str:
     """Keep what *parts* are together, in the memory that one piece takes; its digest."""
     whole, size, listed = hashlib.sha256(), 0, []
     for piece in _pieces_of(parts):
         whole.update(piece)
         size += len(piece)
         digest = sha256(piece)
-        _insert(db, digest, len(piece), zlib.compress(piece, 1))
+        _insert(db, digest, len(piece), zlib.compress(piece, 1), staged)
         listed.append(bytes.fromhex(digest))
     if len(listed) != 1:  # one piece is the whole
-        _insert(db, whole.hexdigest(), size, LIST + b"".join(listed))
+        _insert(db, whole.hexdigest(), size, LIST + b"".join(listed), staged)
     return whole.hexdigest()
 
 
@@ -55,8 +60,25 @@ def _pieces_of(parts: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(held)
 
 
-def _insert(db: Database, digest: str, size: int, packed: bytes) -> None:
-    db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?, ?)", (digest, size, packed))
+def _insert(db: Database, digest: str, size: int, packed: bytes, staged: bool) -> None:
+    table = "temp.staged_blob" if staged else "main.blob"
+    db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", (digest, size, packed))
+
+
+@contextmanager
+def staging(db: Database) -> Iterator[None]:
+    """In the block bytes can be staged; at its end they are gone unless they were landed."""
+    db.execute("CREATE TEMP TABLE staged_blob (sha256 TEXT PRIMARY KEY, size INTEGER, packed BLOB)")
+    try:
+        yield
+    finally:
+        db.execute("DROP TABLE temp.staged_blob")
+
+
+def land(db: Database) -> None:
+    """Keep everything that is staged."""
+    db.execute("INSERT OR IGNORE INTO blob SELECT sha256, size, packed FROM temp.staged_blob"
+               " ORDER BY sha256")  # fmt: skip
 
 
 def get(db: Database, digest: str) -> bytes:

@@ -73,6 +73,22 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
                 self.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """The block reads one state of the workspace, whatever others write meanwhile.
+
+        It takes nobody's turn to write: only temporary tables can be written in it.
+        """
+        if self.in_transaction:
+            yield
+            return
+        self.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self.in_transaction:
+                self.execute("COMMIT")  # of nothing but temporary tables
+
     def _begin(self) -> None:
         try:
             self.execute("BEGIN IMMEDIATE")

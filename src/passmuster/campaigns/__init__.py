@@ -59,14 +59,12 @@ if TYPE_CHECKING:
         save_own,
     )
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
+    from passmuster.campaigns._freezing import assignment_row, excluded_row, population_row
     from passmuster.campaigns._opening import (
         Definition,
         Opened,
-        assignment_row,
-        excluded_row,
         file_name,
         open_campaign,
-        population_row,
         source_runs,
     )
     from passmuster.campaigns._people import (
@@ -129,9 +127,8 @@ else:
             "check_draft check_own clear_drafts clear_own draft_of item_dossier part_uids "
             "save_draft save_drafts save_own",
         "_dossiers": "digests dossiers material parts_of uri",
-        "_opening":
-            "Definition Opened assignment_row excluded_row file_name open_campaign "
-            "population_row source_runs",
+        "_freezing": "assignment_row excluded_row population_row",
+        "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
             "ENDED HERE LEFT NO_LEAD NOT_KNOWN PEOPLE Answering Portrait people portrait",
         "_population": "ITEM_KINDS OWNER",
@@ -151,7 +148,8 @@ __all__ = [
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
     "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
     "Objection", "Opened", "OwnRow", "Portrait", "Progress", "QueueRow", "Row", "Rows",
-    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some", "Stand", "Waiting", "acknowledge", "ages", "around",
+    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some", "Stand", "Waiting", "acknowledge",
+    "ages", "around",
     "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
     "check_draft", "check_own", "check_second", "clear_drafts", "clear_own", "clear_seconds",
     "close", "count", "course", "definition", "digests", "dossiers", "draft_of", "excluded_row",

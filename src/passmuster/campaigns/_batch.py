@@ -1,4 +1,4 @@
-"""What one sign-off will sign, frozen: its rows on the disk, and what a person reads before signing.
+"""What one sign-off will sign, frozen: its rows on the disk, and what is read before signing.
 
 A batch may have a million rows. They lie in a file without a name beside the workspace, which is
 gone with the batch or with the process; in memory are counts, digests and the rows to be named.

@@ -74,7 +74,7 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
         )
     _countersigning.refuse_unless_second(batch.seconds, key)
     owners = b"".join(row.bytes + b"\n" for row in batch.own)
-    link, envelopes = _link(db, batch, key, now), []
+    link, envelopes = tlog.enrol_at(db, batch.link, key, now), []
     if batch.rows:
         envelope, link = _decisions(batch, link, key, now)
         envelopes.append(envelope)
@@ -99,14 +99,6 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
         if batch.seconds:
             _countersigning.keep(db, batch.seconds, ids[-1], batch.principal)
     return Signed(names, batch.rows, batch.own, now, batch.seconds)
-
-
-def _link(db: Database, batch: Batch, key: SigningKey, now: str) -> Link:
-    """Where the batch goes in the chain; a key that signs for the first time goes before it."""
-    at = tlog.next_link(db)
-    name = tlog.enrol(db, key, now)
-    after = tlog.next_link(db)
-    return after if at == batch.link and after.prev in (at.prev, name) else batch.link
 
 
 def _campaign(db: Database, campaign_id: int) -> tuple[str, str | None]:

@@ -133,14 +133,18 @@ class _Build:
         for each in written:
             each.end()
         self.writer.add("VERIFY.md", _page.render(self.campaign, principals(statements)))
-        with self.db.atomic():
-            if self._last_entry() != self.last:
-                raise Conflict("something was signed while the pack was written: write it again")
-            return self._seal(statements, opened)
+        return self._seal(statements, opened)
 
     def _last_entry(self) -> int:
         sql = "SELECT coalesce(max(id), 0) FROM entry WHERE campaign = ?"
         return int(self.db.value(sql, (self.campaign.digest,)))
+
+    def _refuse_moved(self, size: int) -> None:
+        """Raise Conflict when this campaign, or since the log had *size* entries any, was signed
+        for: the pack would lack it.
+        """
+        if self._last_entry() != self.last or tlog.size(self.db) != size:
+            raise Conflict("something was signed while the pack was written: write it again")
 
     def _statements(self) -> list[Statement]:
         """Write the campaign's statements, those by which their keys were enrolled, all rosters.
@@ -270,7 +274,10 @@ class _Build:
         self, statements: list[Statement], opened: Statement
     ) -> tuple[int, int, dict[str, int], str]:
         """Sign `SHA256SUMS`, log the statement, put both into the pack."""
-        gaps = self._chain(statements)
+        with self.db.snapshot():
+            link, size = tlog.next_link(self.db), tlog.size(self.db)
+            self._refuse_moved(size)
+            gaps = self._chain(statements)
         sums = self.writer.sums()
         files = len(self.writer.digests)
         body: Json = {
@@ -279,12 +286,13 @@ class _Build:
             "outcomes": dict(sorted(self.outcomes.items())), "statements": len(statements),
             "namedByDigestOnly": gaps,
         }  # fmt: skip
-        link = tlog.next_link(self.db)
         payload = attestations.statement(
             "pack", {SUMS: sha256(sums)}, body, link, self.now, self.key.principal
         )
-        envelope = attestations.sign(payload, self.key)
-        tlog.append(self.db, envelope, self.known, self.campaign.digest, self.now)
+        envelope = attestations.sign(payload, self.key)  # a hardware key waits: nobody else does
+        with self.db.atomic():
+            self._refuse_moved(size)
+            tlog.append(self.db, envelope, self.known, self.campaign.digest, self.now)
         sealed = attestations.verify(envelope, self.known)
         self.writer.add(SUMS, sums)
         self._write_statement(SEAL, sealed, envelope)
