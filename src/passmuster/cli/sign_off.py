@@ -67,8 +67,8 @@ def sign_off_command(
     talk(f"Signed: {plural(len(signed.rows), 'decision')}{_named(batch)}.")
     _tell_waiting(campaigns.waiting_for(bench.db, signed.rows.ids()))
     if stopped:
-        first = sorted((r for some in stops for r in some.first), key=lambda r: r.item_id)[:5]
-        names = ", ".join(r.display_name for r in first) + (" …" if stopped > 5 else "")
+        named = sorted((r for some in stops for r in some.first), key=lambda r: r.item_id)[:5]
+        names = ", ".join(r.display_name for r in named) + (" …" if stopped > 5 else "")
         talk(
             f"Nothing is stopped yet: {plural(stopped, 'account')} ({names}) must now be "
             "stopped on the platform; `muster evidence` writes the lines to remediations.csv"
