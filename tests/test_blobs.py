@@ -11,7 +11,10 @@ LINES = [b"%07d %s" % (n, b"x" * 100) for n in range(30_000)]
 LARGE = b"".join(line + b"\n" for line in LINES)
 
 
-@pytest.mark.parametrize("data", [b"", b"a", b"no newline\nat the end", LARGE, LARGE[:-1]])
+@pytest.mark.parametrize(
+    "data", [b"", b"a", b"no newline\nat the end", LARGE, LARGE[:-1]],
+    ids=["empty", "one", "small", "large", "large without a newline"],
+)  # fmt: skip
 def test_what_is_kept_comes_back(db: Database, data: bytes) -> None:
     assert blobs.put(db, data) == sha256(data)
     assert blobs.get(db, sha256(data)) == data

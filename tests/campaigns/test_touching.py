@@ -138,3 +138,17 @@ def test_what_an_opening_freezes_is_of_one_moment_and_later_changes_are_told(
         " WHERE i.campaign_id = ?", (at.id,)))  # fmt: skip
     changed = campaigns.changed_since(scene.db, list(items))
     assert {items[i]: parts for i, parts in changed.items()} == {"u1": ["credentials"]}
+
+
+def test_what_is_signed_while_an_opening_freezes_its_items_makes_it_void(scene: Scene) -> None:
+    """The names of its sources and of the campaign before it are of the moment it began."""
+
+    def meanwhile(_done: int, _all: int) -> None:
+        other = store.open_(scene.db.path.parent)
+        tlog.enrol(other, CEO, LATER)
+        other.close()
+
+    wanted = campaigns.Definition("Winter", "2026-12-31", REV)
+    with pytest.raises(Conflict, match="meanwhile"):
+        campaigns.open_campaign(scene.db, wanted, scene.boss, config.Settings(), LATER, meanwhile)
+    assert scene.db.value("SELECT count(*) FROM campaign") == 1
