@@ -23,7 +23,12 @@ if TYPE_CHECKING:
         candidates,
     )
     from passmuster.campaigns._batch import Batch, OwnRow, Row, Rows, Signed, Some
-    from passmuster.campaigns._campaign import Campaign, campaign, campaigns
+    from passmuster.campaigns._campaign import (
+        Campaign,
+        campaign,
+        campaigns,
+        items_in_order,
+    )
     from passmuster.campaigns._changed import changed_since
     from passmuster.campaigns._closing import (
         Progress,
@@ -118,7 +123,7 @@ else:
         "_acknowledging": "acknowledge",
         "_around": "COUNTED NAMED Around Candidate around candidates",
         "_batch": "Batch OwnRow Row Rows Signed Some",
-        "_campaign": "Campaign campaign campaigns",
+        "_campaign": "Campaign campaign campaigns items_in_order",
         "_changed": "changed_since",
         "_closing": "Progress by_reviewer close definition handed_over outcomes_of progress votes",
         "_countersigning": "Countersign",
@@ -154,7 +159,7 @@ __all__ = [
     "check_draft", "check_own", "check_second", "clear_drafts", "clear_own", "clear_seconds",
     "close", "count", "course", "definition", "digests", "dossiers", "draft_of", "excluded_row",
     "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
-    "items_of", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
+    "items_in_order", "items_of", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
     "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
     "progress", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
     "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",

@@ -188,15 +188,13 @@ class _Build:
         if analysis is not None:
             self.writer.add(analysis[0], blobs.pieces(db, analysis[1]))
         self.writer.add(f"{folder}/population.jsonl", (
-            campaigns.population_row(*row) + b"\n" for row in db.execute(
-                "SELECT uri, dossier, material, salt FROM item WHERE campaign_id = ? ORDER BY id",
-                (at.id,))
+            campaigns.population_row(*row) + b"\n"
+            for row in campaigns.items_in_order(db, at.id, "i.uri, i.dossier, i.material, i.salt")
         ))  # fmt: skip
         self.writer.add(f"{folder}/assignments.jsonl", (
-            campaigns.assignment_row(*row) + b"\n" for row in db.execute(
-                "SELECT uri, coalesce(first_reviewer, reviewer),"
-                " coalesce(first_assigned, assigned), salt FROM item WHERE campaign_id = ?"
-                " ORDER BY id", (at.id,))
+            campaigns.assignment_row(*row) + b"\n" for row in campaigns.items_in_order(
+                db, at.id, "i.uri, coalesce(i.first_reviewer, i.reviewer),"
+                " coalesce(i.first_assigned, i.assigned), i.salt")
         ))  # fmt: skip
         self.writer.add(f"{folder}/excluded.jsonl", (
             campaigns.excluded_row(*row) + b"\n" for row in db.execute(
@@ -213,10 +211,7 @@ class _Build:
     def _dossiers(self, progress: Progress) -> Iterator[bytes]:
         """The frozen dossiers in item order; one chunk of them is in RAM at a time."""
         held, chunk = "", []
-        rows = self.db.execute(
-            "SELECT chunk, position FROM item WHERE campaign_id = ? ORDER BY id",
-            (self.campaign.id,),
-        )
+        rows = campaigns.items_in_order(self.db, self.campaign.id, "i.chunk, i.position")
         for count, (digest, position) in enumerate(rows, 1):
             if digest != held:
                 held, chunk = digest, blobs.get(self.db, digest).split(b"\n")
