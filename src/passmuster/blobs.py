@@ -61,23 +61,21 @@ def _pieces_of(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _insert(db: Database, digest: str, size: int, packed: bytes, staged: bool) -> None:
-    table = "temp.staged_blob" if staged else "main.blob"
+    table = "aside.staged_blob" if staged else "main.blob"
     db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", (digest, size, packed))
 
 
 @contextmanager
 def staging(db: Database) -> Iterator[None]:
     """In the block bytes can be staged; at its end they are gone unless they were landed."""
-    db.execute("CREATE TEMP TABLE staged_blob (sha256 TEXT PRIMARY KEY, size INTEGER, packed BLOB)")
-    try:
+    with db.aside():
+        db.execute("CREATE TABLE aside.staged_blob (sha256 TEXT PRIMARY KEY, size, packed)")
         yield
-    finally:
-        db.execute("DROP TABLE temp.staged_blob")
 
 
 def land(db: Database) -> None:
     """Keep everything that is staged."""
-    db.execute("INSERT OR IGNORE INTO blob SELECT sha256, size, packed FROM temp.staged_blob"
+    db.execute("INSERT OR IGNORE INTO blob SELECT sha256, size, packed FROM aside.staged_blob"
                " ORDER BY sha256")  # fmt: skip
 
 

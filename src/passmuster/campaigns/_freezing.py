@@ -1,7 +1,7 @@
 """Freeze what a campaign will judge, beside the workspace: it lands there once it is signed.
 
 A key may wait a minute for a touch, and a million items take minutes to freeze. Both happen on one
-state of the workspace, in temporary tables of this connection, while others go on writing.
+state of the workspace, in a file aside that only this connection sees, while others go on writing.
 """
 
 import hashlib
@@ -34,13 +34,9 @@ _ITEM = (
 def staging(db: Database) -> Iterator[None]:
     """In the block items and bytes can be staged; at its end they are gone unless they landed."""
     with blobs.staging(db):
-        db.execute(f"CREATE TEMP TABLE staged_item ({_ITEM})")
-        db.execute("CREATE TEMP TABLE staged_exclusion (uri TEXT PRIMARY KEY, why, salt)")
-        try:
-            yield
-        finally:
-            db.execute("DROP TABLE temp.staged_item")
-            db.execute("DROP TABLE temp.staged_exclusion")
+        db.execute(f"CREATE TABLE aside.staged_item ({_ITEM})")
+        db.execute("CREATE TABLE aside.staged_exclusion (uri TEXT PRIMARY KEY, why, salt)")
+        yield
 
 
 def land(db: Database, campaign_id: int) -> None:
@@ -48,11 +44,11 @@ def land(db: Database, campaign_id: int) -> None:
     blobs.land(db)
     db.execute(
         f"INSERT INTO item (campaign_id, {_ITEM})"
-        f" SELECT ?, {_ITEM} FROM temp.staged_item ORDER BY rowid",
+        f" SELECT ?, {_ITEM} FROM aside.staged_item ORDER BY rowid",
         (campaign_id,),
     )
     db.execute(
-        "INSERT INTO exclusion SELECT ?, uri, why, salt FROM temp.staged_exclusion ORDER BY uri",
+        "INSERT INTO exclusion SELECT ?, uri, why, salt FROM aside.staged_exclusion ORDER BY uri",
         (campaign_id,),
     )
 
@@ -96,7 +92,7 @@ class Freezer:
             rows = list(self._rows(chunk, lines))
             stored = blobs.put(self.db, b"\n".join(lines) + b"\n", staged=True)
             self.db.executemany(
-                f"INSERT INTO temp.staged_item ({_ITEM})"
+                f"INSERT INTO aside.staged_item ({_ITEM})"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(*row[:8], stored, *row[8:]) for row in rows],
             )
@@ -137,11 +133,11 @@ class Freezer:
     def exclude(self, ids: list[int], scope: str) -> tuple[int, str, str]:
         """Stage who is left out, and why; their count, root and the digest of the file."""
         frontier, digest = merkle.Frontier(), hashlib.sha256()
-        self.db.executemany("INSERT INTO temp.staged_exclusion VALUES (?, ?, ?)", (
+        self.db.executemany("INSERT INTO aside.staged_exclusion VALUES (?, ?, ?)", (
             (_dossiers.uri(source, "identity", uid), why, secrets.token_hex(16))
             for source, uid, why in left_out(self.db, ids, scope, self.without)
         ))  # fmt: skip
-        for staged in self.db.execute("SELECT * FROM temp.staged_exclusion ORDER BY uri"):
+        for staged in self.db.execute("SELECT * FROM aside.staged_exclusion ORDER BY uri"):
             row = excluded_row(*staged)
             frontier.append(merkle.leaf_hash(row))
             digest.update(row + b"\n")
