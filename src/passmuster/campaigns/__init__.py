@@ -161,7 +161,7 @@ __all__ = [
     "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
     "items_in_order", "items_of", "material", "named_owners", "objections", "open_campaign",
     "outcomes_of", "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait",
-    "prepare", "progress", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
-    "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
+    "prepare", "progress", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own",
+    "save_seconds", "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
     "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
 ]  # fmt: skip
