@@ -25,6 +25,7 @@ from passmuster.tlog._entries import (
     Entry,
     append,
     enrol,
+    enrol_at,
     enrolment,
     enrolments,
     entries,
@@ -52,7 +53,7 @@ __all__ = [
     "CALLED", "MAX_LEAF", "ROW", "Answer", "Cosignature", "Entry", "Found", "Kept", "LogRow",
     "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check", "check_file",
     "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "enrol",
-    "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys", "known_log",
-    "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild", "receipt",
-    "refused", "request", "root", "rows", "size", "take_rosters", "voids", "witnessed",
+    "enrol_at", "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys",
+    "known_log", "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild",
+    "receipt", "refused", "request", "root", "rows", "size", "take_rosters", "voids", "witnessed",
 ]  # fmt: skip
