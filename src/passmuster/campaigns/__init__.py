@@ -170,7 +170,7 @@ __all__ = [
     "candidates", "changed_since", "check_draft", "check_hand_over", "check_own", "check_second",
     "clear_drafts", "clear_own", "clear_seconds", "close", "count", "course", "definition",
     "digests", "dossiers", "draft_of", "excluded_row", "file_name", "find_item", "forecast",
-    "groups", "handed_over", "in_group", "item_dossier", "items_in_order", "items_of", "lazily",
+    "groups", "handed_over", "in_group", "item_dossier", "items_in_order", "items_of",
     "material", "named_owners", "objections", "open_campaign", "outcomes_of", "part_uids",
     "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
     "rank", "reopen", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
