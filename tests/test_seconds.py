@@ -21,8 +21,13 @@ Word = tuple[str, str, SecondVerdict]
 """Whose, on the row of which number, and what."""
 
 
-def vote(verdict: Verdict, number: int = 1, until: str | None = None, who: str = REV) -> Vote:
-    return Vote("i", f"row{number}", who, verdict, until, (), number, f"key of {who}")
+def vote(
+    verdict: Verdict, number: int = 1, until: str | None = None, who: str = REV,
+    saw: tuple[str, ...] | None = None,
+) -> Vote:  # fmt: skip
+    return Vote(
+        "i", f"row{number}", who, verdict, until, (), number, f"key of {who}", saw=saw
+    )  # fmt: skip
 
 
 def word(who: str, row: str, verdict: SecondVerdict, number: int = 9, key: str = "") -> Second:
@@ -67,6 +72,8 @@ TABLE: list[tuple[str, list[Vote], list[Second], str]] = [
     ("a stop with an objection", [vote("disable")], [word(SEC, "row1", "object")], "stops"),
     ("a stop with a concurrence", [vote("revoke")], [word(SEC, "row1", "concur")], "stops"),
     ("an abstention", [vote("abstain")], [word(SEC, "row1", "concur")], "abstained"),
+    ("contested", [vote("approve", saw=()), vote("revoke", 2, who=ANN, saw=())],
+     [word(SEC, "row1", "concur")], "contested"),
     ("nobody decided", [], [word(SEC, "row1", "concur")], "no_response"),
 ]  # fmt: skip
 

@@ -3,10 +3,16 @@
 Absence is never approval: only a present, signed `approve` by somebody who was asked lets access
 stand, and every item without one reads `no_response` (or `abstained`). Where the campaign asks
 for two persons, an approval stands only with a present concurrence on that very row.
+
+Rows come from many devices. Which of two is the later is never told by a clock or by the order in
+which they arrived, but by what each says that its signer had seen (`saw`). Where neither of two
+that differ saw the other, the item is contested: nothing stands and nothing is carried out until
+somebody who was asked has seen both and decides.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Literal
 
 from passmuster import seconds
@@ -14,7 +20,14 @@ from passmuster.model import ChangeVerb, SecondVerdict, Verdict
 from passmuster.seconds import Signer
 
 Effect = Literal[
-    "stands", "stands_until", "stops", "abstained", "no_response", "awaiting_second", "objected"
+    "stands",
+    "stands_until",
+    "stops",
+    "abstained",
+    "no_response",
+    "awaiting_second",
+    "objected",
+    "contested",
 ]
 STANDING: frozenset[Effect] = frozenset({"stands", "stands_until"})
 """Effects that let access stand."""
@@ -50,12 +63,16 @@ class Vote:
     until: str | None
     changes: tuple[tuple[ChangeVerb, str], ...]
     order: int
-    """Position in the log; the newest of one person counts."""
+    """Position in the log of whoever folds: rows that count are told in this order."""
     fingerprint: str = ""
     """The key that signed it."""
     person: str = ""
     """Who that is by the roster (`seconds.Signer`)."""
     is_robot: bool = False
+    saw: tuple[str, ...] | None = None
+    """Names of the earlier rows on the item that its signer had seen; None: all before it."""
+    emergency: bool = False
+    """A stop outside any campaign (basis emergency): it takes effect whoever was asked."""
 
     @property
     def signer(self) -> Signer:
@@ -96,27 +113,28 @@ def fold(
 ) -> dict[str, Outcome]:  # fmt: skip
     """The outcome of every item in *asked* (URI → who was asked to decide it).
 
-    Of each person the newest row counts; one denial denies (`one_deny_denies`). A row by
-    somebody who was not asked, or on something that is no item, counts for nothing.
+    Of each person the newest row counts (`heads`); one denial denies (`one_deny_denies`). A row
+    by somebody who was not asked, or on something that is no item, counts for nothing.
 
     *needed* has the items whose approval needs a second person, and who may be one
     (`seconds.may`); it is empty in a campaign without such a rule.
     """
-    newest: dict[str, dict[str, Vote]] = {uri: {} for uri in asked}
+    cast: dict[str, list[Vote]] = {uri: [] for uri in asked}
     for vote in votes:
-        if vote.uri in asked and vote.principal in asked[vote.uri]:
-            held = newest[vote.uri].get(vote.principal)
-            if held is None or held.order <= vote.order:
-                newest[vote.uri][vote.principal] = vote
-    found = {uri: _one_deny_denies(uri, list(held.values())) for uri, held in newest.items()}
+        if vote.uri in asked and (vote.emergency or vote.principal in asked[vote.uri]):
+            cast[vote.uri].append(vote)
+    counted, found = {}, {}
+    for uri, rows in cast.items():
+        counted[uri], contested = heads(rows)
+        found[uri] = _outcome(uri, counted[uri], contested=contested)
     if not needed:
         return found
     on: dict[str, list[Second]] = {}
     for second in countersigned:
         on.setdefault(second.row, []).append(second)
     for uri, allowed in needed.items():
-        rows = [v for v in newest[uri].values() if v.leaf in found[uri].leaves]
-        found[uri] = _two_persons(found[uri], sorted(rows, key=lambda v: v.order), on, allowed)
+        rows = [v for v in counted[uri] if v.leaf in found[uri].leaves]
+        found[uri] = _two_persons(found[uri], rows, on, allowed)
     return found
 
 
@@ -148,10 +166,79 @@ def _newest(found: list[Second], decider: Signer, allowed: Collection[str]) -> l
     return held
 
 
+def heads(votes: Sequence[Vote]) -> tuple[list[Vote], bool]:
+    """The rows of one item that count, in log order, and whether they make it contested.
+
+    *votes* are by people who were asked. Those count that none of the others supersedes.
+
+    A row supersedes what its signer had seen of their own rows. Where what they had seen was
+    contested it supersedes all of that: it is the decision that ends the conflict. Which rows a
+    row supersedes follows from what it saw alone, so everybody comes to the same, whatever arrived
+    when.
+    """
+    rows = sorted(votes, key=lambda v: (v.order, v.leaf))
+    if len(rows) < 2:
+        return rows, False
+    seen = _seen(rows)
+    gone: dict[str, set[str]] = {}
+    for row in sorted(rows, key=lambda v: (len(seen[v.leaf]), v.order, v.leaf)):
+        before = [v for v in rows if v.leaf in seen[row.leaf]]
+        over = {leaf for v in before for leaf in gone[v.leaf]}
+        alive = [v for v in before if v.leaf not in over]
+        ends = _in_conflict(alive, seen)
+        gone[row.leaf] = {v.leaf for v in alive if ends or _same(v, row)}
+    over = {leaf for leaves in gone.values() for leaf in leaves}
+    counted = [v for v in rows if v.leaf not in over]
+    return counted, _in_conflict(counted, seen) and not any(v.emergency for v in counted)
+
+
+def _seen(rows: Sequence[Vote]) -> dict[str, set[str]]:
+    """Name → names of all rows that its signer had seen, by what they had seen themselves too."""
+    names = {v.leaf for v in rows}
+    seen = {
+        v.leaf: {w.leaf for w in rows if (w.order, w.leaf) < (v.order, v.leaf)}
+        if v.saw is None else names & set(v.saw) - {v.leaf}
+        for v in rows
+    }  # fmt: skip
+    for _ in rows:  # a name is a hash, so no row can have seen one that saw it
+        for leaf, earlier in seen.items():
+            seen[leaf] = earlier.union(*(seen[e] for e in earlier)) - {leaf}
+    return seen
+
+
+def _in_conflict(rows: Sequence[Vote], seen: Mapping[str, set[str]]) -> bool:
+    """Whether two of *rows* differ and neither of their signers had seen the other."""
+    return any(
+        _differ(one, other)
+        for one, other in combinations(rows, 2)
+        if one.leaf not in seen[other.leaf] and other.leaf not in seen[one.leaf]
+    )
+
+
+def _differ(one: Vote, other: Vote) -> bool:
+    """Of one person every difference; of two, that one lets access stand and one does not."""
+    if _same(one, other):
+        return (one.verdict, one.until, sorted(one.changes)) != (
+            other.verdict, other.until, sorted(other.changes),
+        )  # fmt: skip
+    effects = {EFFECTS[v.verdict, v.until is not None] for v in (one, other)}
+    return "stops" in effects and bool(effects & STANDING)
+
+
+def _same(one: Vote, other: Vote) -> bool:
+    """By the address that a reviewer is asked at: nobody takes back what another was asked."""
+    return one.principal == other.principal
+
+
+def _outcome(uri: str, counted: list[Vote], *, contested: bool) -> Outcome:
+    if contested:
+        return Outcome(uri, "contested", None, (), tuple(v.leaf for v in counted))
+    return _one_deny_denies(uri, counted)
+
+
 def _one_deny_denies(uri: str, votes: list[Vote]) -> Outcome:
     if not votes:
         return Outcome(uri, "no_response", None, (), ())
-    votes.sort(key=lambda v: v.order)
     denials = [v for v in votes if EFFECTS[v.verdict, v.until is not None] == "stops"]
     approvals = [v for v in votes if v.verdict == "approve"]
     counted = denials or approvals

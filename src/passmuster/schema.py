@@ -310,10 +310,16 @@ CREATE TABLE halt (
 CREATE TRIGGER halt_stays BEFORE DELETE ON halt
     BEGIN SELECT raise(ABORT, 'evidence against a log is never deleted'); END;
 ALTER TABLE campaign ADD COLUMN travels TEXT;
+ALTER TABLE item ADD COLUMN place INTEGER;
+ALTER TABLE item ADD COLUMN contested INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX item_contested ON item (campaign_id) WHERE contested = 1;
 """
 """`mirror.state`: hidden (not in our scope), waiting (bytes that it names are not here yet),
 applied, carried (of a kind that this release does not know), void (`why` says what is wrong).
-`campaign.travels`: out (published from here), in (came from the central log), or null."""
+`campaign.travels`: out (published from here), in (came from the central log), or null.
+`item.place`: its line in the population, from 0, where the items here are not all of them; null in
+a campaign that was opened here, whose items stand in that order already.
+`item.contested`: people decided it differently and neither saw the other (`outcomes`)."""
 
 
 def _statements(script: str) -> list[str]:

@@ -1,19 +1,17 @@
 """How a campaign stands, and its end: outcomes are computed here, never stored."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from passmuster.campaigns._campaign import Campaign
 from passmuster.errors import UsageError
 from passmuster.store import Database
-from passmuster.text import plural, sha256
+from passmuster.text import Json, canonical, plural, sha256
 
 if TYPE_CHECKING:
     from passmuster.keys import SigningKey
-    from passmuster.outcomes import Outcome, Vote
-    from passmuster.text import Json
+    from passmuster.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +52,17 @@ def by_reviewer(db: Database, campaign_id: int) -> list[Progress]:
 def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
     """The outcome of every item of a campaign, from what is signed, present and not void."""
     from passmuster import outcomes
-    from passmuster.campaigns import _countersigning, _standing
+    from passmuster.campaigns import _countersigning, _votes
 
     asked: dict[str, set[str]] = {}
     for uri, reviewer in db.execute(
         "SELECT uri, reviewer FROM item WHERE campaign_id = ? ORDER BY id", (at.id,)
     ):
         asked[uri] = {reviewer}
-    for uri, principal in handed_over(db, at):
-        asked[uri].add(principal)
-    cast = _standing.standing(db, at, votes(db, at))
+    for uri, principal in _votes.handed_over(db, at):
+        if uri in asked:
+            asked[uri].add(principal)
+    cast = _votes.votes(db, at)
     needed = _countersigning.needed(db, at)
     if not needed:
         return outcomes.fold(cast, asked)
@@ -73,36 +72,6 @@ def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
         for vote in cast for by in (signers[vote.order],)
     ]  # fmt: skip
     return outcomes.fold(signed, asked, _countersigning.countersigned(db, at), needed)
-
-
-def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
-    """(URI, principal) of reviewers who gave an item away; what they decided before counts."""
-    rows: list[tuple[str, str]] = db.execute(
-        "SELECT DISTINCT d.uri, d.principal FROM decision d JOIN item i ON i.id = d.item_id"
-        " WHERE i.campaign_id = ? AND d.principal <> i.reviewer"
-        " AND i.first_reviewer IS NOT NULL",
-        (at.id,),
-    ).fetchall()
-    return rows
-
-
-def votes(db: Database, at: Campaign) -> "list[Vote]":
-    """Every signed row of a campaign, in log order, void ones too."""
-    rows = db.execute(
-        "SELECT d.uri, d.leaf, d.principal, d.verdict, d.until, d.changes, d.entry_id"
-        " FROM decision d JOIN item i ON i.id = d.item_id WHERE i.campaign_id = ?"
-        " ORDER BY d.entry_id, d.leaf",
-        (at.id,),
-    )
-    return [_vote(row) for row in rows]
-
-
-def _vote(row: tuple[Any, ...]) -> "Vote":
-    from passmuster.outcomes import Vote
-
-    changes = tuple((c["verb"], c["target"]) for c in json.loads(row[5]))
-    uri, leaf, principal, verdict, until, _, order = row
-    return Vote(uri, leaf, principal, verdict, until, changes, order)
 
 
 def close(
@@ -139,17 +108,16 @@ def close(
     with db.atomic():
         link = tlog.next_link(db)
         counts = Counter[str](outcome.effect for outcome in outcomes_of(db, at).values())
-        heads = db.execute(
-            "SELECT device, max(seq), statement FROM entry GROUP BY device ORDER BY device"
-        ).fetchall()
+        heads, more = _heads(db, at, link.device)
         body = {
             "campaign": at.digest,
-            "heads": [{"device": d, "seq": s, "head": h} for d, s, h in heads],
+            "heads": heads,
             "outcomes": dict(sorted(counts.items())),
             "unsignedDrafts": progress(db, at.id).drafts + _waiting.second_drafts(db, at.id),
         }
     payload = attestations.statement(
-        "close", {"campaign": at.digest}, body, link, now, key.principal, _void_ext(db, at),
+        "close", {"campaign": at.digest}, body, link, now, key.principal,
+        {**more, **_void_ext(db, at)},
     )  # fmt: skip
     envelope = attestations.sign(payload, key)  # a hardware key waits for a touch: nobody else does
     with db.atomic():  # whoever signed meanwhile moved the chain, and `append` says so
@@ -158,13 +126,32 @@ def close(
     return dict(counts)
 
 
-def _void_ext(db: Database, at: Campaign) -> "Json | None":
+def _void_ext(db: Database, at: Campaign) -> Json:
     """The statements that were left out of the outcomes; nothing where none was."""
     names = [row[0] for row in db.execute(
         "SELECT e.statement FROM void_entry v JOIN entry e ON e.id = v.entry_id"
         " WHERE e.campaign = ? ORDER BY e.statement", (at.digest,)
     )]  # fmt: skip
-    return {"void": names} if names else None
+    return {"void": names} if names else {}
+
+
+def _heads(db: Database, at: Campaign, own: str) -> tuple[list[Json], Json]:
+    """What had been signed by the end: the last statement of each device.
+
+    Of a campaign that travels those of others stand in a file, which `ext` names: a campaign may
+    have more reviewers than a statement has room for.
+    """
+    from passmuster import blobs
+    from passmuster.campaigns import _votes
+
+    rows = db.execute(
+        "SELECT device, max(seq), statement FROM entry GROUP BY device ORDER BY device"
+    ).fetchall()
+    heads = [{"device": d, "seq": s, "head": h} for d, s, h in rows]
+    if not db.value("SELECT travels FROM campaign WHERE id = ?", (at.id,)):
+        return heads, {}
+    others = b"".join(canonical(head) + b"\n" for head in heads if head["device"] != own)
+    return [head for head in heads if head["device"] == own], {_votes.HEADS: blobs.put(db, others)}
 
 
 def definition(db: Database, at: Campaign) -> bytes:

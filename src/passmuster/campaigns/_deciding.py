@@ -23,15 +23,25 @@ def item_dossier(db: Database, item_id: int) -> Json:
 
 def item_dossiers(db: Database, item_ids: Iterable[int]) -> Iterator[Json]:
     """The frozen dossier of each of the items; a chunk that neighbours share is read once."""
-    held, lines = "", [b""]
-    for item_id in item_ids:
-        row = db.one("SELECT chunk, position FROM item WHERE id = ?", (item_id,))
-        if row is None:
-            raise NotFound(f"no item {item_id}")
-        if row[0] != held:
-            held, lines = row[0], blobs.get(db, row[0]).split(b"\n")
-        dossier: Json = strict_json(lines[row[1]])
+    for line in lines_of(db, (_place(db, item_id) for item_id in item_ids)):
+        dossier: Json = strict_json(line)
         yield dossier
+
+
+def _place(db: Database, item_id: int) -> tuple[str, int]:
+    row = db.one("SELECT chunk, position FROM item WHERE id = ?", (item_id,))
+    if row is None:
+        raise NotFound(f"no item {item_id}")
+    return row[0], row[1]
+
+
+def lines_of(db: Database, places: Iterable[tuple[str, int]]) -> Iterator[bytes]:
+    """Frozen dossiers as they were hashed, by (chunk, position)."""
+    held, lines = "", [b""]
+    for chunk, position in places:
+        if chunk != held:
+            held, lines = chunk, blobs.get(db, chunk).split(b"\n")
+        yield lines[position]
 
 
 def check_draft(dossier: Json, draft: Draft, now: str) -> None:

@@ -49,6 +49,7 @@ WAITS = (
     " AND NOT EXISTS (SELECT 1 FROM countersignature c WHERE c.decision = d.leaf"
     f" AND c.entry_id NOT IN ({VOID}))"
     f" AND NOT {STOPS}"
+    " AND n.contested = 0"  # who decided has to decide again first
 )
 DRAFTED = (
     "EXISTS (SELECT 1 FROM second_draft f JOIN me ON f.author = me.who WHERE f.decision = d.leaf)"

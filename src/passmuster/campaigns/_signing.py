@@ -11,15 +11,17 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
-from passmuster import attestations, blobs, inventory, merkle, tlog
+from passmuster import attestations, blobs, inventory, merkle, store, tlog
 from passmuster.attestations import Link
-from passmuster.campaigns import _countersigning
+from passmuster.campaigns import _countersigning, _handing
 from passmuster.campaigns._batch import Batch, OwnRow, Row, Rows, Signed
 from passmuster.campaigns._changed import changed_since
 from passmuster.campaigns._deciding import as_draft
 from passmuster.campaigns._queue import part_name
+from passmuster.campaigns._votes import mark_contested
 from passmuster.errors import Conflict, NotFound, UsageError
 from passmuster.keys import SigningKey
 from passmuster.model import Draft
@@ -41,7 +43,7 @@ def prepare(db: Database, campaign_id: int, principal: str) -> Batch:
     mark, rows = hashlib.sha256(), Rows(db.path.parent)
     for chunk in _drafts(db, campaign_id, principal):
         changed = changed_since(db, [d[0] for d in chunk])
-        saw = _seen_rows(db, chunk[0][0], chunk[-1][0])
+        saw = _seen_rows(db, [d[0] for d in chunk])
         for d in chunk:
             mark.update(_marked(d))
             rows.add(_row(d, changed.get(d[0], []), saw.get(d[0], [])))
@@ -73,13 +75,13 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
             "nobody signs for somebody else"
         )
     _countersigning.refuse_unless_second(db, batch.seconds, key)
-    owners = b"".join(row.bytes + b"\n" for row in batch.own)
+    owners = _handing.parts(db, batch.campaign_id, batch.own)
     link, envelopes = tlog.enrol_at(db, batch.link, key, now), []
     if batch.rows:
         envelope, link = _decisions(batch, link, key, now)
         envelopes.append(envelope)
-    if batch.own:
-        envelope, link = _own(batch, owners, link, key, now)
+    for part in owners:
+        envelope, link = _handing.statement(batch.campaign, part, link, key, now)
         envelopes.append(envelope)
     if batch.seconds:
         envelopes.append(_countersigning.statement(batch.campaign, batch.seconds, link, key, now))
@@ -87,15 +89,16 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
         _compare(db, batch)
         if batch.rows:
             blobs.keep(db, (line + b"\n" for line in batch.rows.signed()))
-        for content in filter(None, (owners, _countersigning.content(batch.seconds))):
+        files = chain.from_iterable(part[1:] for part in owners)
+        for content in filter(None, (_countersigning.content(batch.seconds), *files)):
             blobs.put(db, content)
         keys = tlog.known_keys(db)
         ids = [tlog.append(db, envelope, keys, batch.campaign, now) for envelope in envelopes]
         if batch.rows:
             _keep_rows(db, batch, ids[0])
         names = [sha256(attestations.verify(e, keys).payload) for e in envelopes]
-        if batch.own:
-            _keep_own(db, batch, names[1 if batch.rows else 0], now)
+        for part, name in zip(owners, names[1 if batch.rows else 0 :], strict=False):
+            _keep_own(db, batch, part[0], name, now)
         if batch.seconds:
             _countersigning.keep(db, batch.seconds, ids[-1], batch.principal)
     return Signed(names, batch.rows, batch.own, now, batch.seconds)
@@ -110,7 +113,10 @@ def _campaign(db: Database, campaign_id: int) -> tuple[str, str | None]:
 
 def _drafts(db: Database, campaign_id: int, principal: str) -> Iterator[list[tuple[Any, ...]]]:
     """The drafts in the order of the population, some at a time."""
-    # from the drafts to their items: in this order there is nothing to sort
+    # from the drafts to their items: in this order there is nothing to sort, but where items came
+    # one after the other from elsewhere
+    came = db.value("SELECT travels FROM campaign WHERE id = ?", (campaign_id,)) == "in"
+    order = "i.place, i.id" if came else "d.item_id"
     rows = db.execute(
         "SELECT i.id, i.name, y.display_name, i.uri, i.identity_id, i.dossier, i.material,"
         " d.verdict, d.reason_code, d.reason_text, d.attention, d.until, d.changes, d.bulk,"
@@ -118,7 +124,7 @@ def _drafts(db: Database, campaign_id: int, principal: str) -> Iterator[list[tup
         " FROM draft d CROSS JOIN item i ON i.id = d.item_id"
         " CROSS JOIN identity y ON y.id = i.identity_id"
         " WHERE i.campaign_id = ? AND i.reviewer = ? AND d.author = i.reviewer"
-        " AND i.state = 'draft' ORDER BY d.item_id",
+        f" AND i.state = 'draft' ORDER BY {order}",
         (campaign_id, principal),
     )
     while chunk := rows.fetchmany(AT_ONCE):
@@ -130,19 +136,25 @@ def _own_drafts(db: Database, campaign_id: int, principal: str) -> list[tuple[An
         "SELECT i.id, y.display_name, i.uri, i.dossier, o.owner, o.role, o.evidence, o.reassign"
         " FROM own_draft o JOIN item i ON i.id = o.item_id"
         " JOIN identity y ON y.id = i.identity_id"
-        " WHERE i.campaign_id = ? AND i.reviewer = ? AND o.author = i.reviewer ORDER BY i.id",
+        " WHERE i.campaign_id = ? AND i.reviewer = ? AND o.author = i.reviewer"
+        " ORDER BY i.place, i.id",
         (campaign_id, principal),
     ).fetchall()
     return rows
 
 
-def _seen_rows(db: Database, first: int, last: int) -> dict[int, list[str]]:
-    """Names of the earlier rows on the items from *first* to *last* that are in this workspace."""
+def _seen_rows(db: Database, item_ids: list[int]) -> dict[int, list[str]]:
+    """Names of the earlier rows on each of the drafted items that its reviewer had seen.
+
+    What came from another device after the draft was made was not before their eyes.
+    """
     seen: dict[int, list[str]] = {}
     for item_id, leaf in db.execute(
-        "SELECT item_id, leaf FROM decision WHERE item_id BETWEEN ? AND ?"
-        " ORDER BY item_id, entry_id, leaf",
-        (first, last),
+        "SELECT x.item_id, x.leaf FROM decision x JOIN draft d ON d.item_id = x.item_id"
+        " JOIN entry e ON e.id = x.entry_id WHERE x.item_id BETWEEN ? AND ?"
+        " AND (e.device = ? OR e.logged_at <= d.saved_at)"
+        " ORDER BY x.item_id, x.entry_id, x.leaf",
+        (min(item_ids), max(item_ids), store.device(db)),
     ):
         seen.setdefault(item_id, []).append(leaf)
     return seen
@@ -226,18 +238,6 @@ def _decisions(batch: Batch, link: Link, key: SigningKey, now: str) -> tuple[byt
     return attestations.sign(payload, key), replace(link, seq=link.seq + 1, prev=sha256(payload))
 
 
-def _own(batch: Batch, content: bytes, link: Link, key: SigningKey, now: str) -> tuple[bytes, Link]:
-    body = {
-        "basis": {"campaign": batch.campaign},
-        "root": merkle.root(row.bytes for row in batch.own),
-        "count": len(batch.own),
-    }
-    payload = attestations.statement(
-        "own", {"own.jsonl": sha256(content)}, body, link, now, key.principal
-    )
-    return attestations.sign(payload, key), Link(link.device, link.seq + 1, sha256(payload))
-
-
 def _compare(db: Database, batch: Batch) -> None:
     mark = hashlib.sha256()
     for chunk in _drafts(db, batch.campaign_id, batch.principal):
@@ -278,10 +278,11 @@ def _keep_rows(db: Database, batch: Batch, entry_id: int) -> None:
     db.executemany("DELETE FROM draft WHERE item_id = ?", ids)
     ids = ((item_id,) for item_id in batch.rows.ids())
     db.executemany("UPDATE item SET state = 'signed' WHERE id = ?", ids)
+    mark_contested(db, batch.campaign_id, list(batch.rows.ids()))
 
 
-def _keep_own(db: Database, batch: Batch, statement: str, now: str) -> None:
-    for row in batch.own:
+def _keep_own(db: Database, batch: Batch, rows: list[OwnRow], statement: str, now: str) -> None:
+    for row in rows:
         inventory.assign_owner(db, row.item_id, row.owner, statement, batch.principal, now)
         db.execute("DELETE FROM own_draft WHERE item_id = ?", (row.item_id,))
         if row.reviewer is not None:

@@ -1,4 +1,4 @@
-"""What is left of a review when statements in it are void, and what that opens again.
+"""What it opens again in a review when statements in it are void.
 
 A void statement holds and counts for nothing: its decisions fall out, and an item that it handed
 over is its first reviewer's again. The rule is that of a pack (`evidence/_walk`): the rows of
@@ -7,24 +7,9 @@ whoever had the item at the time, in the order of the log.
 
 from passmuster import attestations, blobs, tlog
 from passmuster.campaigns._campaign import Campaign, campaign
-from passmuster.outcomes import Vote
+from passmuster.campaigns._votes import mark_contested
 from passmuster.store import Database
 from passmuster.text import strict_json
-
-
-def standing(db: Database, at: Campaign, votes: list[Vote]) -> list[Vote]:
-    """Those of *votes* (in log order) that count, where some are void."""
-    void = _void(db, at)
-    if not void:
-        return votes
-    left = [vote for vote in votes if vote.order not in void]
-    if "own" not in void.values():
-        return left
-    turns = _turns(db, at, void)
-    first = dict(db.execute(
-        "SELECT uri, coalesce(first_reviewer, reviewer) FROM item WHERE campaign_id = ?", (at.id,)
-    ))  # fmt: skip
-    return [v for v in left if v.principal == _turn(turns, first, v.uri, v.order)]
 
 
 def _void(db: Database, at: Campaign) -> dict[int, str]:
@@ -76,6 +61,11 @@ def reopen(db: Database) -> int:
     with db.atomic():
         for campaign_id, name in rows:
             opened += _give_back(db, campaign(db, name))
+            mark_contested(db, campaign_id, [row[0] for row in db.execute(
+                "SELECT d.item_id FROM item n JOIN decision d ON d.item_id = n.id"
+                " WHERE n.campaign_id = ? AND d.entry_id IN (SELECT entry_id FROM void_entry)",
+                (campaign_id,),
+            )])  # fmt: skip
             opened += db.execute(
                 "UPDATE item SET state = 'open' WHERE campaign_id = ? AND state = 'signed'"
                 " AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.item_id = item.id"

@@ -96,5 +96,5 @@ def blobs_of(statement: Attestation) -> tuple[str, ...]:
         set(wanted) - subject.keys()
     ):
         raise VerificationFailed(f"a {statement.kind} statement that does not name {wanted[0]}")
-    handed = statement.predicate["ext"].get("handed")
-    return (*(subject[name] for name in wanted if name in subject), *([handed] if handed else []))
+    more = (statement.predicate["ext"].get(name) for name in ("handed", "heads"))
+    return (*(subject[name] for name in wanted if name in subject), *filter(None, more))

@@ -1,9 +1,9 @@
 """Check a pack, a workspace, or one envelope, whichever *path* is."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from passmuster import attestations, blobs, keys, merkle, store, tlog
+from passmuster import attestations, blobs, campaigns, keys, merkle, store, tlog
 from passmuster.errors import MusterError, NotFound, UsageError, VerificationFailed
 from passmuster.evidence import _check
 from passmuster.evidence._files import Folder
@@ -11,7 +11,7 @@ from passmuster.evidence._report import Report, Trusted, check_trust
 from passmuster.evidence._statements import SUMS
 from passmuster.note import VerifierKey
 from passmuster.store import Database
-from passmuster.text import sha256
+from passmuster.text import sha256, strict_json
 
 _TABLES = {"decisions": "decision", "countersign": "countersignature"}
 
@@ -79,13 +79,43 @@ def _rows(db: Database) -> None:
             continue
         ((_, digest),) = attestations.verify(entry.envelope, known).subject
         table, count = _TABLES[entry.kind], 0
-        for count, line in enumerate(blobs.lines(db, digest), 1):  # noqa: B007
+        there = db.value(f"SELECT count(*) FROM {table} WHERE entry_id = ?", (entry.id,))
+        # what came after the end is kept where it was signed and counts for nothing
+        if not there and entry.id in campaigns.late(db, entry.campaign or ""):
+            continue
+        counts = _counts(db, entry)
+        for line in blobs.lines(db, digest):
+            if not counts(line):
+                continue
+            count += 1
             kept = db.one(f"SELECT entry_id, row FROM {table} WHERE leaf = ?",
                           (merkle.leaf_hash(line).hex(),))  # fmt: skip
             if kept is None or (kept[0], kept[1].encode()) != (entry.id, line):
                 raise VerificationFailed(f"log entry {entry.id}: its rows are not what was signed")
-        if db.value(f"SELECT count(*) FROM {table} WHERE entry_id = ?", (entry.id,)) != count:
+        if there != count:
             raise VerificationFailed(f"log entry {entry.id}: its rows are not what was signed")
+
+
+def _counts(db: Database, entry: tlog.Entry) -> Callable[[bytes], bool]:
+    """Which of the signed rows are in a table: all of this workspace's; of another's those about
+    an item that is here, and that was its signer's to decide.
+    """
+    device = db.value("SELECT device FROM entry WHERE id = ?", (entry.id,))
+    if device == store.device(db):
+        return lambda _: True
+    items = dict(db.execute(
+        "SELECT n.uri, n.reviewer FROM campaign c JOIN item n ON n.campaign_id = c.id"
+        " WHERE c.digest = ?", (entry.campaign,),
+    ))  # fmt: skip
+    asked, who = campaigns.asked(db, entry.campaign or ""), entry.principal.lower()
+
+    def one(line: bytes) -> bool:
+        uri = strict_json(line)["item"]
+        if uri not in items:
+            return False
+        return entry.kind == "countersign" or asked.at(uri, items[uri], entry.id) == who
+
+    return one
 
 
 def _envelope(path: Path) -> Report:

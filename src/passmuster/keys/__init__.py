@@ -24,12 +24,21 @@ from passmuster.keys._keyring import real_keyring
 from passmuster.keys._loading import has_passphrase, load, reachable
 from passmuster.keys._making import SSH, STORES, adopt, choose, new
 from passmuster.keys._ssh import SshKey, resolve
-from passmuster.keys._table import find, keep, kept_in, listed, replace, signs_for
+from passmuster.keys._table import (
+    FOREIGN,
+    find,
+    keep,
+    keep_foreign,
+    kept_in,
+    listed,
+    replace,
+    signs_for,
+)  # fmt: skip
 
 __all__ = [
-    "AGENT", "CALLED_OFF", "MIN_PASSPHRASE", "SSH", "STORES", "Passphrase", "SigningKey",
-    "SshKey", "Talk", "adopt", "agent_keys", "allowed_signer", "blob", "choose", "find",
-    "fingerprint", "forms", "from_private", "has_passphrase", "in_memory", "keep", "kept_in",
-    "listed", "load", "new", "path_of", "reachable", "real_keyring", "replace", "resolve",
-    "signs_for", "sshsig_signer",
+    "AGENT", "CALLED_OFF", "FOREIGN", "MIN_PASSPHRASE", "SSH", "STORES", "Passphrase",
+    "SigningKey", "SshKey", "Talk", "adopt", "agent_keys", "allowed_signer", "blob", "choose",
+    "find", "fingerprint", "forms", "from_private", "has_passphrase", "in_memory", "keep",
+    "keep_foreign", "kept_in", "listed", "load", "new", "path_of", "reachable", "real_keyring",
+    "replace", "resolve", "signs_for", "sshsig_signer",
 ]  # fmt: skip

@@ -1,10 +1,13 @@
 """The keys that this workspace knows: their public halves, and where the private ones are."""
 
-from passmuster.errors import NotFound
+from passmuster.errors import NotFound, VerificationFailed
 from passmuster.keys._agent import AGENT
-from passmuster.keys._key import SigningKey, kind_of
+from passmuster.keys._key import SigningKey, fingerprint, kind_of
 from passmuster.store import Database
 
+FOREIGN = "foreign"
+"""Where the private half of somebody else's key is: not here. Such a key is known, for what others
+signed with it, and never signs here."""
 _COLUMNS = ("fingerprint", "principal", "public", "store", "made_at", "place", "replaced_by")
 
 
@@ -12,9 +15,28 @@ def keep(db: Database, key: SigningKey, now: str) -> None:
     """Put the public half of *key* among the keys of this workspace."""
     with db.atomic():
         db.execute(
-            "INSERT OR IGNORE INTO signing_key"
-            " (fingerprint, principal, public, store, made_at, place) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO signing_key"
+            " (fingerprint, principal, public, store, made_at, place) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (fingerprint) DO UPDATE SET store = excluded.store, place ="
+            f" excluded.place, made_at = excluded.made_at WHERE store = '{FOREIGN}'",
             (key.fingerprint, key.principal, key.public, key.store, now, key.place),
+        )
+
+
+def keep_foreign(db: Database, principal: str, public: str, now: str) -> None:
+    """Put the public key of somebody else's workspace among the known ones; mine stay mine.
+
+    Raises VerificationFailed when it is known as the key of another person.
+    """
+    mark = fingerprint(public)
+    held = db.value("SELECT principal FROM signing_key WHERE fingerprint = ?", (mark,))
+    if held is not None and held.lower() != principal.lower():
+        raise VerificationFailed(f"{mark} is enrolled for {principal}, and is {held}'s")
+    with db.atomic():
+        db.execute(
+            "INSERT OR IGNORE INTO signing_key (fingerprint, principal, public, store, made_at)"
+            f" VALUES (?, ?, ?, '{FOREIGN}', ?)",
+            (mark, principal, public, now),
         )
 
 
@@ -25,8 +47,11 @@ def replace(db: Database, old: str, new: str) -> None:
 
 
 def listed(db: Database) -> list[dict[str, str]]:
-    """Every key of this workspace, newest first."""
-    rows = db.execute(f"SELECT {', '.join(_COLUMNS)} FROM signing_key ORDER BY made_at DESC")
+    """Every key of this workspace, newest first; not those of others (`keep_foreign`)."""
+    rows = db.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM signing_key WHERE store <> '{FOREIGN}'"
+        " ORDER BY made_at DESC"
+    )
     found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
     return [{**row, "kind": kind_of(row["store"], row["public"])} for row in found]
 

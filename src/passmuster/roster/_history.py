@@ -78,6 +78,7 @@ def strange_keys(db: Database, me: str) -> list[Line]:
     mine = {
         row[0] for row in db.execute(
             "SELECT fingerprint FROM signing_key WHERE lower(principal) = lower(?1)"
+            " AND store <> 'foreign'"
             " UNION SELECT substr(key, 6) FROM workspace WHERE key >= 'mine:' AND key < 'mine;'",
             (me,),
         )

@@ -6,7 +6,7 @@ inside what is signed, so an edited, dropped or reordered entry shows even to so
 the envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
-from passmuster.tlog._check import check
+from passmuster.tlog._check import Chains, check
 from passmuster.tlog._checkpoints import (
     Cosignature,
     Kept,
@@ -36,6 +36,7 @@ from passmuster.tlog._entries import (
 from passmuster.tlog._keys import forms as key_forms
 from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, rows
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
+from passmuster.tlog._taking import take
 from passmuster.tlog._tree import MAX_LEAF, consistency, root, size
 from passmuster.tlog._voids import voids
 from passmuster.tlog._witness import Answer, Seen, judge
@@ -50,10 +51,11 @@ from passmuster.tlog._witnessing import (
 )
 
 __all__ = [
-    "CALLED", "MAX_LEAF", "ROW", "Answer", "Cosignature", "Entry", "Found", "Kept", "LogRow",
-    "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check", "check_file",
-    "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "enrol",
-    "enrol_at", "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys",
-    "known_log", "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild",
-    "receipt", "refused", "request", "root", "rows", "size", "take_rosters", "voids", "witnessed",
+    "CALLED", "MAX_LEAF", "ROW", "Answer", "Chains", "Cosignature", "Entry", "Found", "Kept",
+    "LogRow", "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check",
+    "check_file", "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner",
+    "enrol", "enrol_at", "enrolment", "enrolments", "entries", "find", "judge", "key_forms",
+    "known_keys", "known_log", "log_keys", "look_up", "next_link", "origin", "proven_time",
+    "rank", "rebuild", "receipt", "refused", "request", "root", "rows", "size", "take",
+    "take_rosters", "voids", "witnessed",
 ]  # fmt: skip

@@ -59,7 +59,9 @@ def origin(db: Database) -> str:
 
 def log_keys(db: Database, of: str) -> tuple[VerifierKey, ...]:
     """The keys that may sign checkpoints of the log *of*: those of this workspace's people."""
-    return tuple(key for line in known_keys(db).values() for key in _keys.forms(line, of))
+    return tuple(
+        key for line in known_keys(db, foreign=False).values() for key in _keys.forms(line, of)
+    )
 
 
 def checkpoint(db: Database, key: SigningKey, now: str) -> str:
@@ -67,7 +69,7 @@ def checkpoint(db: Database, key: SigningKey, now: str) -> str:
 
     Raises VerificationFailed when an earlier checkpoint says that the log was other than it is.
     """
-    if key.fingerprint not in known_keys(db):
+    if key.fingerprint not in known_keys(db, foreign=False):
         raise KeyUnavailable("this key is not enrolled in this workspace")
     name, size = origin(db), _tree.size(db)
     if not size:

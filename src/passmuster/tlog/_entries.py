@@ -58,6 +58,14 @@ def append(
     else:
         attestation = verify(envelope, known)
         _in_place(db, attestation)
+    return insert(db, attestation, envelope, leaf, campaign, now)
+
+
+def insert(
+    db: Database, attestation: Attestation, envelope: bytes, leaf: bytes, campaign: str | None,
+    now: str,
+) -> int:  # fmt: skip
+    """Put a statement that was verified at the end of the log, and of its tree."""
     predicate = attestation.predicate
     cursor = db.execute(
         "INSERT INTO entry (leaf, statement, predicate, campaign, principal, device, seq,"
@@ -131,10 +139,11 @@ def enrol_at(db: Database, link: Link, key: SigningKey, now: str) -> Link:
 
 
 def enrolments(db: Database) -> dict[str, str]:
-    """Fingerprint → name of the statement that enrolled it."""
+    """Fingerprint → name of the statement that enrolled it in this workspace."""
     known = known_keys(db)
     rows = db.execute(
-        "SELECT envelope FROM entry WHERE predicate = 'enrolment' ORDER BY id"
+        "SELECT envelope FROM entry WHERE predicate = 'enrolment' AND device = ? ORDER BY id",
+        (store.device(db),),
     ).fetchall()
     found = [verify(bytes(row[0]), known) for row in rows]
     return {enrolment.predicate["fingerprint"]: enrolment.name for enrolment in found}
@@ -171,7 +180,11 @@ def enrolment(db: Database, mark: str) -> bytes:
     raise NotFound(f"{mark} was not enrolled here: `muster key new`")
 
 
-def known_keys(db: Database) -> dict[str, str]:
-    """Fingerprint → public line of every key enrolled in this workspace."""
-    rows = db.execute("SELECT public FROM signing_key")
+def known_keys(db: Database, *, foreign: bool = True) -> dict[str, str]:
+    """Fingerprint → public line of every key that is known here; of those of this workspace alone
+    without *foreign* ones, whose enrolment came from another.
+    """
+    rows = db.execute(
+        "SELECT public FROM signing_key WHERE ?1 OR store <> ?2", (foreign, keys.FOREIGN)
+    )
     return {keys.fingerprint(row[0]): row[0] for row in rows}

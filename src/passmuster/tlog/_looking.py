@@ -8,7 +8,7 @@ from passmuster import merkle, roster
 from passmuster.attestations import Attestation, unchecked, verify
 from passmuster.errors import VerificationFailed
 from passmuster.store import Database
-from passmuster.tlog._check import follows
+from passmuster.tlog._check import follows, neighbours
 from passmuster.tlog._checkpoints import proven_time
 from passmuster.tlog._entries import known_keys
 from passmuster.tlog._voids import voids
@@ -120,14 +120,10 @@ def look_up(db: Database, entry_id: int) -> Found:
     except VerificationFailed as error:
         return Found(None, None, str(error))
     whose = db.value("SELECT principal FROM signing_key WHERE fingerprint = ?", (found.keyid,))
-    before = db.one(
-        "SELECT seq, statement FROM entry WHERE device = ? AND seq < ? ORDER BY seq DESC LIMIT 1",
-        (device, seq),
-    )
     wrong = ""
     try:
         _allowed(db, entry_id, envelope)
-        follows(found, {found.predicate["device"]: tuple(before)} if before else {})
+        follows(found, neighbours(db, device, seq))
         if (found.name, merkle.leaf_hash(envelope).hex()) != (name, leaf):
             wrong = "the log knows it by another digest than its own"
         elif found.kind != "roster" and not _same(whose, found.predicate["principal"]):

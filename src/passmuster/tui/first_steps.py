@@ -44,7 +44,9 @@ def needed(db: Database, settings: Settings) -> bool:
     A workspace with a campaign is at work, and needs at most to know whose queue to show; who has
     a key and an inventory knows the way.
     """
-    me = settings.me or db.value("SELECT principal FROM signing_key ORDER BY made_at DESC LIMIT 1")
+    me = settings.me or db.value(
+        "SELECT principal FROM signing_key WHERE store <> 'foreign' ORDER BY made_at DESC LIMIT 1"
+    )
     found = steps(db, me or "")
     if found[CAMPAIGN].done:
         return not me
