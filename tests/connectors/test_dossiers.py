@@ -47,9 +47,10 @@ def test_what_a_dossier_says_comes_out_again(
 def test_what_another_file_of_dossiers_does_not_list_is_not_gone_but_parts_of_what_it_lists_are(
     db: Database, tmp_path: Path, dossiers: list[dict[str, object]]
 ) -> None:
-    bring(db, tmp_path, "one", list(dossiers))
-    identities, credentials = present(db, "identity"), present(db, "credential")
     with_keys = next(d for d in dossiers if d["credentials"])
+    twin = {**with_keys, "credentials": [], "identity": {**with_keys["identity"], "uid": "twin"}}  # type: ignore[dict-item]
+    bring(db, tmp_path, "one", [*dossiers, twin])
+    identities, credentials = present(db, "identity"), present(db, "credential")
     lost = len(with_keys["credentials"])  # type: ignore[arg-type]
     bring(db, tmp_path, "two", [{**with_keys, "credentials": []}], LATER)
     assert present(db, "identity") == identities

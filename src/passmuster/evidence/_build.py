@@ -167,6 +167,7 @@ class _Build:
         self.last = self._last_entry()
         found: list[Statement] = []
         signers = {self.key.fingerprint}
+        enrolled: set[tuple[str, str]] = set()
         too_late = campaigns.late(self.db, self.campaign.digest)
         for entry in tlog.entries(self.db, self.campaign.digest):
             if entry.id in too_late:  # it is named in the chain, and counts for nothing
@@ -179,8 +180,9 @@ class _Build:
                 found.append(Statement(entry.id, unchecked(entry.envelope), entry.envelope))
             elif entry.kind == "enrolment":
                 attestation = attestations.verify(entry.envelope, self.known)
-                if attestation.keyid in signers:
-                    signers.remove(attestation.keyid)  # a key of two workspaces is enrolled twice
+                who = (attestation.keyid, entry.principal)
+                if attestation.keyid in signers and who not in enrolled:
+                    enrolled.add(who)  # a key of two workspaces is enrolled in each
                     found.append(Statement(entry.id, attestation, entry.envelope))
         found.sort(key=lambda s: s.index)
         self.all_void = tlog.voids(self.db)

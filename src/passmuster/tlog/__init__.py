@@ -6,7 +6,7 @@ inside what is signed, so an edited, dropped or reordered entry shows even to so
 the envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
-from passmuster.tlog._check import Chains, check
+from passmuster.tlog._check import Chains, check, lacking
 from passmuster.tlog._checkpoints import (
     Cosignature,
     Kept,
@@ -55,7 +55,7 @@ __all__ = [
     "LogRow", "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check",
     "check_file", "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner",
     "enrol", "enrol_at", "enrolment", "enrolments", "entries", "find", "judge", "key_forms",
-    "known_keys", "known_log", "log_keys", "look_up", "next_link", "origin", "proven_time",
-    "rank", "rebuild", "receipt", "refused", "request", "root", "rows", "size", "take",
-    "take_rosters", "voids", "witnessed",
+    "known_keys", "known_log", "lacking", "log_keys", "look_up", "next_link", "origin",
+    "proven_time", "rank", "rebuild", "receipt", "refused", "request", "root", "rows", "size",
+    "take", "take_rosters", "voids", "witnessed",
 ]  # fmt: skip
