@@ -28,11 +28,15 @@ WRITERS = {
     },
     "tlog": {
         "entry", "tile", "checkpoint", "cosignature", "cosigner", "witnessed", "refused", "central",
-        "mirror", "mirror_tile", "rejected", "halt", "void_entry",
+        "mirror", "mirror_tile", "rejected", "halt", "held", "void_entry",
     },
     "blobs": {"blob"},
     "keys": {"signing_key"},
     "store": {"workspace"},
+    "server": {
+        "head", "record", "log_tile", "upload", "stored_blob", "piece", "witness_line", "recovery",
+        "anchor",
+    },
 }  # fmt: skip
 
 

@@ -130,3 +130,41 @@ def _packed(db: Database, digest: str) -> bytes:
     if packed is None:
         raise NotFound(f"the workspace has no bytes with sha256 {digest[:12]}…")
     return bytes(packed)
+
+
+# --- bytes that come and go
+
+
+def has(db: Database, digest: str) -> bool:
+    """Whether the bytes are here."""
+    return db.one("SELECT 1 FROM blob WHERE sha256 = ?", (digest,)) is not None
+
+
+def size(db: Database, digest: str) -> int:
+    """How many bytes they are."""
+    found = db.value("SELECT size FROM blob WHERE sha256 = ?", (digest,))
+    if found is None:
+        raise NotFound(f"the workspace has no bytes with sha256 {digest[:12]}…")
+    return int(found)
+
+
+def take(db: Database, digest: str, coming: Iterable[bytes]) -> None:
+    """Keep bytes that come slowly: nobody waits to write until they are here.
+
+    They are held packed meanwhile. Raises VerificationFailed, and keeps nothing, when their digest
+    is another.
+    """
+    whole, length = hashlib.sha256(), 0
+    held: list[tuple[str, int, bytes]] = []
+    for piece in _pieces_of(coming):
+        whole.update(piece)
+        length += len(piece)
+        held.append((sha256(piece), len(piece), zlib.compress(piece, 1)))
+    if whole.hexdigest() != digest:
+        raise VerificationFailed(f"bytes that came for {digest[:12]}… have another digest")
+    if len(held) != 1:
+        listed = b"".join(bytes.fromhex(name) for name, _, _ in held)
+        held.append((digest, length, LIST + listed))
+    with db.atomic():
+        for name, count, packed in held:
+            _insert(db, name, count, packed, staged=False)

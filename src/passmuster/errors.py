@@ -13,6 +13,7 @@
     │   └── WrongPassphrase     1  what was typed does not open it
     ├── Conflict                1  the workspace changed underneath; nothing was written
     └── Unreachable             1  another machine did not answer as it should
+        └── Declined            1  it answered that it will not, and why
 
 A message is one line that says what to do next. Only `cli` turns an error into an exit.
 """
@@ -81,3 +82,24 @@ class Conflict(MusterError):
 
 class Unreachable(MusterError):
     """Another machine did not answer, or not as it should."""
+
+    def __init__(self, message: str, *, again: bool = False, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.again = again
+        """Whether the same request may succeed later: nobody has to do anything for it."""
+        self.after_s = after_s
+        """Seconds that the other machine asks to wait."""
+
+
+class Declined(Unreachable):
+    """Another machine understood the request and will not do it."""
+
+    def __init__(
+        self, message: str, code: str, status: int, *, again: bool = False,
+        after_s: float | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(message, again=again, after_s=after_s)
+        self.code = code
+        """Of `central.PROBLEMS`."""
+        self.status = status
+        """HTTP's."""

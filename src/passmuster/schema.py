@@ -298,9 +298,12 @@ CREATE TABLE mirror (
     idx INTEGER PRIMARY KEY, leaf TEXT NOT NULL UNIQUE, envelope BLOB, state TEXT NOT NULL,
     why TEXT);
 CREATE INDEX mirror_waiting ON mirror (idx) WHERE state = 'waiting';
+CREATE INDEX mirror_void ON mirror (idx) WHERE state = 'void';
 CREATE TABLE mirror_tile (
     level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL,
     PRIMARY KEY (level, idx)) WITHOUT ROWID;
+-- records of the central log as it was before it was restored, in no entry: to be offered again
+CREATE TABLE held (leaf TEXT PRIMARY KEY, idx INTEGER NOT NULL, envelope BLOB NOT NULL);
 CREATE TABLE rejected (
     entry_id INTEGER PRIMARY KEY REFERENCES entry, code TEXT NOT NULL, why TEXT NOT NULL,
     at TEXT NOT NULL);

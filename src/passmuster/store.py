@@ -34,6 +34,7 @@ DRIVER = sqlite3.__name__.split(".")[0]
 SqliteError = sqlite3.Error
 OperationalError = sqlite3.OperationalError
 IntegrityError = sqlite3.IntegrityError
+is_whole = sqlite3.complete_statement
 
 
 class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignore]
@@ -228,6 +229,29 @@ def check_modes(folder: Path) -> None:
 
 def _refuse_open_folder(folder: Path) -> None:
     raise WorkspaceError(f"{folder}: other users may enter it; run: chmod 700 {folder}")
+
+
+def plain(path: Path) -> Database:
+    """A SQLite file of somebody else's tables (the server's), made 0600 where it is not there.
+
+    Durable as a workspace is, and free to be used by one thread after the other.
+    """
+    if not path.exists():
+        path.touch(mode=0o600)
+    mask = os.umask(0o077)
+    try:
+        db: Database = sqlite3.connect(
+            path, timeout=BUSY_S, isolation_level=None, factory=Database, check_same_thread=False
+        )
+        db.path = path
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON",
+                       "mmap_size = 268435456", "cache_size = -32768"):  # fmt: skip
+            db.execute(f"PRAGMA {pragma}")
+    except sqlite3.DatabaseError as error:
+        raise WorkspaceError(f"{path}: cannot be opened: {error}") from None
+    finally:
+        os.umask(mask)
+    return db
 
 
 def device(db: Database) -> str:

@@ -6,8 +6,11 @@ the roster, which is a record itself. Everything that a server tells can be chec
 told, with this module, on a laptop, on the server and from a packet.
 """
 
+from passmuster.central._invitation import Invitation, address, invitation, pin_of
+from passmuster.central._proof import PROOF_TYPE, b64url, jwk, prove, thumbprint
 from passmuster.central._queues import Chunk, Queues, queues, read_queues
-from passmuster.central._record import BLOBS, Record, blobs_of, campaign_of, kind_of, read
+from passmuster.central._record import BLOBS, FOLDED, Record, blobs_of, campaign_of, kind_of, read
+from passmuster.central._recovery import Recovery, read_recovery, recovery_note
 from passmuster.central._session import PAYLOAD_TYPE, Session, ask, check
 from passmuster.central._wire import (
     LIMITS,
@@ -25,8 +28,10 @@ from passmuster.central._wire import (
 )
 
 __all__ = [
-    "BLOBS", "LIMITS", "NDJSON", "PAYLOAD_TYPE", "PROBLEM", "PROBLEMS", "PROTOCOL",
-    "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "Chunk", "Limits", "Queues", "Record", "Result",
-    "Session", "Status", "ask", "blobs_of", "campaign_of", "check", "kind_of", "queues", "read",
-    "read_queues", "seen_header",
+    "BLOBS", "FOLDED", "LIMITS", "NDJSON", "PAYLOAD_TYPE", "PROBLEM", "PROBLEMS", "PROOF_TYPE",
+    "PROTOCOL", "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "Chunk", "Invitation", "Limits",
+    "Queues", "Record", "Recovery", "Result", "Session", "Status", "address", "ask", "b64url",
+    "blobs_of", "campaign_of", "check", "invitation", "jwk", "kind_of", "pin_of", "prove",
+    "queues", "read", "read_queues", "read_recovery", "recovery_note", "seen_header",
+    "thumbprint",
 ]  # fmt: skip

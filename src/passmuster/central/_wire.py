@@ -38,6 +38,10 @@ class Limits:
     invite_s: int = 900
     skew_s: int = 60
     """How far a client's clock may be off where a proof names a time."""
+    body_s: int = 600
+    """In which a request's body must have come."""
+    connections: int = 1_000
+    """At one time, of one replica."""
 
 
 LIMITS = Limits()

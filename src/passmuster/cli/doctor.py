@@ -12,11 +12,12 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import click
 
-from passmuster import config
+from passmuster import config, text
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, talk
 from passmuster.errors import MusterError
 
@@ -77,6 +78,7 @@ def _checks(bench: Bench) -> Iterator[Check]:
     yield _agent(needed=row.get("place") == "agent")
     yield _openssl()
     yield _sqlite()
+    yield from _central(bench)
     yield _clock(bench)
 
 
@@ -200,6 +202,52 @@ def _sqlite() -> Check:
         return Check("sqlite", "warning", said, "two musters that write at once can damage the "
                      "file with this version; 3.51.3 or later cannot")  # fmt: skip
     return Check("sqlite", "ok", said)
+
+
+def _central(bench: Bench) -> Iterator[Check]:
+    """The central log: which one, by which key, and how the last sync went."""
+    from passmuster import central, store, sync, tlog
+
+    try:
+        at = tlog.central(bench.db) if (bench.folder / store.FILE).is_file() else None
+    except MusterError:
+        return  # the workspace's own line says what is wrong with it
+    if at is None:
+        yield Check("central log", "ok", "none: this workspace works alone")
+        return
+    found = sync.state(bench.db)
+    states: dict[str, tuple[State, str]] = {
+        "halted": ("broken", "ask who runs the server; muster sync --status has the evidence"),
+        "attention": ("warning", "see muster sync --status"),
+        "offline": ("warning", found.problem or ""), "never": ("warning", "muster sync"),
+    }  # fmt: skip
+    state, advice = states.get(found.kind, ("ok", ""))
+    yield Check("central log", "ok", f"{at.url}, {text.plural(at.size, 'entry')} verified")
+    yield Check("pinned key", "ok", f"{central.pin_of(str(at.key))} of {at.origin}")
+    yield Check("last sync", state, found.words, advice)
+    yield _session(bench)
+    ca = bench.settings.central_ca
+    if ca is not None and not Path(ca).expanduser().is_file():
+        yield Check("central_ca", "broken", f"no file {ca}", "mend central_ca in config.toml")
+
+
+def _session(bench: Bench) -> Check:
+    """Whether the central log lets me in now; asks for no passphrase, and for no touch."""
+    from passmuster import keys, sync
+
+    ca, row = bench.settings.central_ca, _key(bench)[0]
+    silent = row.get("store") == "keyring" or (
+        row.get("store") == "file" and "MUSTER_KEY_PASSPHRASE_FILE" in os.environ
+    )
+    path = Path(ca).expanduser() if ca else None
+    try:
+        timeout = bench.settings.keyring_timeout_s
+        load = lambda: keys.load(bench.db, bench.me, bench.talk(), timeout)  # noqa: E731
+        tried = sync.try_session(bench.db, bench.me, now(), path, load if silent else None)
+    except MusterError as error:
+        return Check("session", "warning", str(error))
+    state: State = "broken" if tried.good is False else "ok" if not tried.advice else "warning"
+    return Check("session", state, tried.found, tried.advice)
 
 
 def _clock(bench: Bench) -> Check:

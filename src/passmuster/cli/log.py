@@ -117,16 +117,18 @@ def _in_words(row: dict[str, Any]) -> str:
 def _show_entries(bench: Bench, as_json: bool) -> None:
     from passmuster import tlog
 
-    ids = tlog.rank(bench.db)
+    ids, synced = tlog.rank(bench.db), tlog.central(bench.db) is not None
     windows = (ids[at : at + 200] for at in range(0, len(ids), 200))
     rows = (
         {"index": row.id - 1, "kind": row.kind, "principal": row.principal,
-         "campaign": row.campaign, "statement": row.statement, "logged_at": row.logged_at}
+         "campaign": row.campaign, "statement": row.statement, "logged_at": row.logged_at,
+         **({"central": tlog.central_index_of(bench.db, row.id)} if synced else {})}
         for window in windows
         for row in sorted(tlog.rows(bench.db, window), reverse=True)
     )  # fmt: skip
     columns = {"index": "INDEX", "kind": "KIND", "principal": "PRINCIPAL", "campaign": "CAMPAIGN",
-               "statement": "STATEMENT", "logged_at": "LOGGED"}  # fmt: skip
+               "statement": "STATEMENT", "logged_at": "LOGGED",
+               **({"central": "CENTRAL"} if synced else {})}  # fmt: skip
     if not emit(rows, columns, as_json=as_json) and not as_json:
         talk("nothing is logged yet")
 
@@ -232,18 +234,29 @@ def cosigned_command(bench: Bench, path: Path, as_json: bool) -> None:
 @log_command.command("receipt")
 @click.argument("statement")
 @click.option("--size", type=click.IntRange(1), help="Against the checkpoint of this size.")
+@click.option("--central", is_flag=True, help="In the central log instead, as far as it is synced.")
 @out_option
 @pass_bench
-def receipt_command(bench: Bench, statement: str, size: int | None, out: Path | None) -> None:
+def receipt_command(
+    bench: Bench, statement: str, size: int | None, central: bool, out: Path | None
+) -> None:
     """The proof that a statement (any unique beginning of its digest) is in the log.
 
     \b
     Example:
       muster log receipt 3f9c1a --out statement.tlog-proof
+      muster log receipt 3f9c1a --central
     """
     from passmuster import note, tlog
 
-    found = tlog.receipt(bench.db, tlog.find(bench.db, statement), size)
+    entry_id = tlog.find(bench.db, statement)
+    if central and size is not None:
+        raise UsageError("--central is against the newest checkpoint: leave --size out")
+    found = (
+        tlog.central_receipt(bench.db, entry_id)
+        if central
+        else tlog.receipt(bench.db, entry_id, size)
+    )
     write(found, out)
     witnesses = len(note.parse(note.parse_receipt(found).checkpoint).lines) - 1
     talk(f"Cosigned by {text.plural(witnesses, 'witness')}." if witnesses > 0 else

@@ -48,6 +48,13 @@ class Settings:
     """A time-stamp authority (RFC 3161) that stamps the log's checkpoint in an evidence pack."""
     tsa_ca: str | None = None
     """The file with that authority's certificates, PEM."""
+    central_ca: str | None = None
+    """The file with the certificate authorities that vouch for the central API, PEM; none named:
+    the system's. Those of the file are then the only ones."""
+    witnesses: list[str] = field(default_factory=list)
+    """Verifier keys of witnesses of the central log, who must not be its operators."""
+    witness_quorum: int = 1
+    """How many of them must have cosigned a checkpoint before it is believed."""
     keyring_timeout_s: float = 5.0
     """Seconds until a keyring that does not answer is given up."""
     max_yaml_mib: int = 32
@@ -104,6 +111,9 @@ SHAPES: dict[str, Shape] = {
     "key_store": {"type": "string", "enum": ["auto", "keyring", "file"]},
     "tsa_url": {"type": "string", "minLength": 1},
     "tsa_ca": {"type": "string", "minLength": 1},
+    "central_ca": {"type": "string", "minLength": 1},
+    "witnesses": {"type": "array", "uniqueItems": True, "items": _WORDS},
+    "witness_quorum": {"type": "integer", "minimum": 0},
     "keyring_timeout_s": {"type": "number", "minimum": 0.1},
     "max_yaml_mib": {"type": "integer", "minimum": 1},
     "rules": _table({"type": "object", "additionalProperties": {"type": "integer"}}),

@@ -1,8 +1,4 @@
-"""The only user of a network library: every request has an end in time and in bytes.
-
-A server that drips one byte a second, that answers for ever or that sends somebody elsewhere is an
-error that names it, never a wait and never a redirect that is followed.
-"""
+"""One request to a service that knows nothing of this project: a time-stamp authority."""
 
 import time
 
@@ -21,12 +17,15 @@ def post(
     """
     import httpx
 
-    end = time.monotonic() + deadline_s
+    from passmuster.transport._wire import NETWORK_ERRORS, Deadline, Wire, network_error
+
+    deadline = Deadline(time.monotonic)
+    deadline.begin(deadline_s)
     headers = {"Content-Type": content_type, "User-Agent": "passmuster", "Accept-Encoding": ""}
     answer = bytearray()
     try:
-        with httpx.Client(timeout=deadline_s, follow_redirects=False) as client, client.stream(
-            "POST", url, content=body, headers=headers
+        with httpx.Client(transport=Wire(url, None, deadline), follow_redirects=False) as client, (
+            client.stream("POST", url, content=body, headers=headers)
         ) as response:  # fmt: skip
             if response.status_code != httpx.codes.OK:
                 raise Unreachable(f"{url} answered {response.status_code}")
@@ -34,8 +33,7 @@ def post(
                 answer += piece
                 if len(answer) > max_bytes:
                     raise Unreachable(f"{url} answered more than {max_bytes:,} bytes")
-                if time.monotonic() > end:
-                    raise Unreachable(f"{url} did not finish within {deadline_s:g} s")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Unreachable(f"{url} cannot be reached: {error or type(error).__name__}") from None
+                deadline.left()
+    except NETWORK_ERRORS as error:
+        raise network_error(url, error, deadline_s) from None
     return bytes(answer)

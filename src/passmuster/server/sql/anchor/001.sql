@@ -1,0 +1,1 @@
+CREATE TABLE anchor (origin TEXT PRIMARY KEY, size BIGINT NOT NULL, root TEXT NOT NULL);
