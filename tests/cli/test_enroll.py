@@ -216,7 +216,7 @@ def test_a_workspace_has_one_central_log(team: Team, tmp_path: Path) -> None:
     (("https://x.example",), "give an invitation, or --oidc"),
     (("https://x.example#m1.a.b.c.d",), "cut off or mistyped"),
     (("https://x.example#m1.a.b.c",), "copy the invitation whole"),
-    (("nonsense",), "no address of a central API"),
+    (("nonsense",), "no address of a server"),
 ])  # fmt: skip
 def test_words_that_lead_nowhere_are_refused_in_one_line(
     team: Team, words: tuple[str, ...], why: str

@@ -202,6 +202,24 @@ def test_a_provider_that_does_not_answer_is_told_from_a_wrong_token(
     assert "does not answer" in refused(enrols(rev, idp.token(mark(rev))), "unavailable")
 
 
+def test_addresses_of_a_provider_may_have_a_query(there: Place, idp: Issuer) -> None:
+    real = idp.get
+    idp.get = lambda path: (  # type: ignore[method-assign]
+        (200, {**real(path)[1], "jwks_uri": f"{idp.url}/keys?p=b2c"}) if "well-known" in path
+        else real(path.partition("?")[0])
+    )  # fmt: skip
+    rev = there.somebody(REV)
+    assert enrols(rev, idp.token(mark(rev))).status_code == 201
+    assert "/keys?p=b2c" in idp.asked
+
+
+def test_keys_are_not_fetched_without_tls(there: Place, idp: Issuer) -> None:
+    real = idp.get
+    idp.get = lambda path: (200, {**real(path)[1], "jwks_uri": "http://evil.example/keys"})  # type: ignore[method-assign]
+    rev = there.somebody(REV)
+    assert "without TLS" in refused(enrols(rev, idp.token(mark(rev))), "unavailable")
+
+
 def test_a_provider_of_another_name_is_not_believed(there: Place, idp: Issuer) -> None:
     real = idp.get
     idp.get = lambda path: (200, {**real(path)[1], "issuer": "https://x"})  # type: ignore[method-assign]

@@ -221,6 +221,17 @@ def test_an_owner_neither_publishes_nor_closes_the_campaign_of_another(
     assert code(other, line) == "not-yours"
 
 
+def test_whoever_sees_a_campaign_may_acknowledge_its_end_and_nobody_else(
+    team: tuple[Somebody, ...],
+) -> None:
+    boss, rev, _, eye, other = team
+    made = publish(boss, REV)
+    for one, becomes in ((boss, "accepted"), (rev, "accepted"), (eye, "accepted"),
+                         (other, "not-yours")):  # fmt: skip
+        line = one.says("acknowledgement", {"close": "0" * 64}, {"campaign": made.digest})
+        assert code(one, line) == becomes
+
+
 def test_a_relay_may_carry_what_others_signed(team: tuple[Somebody, ...]) -> None:
     boss, rev, *_, other = team
     made = publish(boss, REV)

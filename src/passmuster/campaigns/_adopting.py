@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from passmuster import blobs, config, inventory, merkle, policy, seconds
 from passmuster.attestations import Attestation
 from passmuster.campaigns import _dossiers
+from passmuster.campaigns._freezing import assignment_row, population_row
 from passmuster.campaigns._naming import name_items
-from passmuster.campaigns._opening import assignment_row, population_row
 from passmuster.campaigns._publishing import QUEUES, opening
 from passmuster.campaigns._second_policy import Needing
 from passmuster.central import Chunk, Queues, read_queues

@@ -134,7 +134,7 @@ def _discovered(issuer: str) -> dict[str, str]:
             f"{issuer} has no log-in by code (RFC 8628): ask a registrar for an invitation instead"
         )
     for url in found.values():
-        central.address(url)
+        central.address(url.partition("?")[0])
     return found
 
 
