@@ -247,6 +247,19 @@ def test_a_clock_that_jumps_changes_no_order(synced: Town) -> None:
     assert len(said) == 6
 
 
+def test_a_laptop_that_slept_asks_for_a_new_session(synced: Town) -> None:
+    """The clock that counts a session stands still while it sleeps; the server's does not."""
+
+    def sleeps(step: str) -> None:
+        if step == "records":
+            synced.clock.seconds += 3_600
+
+    synced.boss.next_roster(list(synced.desks.values()))  # its file is sent first: a session
+    synced.boss.before = sleeps
+    assert synced.boss.sync().pushed.accepted == 1
+    assert [p for _, p, _ in synced.boss.wire.log].count("/v1/sessions") == 2
+
+
 def test_a_full_disk_loses_nothing_and_says_so(synced: Town) -> None:
     for word in range(15):
         synced.rev.says(f"{word} {'x' * 2_000}")
