@@ -1,7 +1,6 @@
 """A small identity provider that really answers: discovery, keys, log-in by code (RFC 8628)."""
 
 import json
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,18 +19,24 @@ from passmuster.text import Json
 CLIENT, AUDIENCE = "muster", "https://muster.example.com"
 
 
+RSA: RSAPrivateKey = new_rsa(65537, 2048)
+"""Made once: that takes a while."""
+
+
 class Issuer:
     """What it says can be changed at any time."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.rsa: RSAPrivateKey = new_rsa(65537, 2048)
+        self.rsa = RSA
         self.ec = generate_private_key(SECP256R1())
         self.published = [self.jwk("rsa", self.rsa), self.jwk("ec", self.ec)]
         self.asked: list[str] = []
         """Paths."""
         self.email = "ana@example.com"
         self.now = 0
+        self.ends_in = 60
+        """Seconds that a code is good."""
         self.answers: list[Json] = []
         """What the token endpoint says before it gives a token."""
         self.nonce: str | None = None
@@ -77,8 +82,8 @@ class Issuer:
         self.forms.append(form)
         if path == "/device":
             return 200, {
-                "device_code": "dc", "user_code": "WDJB-MJHT", "expires_in": 60, "interval": 1,
-                "verification_uri": f"{self.url}/activate",
+                "device_code": "dc", "user_code": "WDJB-MJHT", "expires_in": self.ends_in,
+                "interval": 1, "verification_uri": f"{self.url}/activate",
             }  # fmt: skip
         said = jwt.decode(proof, options={"verify_signature": False})
         if self.nonce is not None and said.get("nonce") != self.nonce:
@@ -119,14 +124,10 @@ def issuer() -> Iterator[Issuer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         made = Issuer(f"http://127.0.0.1:{listening.server_address[1]}")
-        thread = threading.Thread(target=listening.serve_forever)
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield made
         finally:
             listening.shutdown()
             thread.join(10)
-
-
-def nonce() -> str:
-    return secrets.token_hex(8)

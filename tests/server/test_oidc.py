@@ -19,6 +19,8 @@ from tests.server.issuer import AUDIENCE, CLIENT, Issuer, issuer
 from tests.server.people import BOSS, OTHER, REV, Place, Somebody, place
 from tests.server.test_access import refused
 
+STRANGER = new_rsa(65537, 2048)
+
 
 @pytest.fixture
 def idp() -> Iterator[Issuer]:
@@ -105,7 +107,7 @@ WRONG: dict[str, tuple[Callable[[Issuer, str], str], str]] = {
     "no word of it": (lambda i, m: i.token(m, email_verified=None), "verified"),
     "unsigned": (unsigned, "algorithm"),
     "the public key as a password": (password, "algorithm"),
-    "signed by a stranger": (lambda i, m: i.token(m, key=new_rsa(65537, 2048)), "ignature"),
+    "signed by a stranger": (lambda i, m: i.token(m, key=STRANGER), "ignature"),
     "a key that is not published": (lambda i, m: i.token(m, head={"kid": "x"}), "no key"),
     "a key of another kind": (lambda i, m: i.token(m, head={"kid": "ec"}), "algorithm"),
     "no name of a key, of two": (lambda i, m: i.token(m, head={"kid": None}), "no key"),
@@ -176,7 +178,7 @@ def test_a_key_that_the_provider_adds_is_found_and_its_keys_are_not_asked_for_ea
         rev = there.somebody(REV)
         assert enrols(rev, idp.token(mark(rev))).status_code == 201
     assert idp.asked.count("/keys") == 1
-    added = new_rsa(65537, 2048)
+    added = STRANGER
     idp.published.append(idp.jwk("rsa2", added))
     rev = there.somebody(REV)
     token = idp.token(mark(rev), key=added, head={"kid": "rsa2"})
@@ -284,10 +286,10 @@ def test_a_log_in_that_fails_says_why(idp: Issuer, answer: dict[str, str], why: 
 
 
 def test_nobody_waits_for_ever(idp: Issuer) -> None:
-    idp.answers = [{"error": "authorization_pending"}] * 100
+    idp.answers, idp.ends_in = [{"error": "authorization_pending"}] * 100, 7
     with pytest.raises(MusterError, match="nobody logged in in time"):
         log_in(idp)
-    assert len(idp.answers) == 100 - 60
+    assert len(idp.answers) == 100 - 7
 
 
 def test_a_token_that_anybody_could_use_is_not_taken(idp: Issuer) -> None:
