@@ -40,6 +40,8 @@ class Issuer:
         self.answers: list[Json] = []
         """What the token endpoint says before it gives a token."""
         self.nonce: str | None = None
+        self.never_content = False
+        """Whether it wants another nonce each time."""
         self.forms: list[dict[str, str]] = []
         self.instead: Json = {}
         """Claims of the tokens that it gives."""
@@ -87,6 +89,9 @@ class Issuer:
             }  # fmt: skip
         said = jwt.decode(proof, options={"verify_signature": False})
         if self.nonce is not None and said.get("nonce") != self.nonce:
+            return 400, {"error": "use_dpop_nonce"}
+        if self.never_content:
+            self.nonce = f"{self.nonce}."
             return 400, {"error": "use_dpop_nonce"}
         if self.answers:
             return 400, self.answers.pop(0)

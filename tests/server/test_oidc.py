@@ -272,6 +272,13 @@ def test_a_provider_that_wants_a_nonce_in_the_proof_gets_it(idp: Issuer) -> None
     assert (bound.token.count("."), slept) == (2, [])
 
 
+def test_a_provider_that_wants_another_nonce_each_time_is_not_asked_for_ever(idp: Issuer) -> None:
+    idp.nonce, idp.never_content, idp.ends_in = "n", True, 7
+    with pytest.raises(MusterError, match="nobody logged in in time"):
+        log_in(idp)
+    assert idp.asked.count("/token") == 7
+
+
 @pytest.mark.parametrize(("answer", "why"), [
     ({"error": "access_denied"}, "the log-in was refused"),
     ({"error": "expired_token"}, "gives no token: expired_token"),

@@ -164,7 +164,7 @@ def test_two_campaigns_may_have_the_same_definition(team: tuple[Somebody, ...]) 
 
 def test_whom_an_item_was_handed_to_comes_in(team: tuple[Somebody, ...]) -> None:
     boss, rev, second, _, other = team
-    made = publish(boss, REV)
+    made = publish(boss, REV, SECOND)  # who is in the campaign, and whom it was not handed to
     assert seen(other) == []
     handed = rev.put(chunk("handed rows"))
     assert code(rev, handing(rev, made, handed, OTHER)) == "accepted"

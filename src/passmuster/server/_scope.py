@@ -153,8 +153,9 @@ class Scopes:
             self.parts[principal] = _parts(self.tx, principal)
 
     def _need(self, digests: Iterable[str]) -> None:
-        wanted = sorted(set(digests) - self.readers.keys())
-        self.readers |= {digest: [] for digest in wanted} | _readers(self.tx, wanted)
+        wanted = sorted({digest for digest in digests if digest not in self.readers})
+        if wanted:
+            self.readers |= {digest: [] for digest in wanted} | _readers(self.tx, wanted)
 
     def take(self, record: Record, roles: Sequence[str] = ()) -> tuple[str, str] | None:
         """Note whom a record lets into its campaign, and who reads what it names.

@@ -98,6 +98,7 @@ def _waited(
             return _bound(said)
         if error == "use_dpop_nonce" and headers.get("dpop-nonce") not in (None, nonce):
             nonce = headers["dpop-nonce"]
+            left -= 1  # a provider that wants another one each time is not asked for ever
             continue
         if error == "slow_down":
             interval += 5
