@@ -7,6 +7,7 @@ is signed, so an edited, dropped or reordered entry shows even to somebody who h
 envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
+from passmuster.central import Fed
 from passmuster.tlog._check import Chains, check
 from passmuster.tlog._checkpoints import (
     Cosignature,
@@ -37,13 +38,13 @@ from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, 
 from passmuster.tlog._mirror import (
     Central,
     Contradiction,
-    Fed,
     Halted,
     Mirrored,
     central,
     central_index,
     central_index_of,
     central_receipt,
+    central_tiles,
     cover,
     first_hidden,
     follow,
@@ -60,6 +61,7 @@ from passmuster.tlog._mirror import (
     stage,
     staged,
     unstage,
+    verified,
     void,
     waiting,
 )
@@ -92,13 +94,13 @@ from passmuster.tlog._witnessing import (
 __all__ = [
     "CALLED", "MAX_LEAF", "ROW", "Answer", "Central", "Chains", "Contradiction", "Cosignature",
     "Entry", "Fed", "Found", "Halted", "Kept", "LogRow", "Mirrored", "Outgoing", "Refused",
-    "Rejected", "Seen", "Taken", "Witnessed", "append", "append_roster", "central",
-    "central_index", "central_index_of", "central_receipt", "check", "check_file", "checkpoint",
-    "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "cover", "drop_held",
-    "enrol", "enrolment", "enrolments", "entries", "find", "first_hidden", "follow", "halt",
-    "halts", "has", "held", "judge", "key_forms", "known_keys", "known_log", "leaf_at",
-    "log_keys", "look_up", "next_link", "offer_again", "opened", "origin", "outbox", "pin",
-    "pinned", "proven_time", "rank", "rebuild", "receipt", "refused", "reject", "rejected",
-    "request", "resume", "root", "root_of", "rows", "settle", "show", "size", "stage", "staged",
-    "take", "take_rosters", "unsent", "unstage", "void", "waiting", "witnessed",
+    "Rejected", "Seen", "Taken", "Witnessed", "append", "append_roster", "central", "central_index",
+    "central_index_of", "central_receipt", "central_tiles", "check", "check_file", "checkpoint",
+    "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "cover", "drop_held", "enrol",
+    "enrolment", "enrolments", "entries", "find", "first_hidden", "follow", "halt", "halts", "has",
+    "held", "judge", "key_forms", "known_keys", "known_log", "leaf_at", "log_keys", "look_up",
+    "next_link", "offer_again", "opened", "origin", "outbox", "pin", "pinned", "proven_time",
+    "rank", "rebuild", "receipt", "refused", "reject", "rejected", "request", "resume", "root",
+    "root_of", "rows", "settle", "show", "size", "stage", "staged", "take", "take_rosters",
+    "unsent", "unstage", "verified", "void", "waiting", "witnessed",
 ]  # fmt: skip
