@@ -70,7 +70,7 @@ class Manifest:
 def read_manifest(data: bytes) -> Manifest:
     """Read it. Raises VerificationFailed for anything that `as_bytes` would not have written."""
     try:
-        said: Any = strict_json(data)
+        said: Any = strict_json(data.removesuffix(b"\n"))
         if said.pop("format") != FORMAT:
             raise VerificationFailed("a packet of another version: upgrade passmuster")
         after = said.pop("after")
