@@ -3,21 +3,17 @@
 import gzip
 import io
 import tarfile
-from collections.abc import Callable, Iterable
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from passmuster import attestations, campaigns, central, config, packets, roster, sync, tlog
+from passmuster import attestations, campaigns, central, config, packets, sync, tlog
 from passmuster.campaigns import Campaign
-from passmuster.packets import Manifest, Packet
 from passmuster.sync import Brought, Work
 from passmuster.text import sha256
 from passmuster.transport import Patience
 from tests import travelling
-from tests.sync.town import AT, BOSS, REV, URL, Desk, Inside, Town, town
-from tests.travelling import END, LATER, estate
+from tests.sync.town import BOSS, REV, URL, Desk, Inside, Town
+from tests.travelling import estate
 
 OWNERS = {"deploy": REV, "backup": REV, "mail": BOSS}
 
