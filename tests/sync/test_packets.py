@@ -293,10 +293,10 @@ def test_the_server_takes_no_other_packet(synced: Town, tmp_path: Path, path: st
     else:
         made.write_bytes(b"" if path == "nothing" else b"\x1f\x8b damaged")
     wire = Inside(synced.server)
-    with pytest.raises(Declined) as caught:
-        with Caller(URL, sync.PROTOCOL, transport=wire) as caller:
-            caller.call("POST", "/v1/packets", made.read_bytes(), kind=packets.MEDIA,
-                        accept=packets.MEDIA)  # fmt: skip
+    caller = Caller(URL, sync.PROTOCOL, transport=wire)
+    with caller, pytest.raises(Declined) as caught:
+        caller.call("POST", "/v1/packets", made.read_bytes(), kind=packets.MEDIA,
+                    accept=packets.MEDIA)  # fmt: skip
     assert (caught.value.status, caught.value.code) == (400, "bad-request")
     assert not list(synced.server.folder.glob("packet-*"))
 
