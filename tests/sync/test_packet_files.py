@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -65,7 +64,7 @@ def opens(path: Path) -> Packet:
 def test_others_tools_read_a_packet_and_its_bytes_come_again(carried: Path, kind: str) -> None:
     files = members(carried / kind)
     assert list(files) == sorted(files)
-    assert list(files)[0] == "SHA256SUMS"
+    assert next(iter(files)) == "SHA256SUMS"
     assert sums(files) == files
     assert gzip.decompress(archive_of(files.items())) == gzip.decompress(
         (carried / kind).read_bytes()
@@ -141,10 +140,10 @@ CHANGES: dict[str, tuple[str, Callable[[Files], Files], str]] = {
     "the place": ("campaign", at_place, "subtrees"),
     "spaces": ("campaign", lambda f: f | {
         "manifest.json": json.dumps(json.loads(f["manifest.json"])).encode()}, "form"),
-    "a log": ("campaign", lambda f: f | {"checkpoint": f["checkpoint"].replace(b"central", b"c", 1)},
-              "another log"),
-    "a size": ("campaign", lambda f: f | {"checkpoint": f["checkpoint"].replace(b"\n5\n", b"\n6\n")},
-               "do not lead to the root"),
+    "a log": ("campaign", lambda f: f | {
+        "checkpoint": f["checkpoint"].replace(b"central", b"c", 1)}, "another log"),
+    "a size": ("campaign", lambda f: f | {
+        "checkpoint": f["checkpoint"].replace(b"\n5\n", b"\n6\n")}, "do not lead to the root"),
     "a record cut off": ("campaign", lambda f: lines(f, lambda rows: rows[:-1]), "do not lead"),
     "records in another order": ("campaign", lambda f: lines(
         f, lambda rows: [rows[1], rows[0], *rows[2:]]), "does not follow"),
@@ -293,12 +292,13 @@ def test_a_packet_that_is_cut_off_anywhere_or_goes_on_is_refused(
             opens(tmp_path / "p")
 
 
+@pytest.mark.parametrize("size", [10, pytest.param(100, marks=pytest.mark.ci)])
 @pytest.mark.parametrize("where", ["in a file", "in the sums", "behind the end", "everywhere"])
 def test_a_packet_that_unpacks_to_much_more_is_refused_after_little(
-    tmp_path: Path, where: str
+    tmp_path: Path, where: str, size: int
 ) -> None:
     """97 KB that would be 100 MB."""
-    size = 100 * 1024 * 1024
+    size *= 1024 * 1024
     zeros = bytes(size)
     digest = sha256(zeros)
     name = f"blobs/{digest}"
@@ -310,10 +310,8 @@ def test_a_packet_that_unpacks_to_much_more_is_refused_after_little(
         made = gzip.compress(gzip.decompress(archive_of([("SHA256SUMS", b"")])) + zeros, mtime=0)
     else:
         made = gzip.compress(zeros, mtime=0)
-    assert len(made) < 110_000
+    assert len(made) < size / 900
     (tmp_path / "p").write_bytes(made)
-    machine = zlib.decompressobj(31)
-    assert len(machine.decompress(made)) >= size
     kept = tmp_path / "kept"
     kept.mkdir()
     found = {}
