@@ -196,8 +196,9 @@ def asked_again(here: Central, size: int) -> str:
 def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     env = {**os.environ, "MUSTER_ME": "auditor@example.com",
            "MUSTER_WORKSPACE": str(tmp_path / "witness")}  # fmt: skip
-    private = tmp_path / "id_ed25519"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", private], check=True)
+    secret = tmp_path / "passphrase"
+    secret.write_text("correct horse battery")
+    env["MUSTER_KEY_PASSPHRASE_FILE"] = str(secret)
 
     def muster(*words: str) -> str:
         done = subprocess.run([sys.executable, "-m", "passmuster", *words], env=env, check=True,
@@ -205,7 +206,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         return done.stdout.strip()
 
     muster("init")
-    muster("key", "new", "--ssh-key", str(private))
+    muster("key", "new", "--key-store", "file")
     verifier = note.parse_key(muster("witness", "key", "--name", "auditor.example/w1"))
     process = subprocess.Popen(
         [sys.executable, "-m", "passmuster", "witness", "serve", "--listen", "127.0.0.1:0",
