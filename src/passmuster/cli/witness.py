@@ -211,8 +211,10 @@ def serve_command(
         raise UsageError(f"--log-key: {witnesses[0]} is the key of a witness, not of a log")
     key = bench.key()
     if key.store == "ssh":
-        raise KeyUnavailable("an SSH key makes SSH signatures only, and a witness's is a raw "
-                             "one: make a key of ours, `muster key new --key-store file`")  # fmt: skip
+        raise KeyUnavailable(
+            "an SSH key makes SSH signatures only, and a witness's is a raw one: make a key of "
+            "ours, `muster key new --key-store file`"
+        )
     mine = tlog.cosigner(bench.db, key.public)
     db = store.open_(bench.folder, check_same_thread=False)
 
