@@ -84,7 +84,7 @@ def test_the_whole_round_by_its_commands(place: Town, tmp_path: Path, muster: Mu
     place.server.stop()
     with running(open_central(Settings(place.server.folder))) as url:
         code, _, said = muster(None, "packet", "send", outbox, url, "--out", receipt)
-        assert (code, said.startswith("2 records in the central log, 0 refused")) == (0, True), said
+        assert (code, "\n2 records in the central log, 0 refused" in f"\n{said}") == (0, True), said
         code, _, said = muster(None, "packet", "send", packet, url, "--out", tmp_path / "x")
         assert (code, "no outbox but a campaign packet" in said) == (2, True)
     place.server.start()
