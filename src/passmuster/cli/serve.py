@@ -84,19 +84,10 @@ def _serve(
     behind_proxy: bool,
 ) -> None:  # fmt: skip
     from passmuster import central
-    from passmuster.server import Listen, first_invitation, open_central, serve
+    from passmuster.server import first_invitation, open_central, serve
+    from passmuster.server import listen as listen_at
 
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise UsageError(f"--listen is HOST:PORT, not {listen!r}")
-    if (certificate is None) != (key is None):
-        raise UsageError("--tls-cert and --tls-key go together")
-    where = Listen(host.strip("[]"), int(port), certificate, key)
-    if not (where.is_local or certificate or behind_proxy):
-        raise UsageError(
-            f"{host} can be reached from other machines: give --tls-cert and --tls-key, or "
-            "--behind-proxy where something in front of it does TLS"
-        )
+    where = listen_at(listen, certificate, key, behind_proxy=behind_proxy)
     here = open_central(settings)
     print(f"log     {here.key.origin}")
     print(f"key     {here.key.verifier}")

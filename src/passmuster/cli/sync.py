@@ -179,7 +179,8 @@ def _print_status(found: "State", halts: int) -> None:
     if found.url is None:
         talk("This workspace works alone. To join a central log: muster enroll URL")
         return
-    print(f"central  {text.visible(found.url)}, {text.plural(found.size, 'entry')} verified")
+    where = text.visible(found.url) or "by packets alone"
+    print(f"central  {where}, {text.plural(found.size, 'entry')} verified")
     for one in found.rejected:
         why = text.visible(one.why)
         print(f"refused  {one.kind} {one.statement[:12]} at {one.at}: {why} ({one.code})")

@@ -68,6 +68,8 @@ class Central:
     """How many times that was told."""
     size: int = 0
     """Of the log when it was told last."""
+    packet: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a packet is taken: one at a time."""
     stopping: bool = False
     is_new: bool = False
     """Whether the log was begun by this start."""

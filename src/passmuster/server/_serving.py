@@ -59,12 +59,12 @@ def witness_of(said: str) -> tuple[note.VerifierKey, str]:
     return key, said[at + 1 :]
 
 
-class _Server(uvicorn.Server):
-    """Tells where it listens, and lets nobody who waits for news hold up its end."""
+class Told(uvicorn.Server):
+    """Tells where it listens."""
 
-    def __init__(self, config: uvicorn.Config, here: Central, ready: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
         super().__init__(config)
-        self._here, self._ready = here, ready
+        self._ready = ready
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -74,6 +74,14 @@ class _Server(uvicorn.Server):
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             scheme = "https" if self.config.is_ssl else "http"
             self._ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+class _Server(Told):
+    """Lets nobody who waits for news hold up its end."""
+
+    def __init__(self, config: uvicorn.Config, here: Central, ready: Callable[[str], None]) -> None:
+        super().__init__(config, ready)
+        self._here = here
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         log("stopping", signal=sig)
@@ -98,7 +106,15 @@ def server(here: Central, where: Listen, ready: Callable[[str], None]) -> uvicor
 
 def serve(here: Central, where: Listen, ready: Callable[[str], None]) -> None:
     """Serve until a signal says stop. Raises MusterError when the port is taken."""
-    made = server(here, where, ready)
+    try:
+        run(server(here, where, ready), where)
+    finally:
+        here.close()
+    log("stopped")
+
+
+def run(made: uvicorn.Server, where: Listen) -> None:
+    """Run a server until a signal says stop. Raises MusterError when the port is taken."""
     for one in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more at its end
         signal.signal(one, lambda *_: None)
     try:
@@ -107,6 +123,19 @@ def serve(here: Central, where: Listen, ready: Callable[[str], None]) -> None:
         raise MusterError(
             f"{where.host}:{where.port} cannot be listened on: is it taken?"
         ) from None
-    finally:
-        here.close()
-    log("stopped")
+
+
+def listen(at: str, certificate: Path | None, key: Path | None, *, behind_proxy: bool) -> Listen:
+    """`HOST:PORT` and how it is protected. Raises UsageError where anybody could listen in."""
+    host, _, port = at.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise UsageError(f"--listen is HOST:PORT, not {at!r}")
+    if (certificate is None) != (key is None):
+        raise UsageError("--tls-cert and --tls-key go together")
+    where = Listen(host.strip("[]"), int(port), certificate, key)
+    if not (where.is_local or certificate or behind_proxy):
+        raise UsageError(
+            f"{host} can be reached from other machines: give --tls-cert and --tls-key, or "
+            "--behind-proxy where something in front of it does TLS"
+        )
+    return where
