@@ -127,11 +127,14 @@ class Company:
         made.configure_cert(self.context)
 
     def _programs(self) -> None:
-        extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+        extras = sorted(project["optional-dependencies"])
         for name, text in {
             "muster": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m passmuster "$@"\n',
             "scp": '#!/bin/sh\nexec cp "$@"\n',
-            "pip": PIP.format(python=sys.executable, extras=sorted(extras["optional-dependencies"])),
+            "pip": PIP.format(
+                python=sys.executable, extras=sorted(extras["optional-dependencies"])
+            ),
         }.items():
             (self.root / "bin" / name).write_text(text)
             (self.root / "bin" / name).chmod(0o755)

@@ -1,8 +1,10 @@
 """The process: uvicorn around the application, told when it listens, stopped without a cut."""
 
 import asyncio
+import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -19,6 +21,8 @@ from passmuster.server._central import Central
 from passmuster.server._http import log
 from passmuster.server._sequencer import rosters
 
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 STOP_S = 10
 """How long requests that are under way may take once the server is told to stop."""
 
@@ -117,12 +121,18 @@ def run(made: uvicorn.Server, where: Listen) -> None:
     """Run a server until a signal says stop. Raises MusterError when the port is taken."""
     for one in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more at its end
         signal.signal(one, lambda *_: None)
+    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
     try:
-        made.run()
-    except SystemExit:  # uvicorn's way to say that it could not bind
+        bound = socket.create_server((where.host, where.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        why = (
+            error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        )
         raise MusterError(
-            f"{where.host}:{where.port} cannot be listened on: is it taken?"
+            f"{where.host}:{where.port}: {why}: stop what listens there, or give another --listen"
         ) from None
+    with bound:
+        made.run([bound])
 
 
 def listen(at: str, certificate: Path | None, key: Path | None, *, behind_proxy: bool) -> Listen:
@@ -132,6 +142,8 @@ def listen(at: str, certificate: Path | None, key: Path | None, *, behind_proxy:
         raise UsageError(f"--listen is HOST:PORT, not {at!r}")
     if (certificate is None) != (key is None):
         raise UsageError("--tls-cert and --tls-key go together")
+    if certificate and key:
+        _fits(certificate, key)
     where = Listen(host.strip("[]"), int(port), certificate, key)
     if not (where.is_local or certificate or behind_proxy):
         raise UsageError(
@@ -139,3 +151,20 @@ def listen(at: str, certificate: Path | None, key: Path | None, *, behind_proxy:
             "--behind-proxy where something in front of it does TLS"
         )
     return where
+
+
+def _fits(certificate: Path, key: Path) -> None:
+    """Raise UsageError unless TLS can be done with these files."""
+
+    def no_passphrase() -> str:
+        raise UsageError(f"{key} is under a passphrase: nobody is there to type it at a start")
+
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            certificate, key, no_passphrase
+        )
+    except (OSError, ValueError) as error:
+        why = error.strerror if not isinstance(error, ssl.SSLError) else error.reason
+        raise UsageError(
+            f"{certificate} and {key} are not a certificate and its key, both PEM: {why}"
+        ) from None
