@@ -128,7 +128,8 @@ def test_the_limits_on_the_page_are_those_that_hold() -> None:
     table = PAGE.read_text().split("## Limits")[1].split("\n## ")[0]
     for said in (
         f"{limits.record_bytes:,} bytes",
-        f"{limits.records:,}, and {limits.request_bytes >> 20} MiB", f"{limits.blob_bytes >> 30} GiB", f"| {limits.body_s} s", f"| {limits.connections:,} |",
+        f"{limits.records:,}, and {limits.request_bytes >> 20} MiB",
+        f"{limits.blob_bytes >> 30} GiB", f"| {limits.body_s} s", f"| {limits.connections:,} |",
         f"{limits.invite_s} s, {limits.session_s} s", f"| {limits.skew_s} s",
     ):  # fmt: skip
         assert said in table, said

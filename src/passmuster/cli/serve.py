@@ -104,7 +104,9 @@ def _serve(
 
     def ready(url: str) -> None:
         if invitation := first_invitation(here, settings.url or url):
-            print(f"invite  {invitation}")
+            print(f"invite  {invitation}", flush=True)
+            talk("Whoever uses that invitation, within 15 minutes, begins the roster as registrar: "
+                 "muster enroll '…the invitation…'")  # fmt: skip
         print(f"url     {url}")
         sys.stdout.flush()
 
