@@ -137,7 +137,10 @@ def invite_command(settings: "Settings", principal: str, roles: tuple[str, ...])
     finally:
         here.close()
     where = "'…that string…'" if settings.url else "URL --invite '…that string…'"
-    talk(f"For {principal}, once, for 15 minutes. They run: muster enroll {where}")
+    talk(
+        f"For {principal}, once, for 15 minutes. They run, after `muster init` and "
+        f"`muster key new`: muster enroll {where}"
+    )
 
 
 @serve_command.command("invites")

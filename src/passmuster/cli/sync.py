@@ -177,7 +177,10 @@ def _status(bench: Bench, as_json: bool) -> int:
 def _print_status(found: "State", halts: int) -> None:
     print(f"state    {text.visible(found.words)}")
     if found.url is None:
-        talk("This workspace works alone. To join a central log: muster enroll URL")
+        talk(
+            "This workspace works alone. To join a central log, ask a registrar "
+            "for an invitation: muster enroll INVITATION"
+        )
         return
     where = text.visible(found.url) or "by packets alone"
     print(f"central  {where}, {text.plural(found.size, 'entry')} verified")

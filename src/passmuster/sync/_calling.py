@@ -40,7 +40,7 @@ def speak(
     url = tlog.pinned(db).url
     if not url:
         raise NotFound("this workspace has its central log from packets alone: to connect it, "
-                       "`muster enroll URL`")  # fmt: skip
+                       "`muster enroll INVITATION`")  # fmt: skip
     asking = connect(db, url, ca, **more)
     held: list[Session] = []
 

@@ -102,7 +102,7 @@ def pinned(db: Database) -> Central:
     """The central log of this workspace. Raises NotFound where there is none."""
     found = central(db)
     if found is None:
-        raise NotFound("this workspace has no central log: `muster enroll URL`")
+        raise NotFound("this workspace has no central log: `muster enroll INVITATION`")
     return found
 
 
