@@ -49,8 +49,7 @@ def serve_command(
     \b
     Example:
       muster serve
-      muster serve --folder /srv/muster --url https://muster.example.com \\
-        --listen 0.0.0.0:443 --tls-cert c.pem --tls-key k.pem
+      muster serve --url https://muster.example.com --behind-proxy --listen 0.0.0.0:8470
       muster serve --database postgresql://muster@db/muster --anchor /mnt/other/anchor.db
     """
     from passmuster import central
