@@ -42,12 +42,15 @@ class Frontier:
     """The root of a tree that leaves are appended to, in memory that grows with log2 of them.
 
     It holds the roots of the complete subtrees from left to right, one for each 1 bit of the
-    size.
+    size; it begins behind the leaves that *roots* stand for (`subtrees`), else empty.
     """
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._roots: list[bytes] = []
+    def __init__(self, size: int = 0, roots: Sequence[bytes] = ()) -> None:
+        _lengths(*roots)
+        if size < 0 or len(roots) != size.bit_count():
+            raise VerificationFailed(f"{len(roots)} hashes do not stand for {size} leaves")
+        self.size = size
+        self._roots = list(roots)
 
     def append(self, leaf: bytes) -> None:
         """Append a leaf by its hash (`leaf_hash`)."""
@@ -165,6 +168,19 @@ def _fold(hashes: bytes) -> bytes:
 def root_at(read: Tiles, size: int) -> bytes:
     """The root over the first *size* leaves."""
     return _hash_of(_once(read), 0, size) if size else bytes.fromhex(EMPTY_ROOT)
+
+
+def subtrees(read: Tiles, size: int) -> list[bytes]:
+    """The roots of the complete subtrees of the first *size* leaves, from left to right.
+
+    They lead to the root, and to every root of a tree that goes on from there (`Frontier`).
+    """
+    once, begin, found = _once(read), 0, []
+    for bit in reversed(range(size.bit_length())):
+        if size >> bit & 1:
+            found.append(_complete(once, begin, begin + (1 << bit)))
+            begin += 1 << bit
+    return found
 
 
 def inclusion(read: Tiles, index: int, size: int) -> list[bytes]:

@@ -235,7 +235,7 @@ def test_without_a_key_there_is_nothing_to_enrol(team: Team, inside: Muster, db:
 def test_without_the_log_nobody_is_invited_or_admitted(team: Team) -> None:
     ana = team.person(ANA)
     for words in (("invite", BEN), ("enroll", "pending"), ("roster", "admit", BEN)):
-        assert "no central log: `muster enroll URL`" in ana(*words, code=1).stderr
+        assert "no central log: `muster enroll INVITATION`" in ana(*words, code=1).stderr
 
 
 def test_whoever_is_not_admitted_yet_is_told_so(team: Team) -> None:

@@ -11,10 +11,13 @@ from tests.conftest import Muster
 for needed in ("starlette", "uvicorn", "msgspec", "jwt"):
     pytest.importorskip(needed, reason="passmuster[server] is not installed")
 
+from passmuster.server import Settings, open_central  # noqa: E402
+
 
 def test_an_invitation_made_on_the_servers_machine_is_printed_and_listed(
     inside: Muster, tmp_path: Path
 ) -> None:
+    open_central(Settings(tmp_path / "central")).close()
     serve = ("serve", "--folder", str(tmp_path / "central"))
     words = ("invite", "ana@example.com", "--role", "reviewer")
     made = inside(*serve, "--url", "https://c.example/", *words).stdout.strip()
@@ -41,5 +44,6 @@ def test_an_invitation_made_on_the_servers_machine_is_printed_and_listed(
 def test_what_cannot_be_is_refused_in_one_line(
     inside: Muster, tmp_path: Path, words: tuple[str, ...], why: str
 ) -> None:
+    open_central(Settings(tmp_path / "central")).close()
     said = inside("serve", "--folder", str(tmp_path / "central"), *words, code=2).stderr
     assert why in said.splitlines()[-1]

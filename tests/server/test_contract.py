@@ -53,6 +53,9 @@ def test_the_running_server_keeps_its_contract(speak: Speak, mode: str, database
     schemathesis.serializer(central.NDJSON)(
         lambda _, value: value if isinstance(value, bytes) else str(value).encode()
     )
+    schemathesis.serializer("application/gzip")(
+        lambda _, value: value if isinstance(value, bytes) else str(value).encode()
+    )
     contract = schemathesis.openapi.from_dict(yaml.safe_load(CONTRACT.read_text()))
     wanted = [
         schemathesis.checks.not_a_server_error, checks.status_code_conformance,
@@ -64,6 +67,8 @@ def test_the_running_server_keeps_its_contract(speak: Speak, mode: str, database
         operation = found.ok()
         if mode == "negative" and not operation.body and not [*operation.iter_parameters()]:
             continue  # nothing of it can be wrong
+        if mode == "negative" and operation.path == "/v1/packets":
+            continue  # to the contract any bytes are as good as others
         cases = operation.as_strategy(schemathesis.GenerationMode(mode))
 
         @settings(max_examples=8, deadline=None, database=None, derandomize=True,

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from passmuster import attestations, central, merkle, note
+from passmuster.cli import run
 from passmuster.server import _log
 from tests.server.postgres import Cluster, started
 from tests.server.running import Process, opened, settle, talking
@@ -177,18 +179,43 @@ def test_a_database_set_back_is_not_served_and_the_message_says_what_to_do(tmp_p
         (["--listen", "nowhere"], "--listen is HOST:PORT"),
         (["--witness", "w"], "--witness is VKEY=URL"),
         (["--database", "mysql://x"], "no database that is known here"),
-        (["--database", "postgresql:///x?host=/nowhere"], "the database:"),
+        (["--database", "postgresql:x"], "no database that is known here"),
+        (["--database", "postgresql:///x?host=/nowhere"], "is it running, and the URL right?"),
+        (["--anchor", "nowhere/anchor.db"], "its folder is not there"),
+        (["--listen", "0.0.0.0:0", "--behind-proxy"], "give --url"),
+        (["--behind-proxy"], "give --url"),
+        (["--url", "muster.example.com"], "is no address of a server"),
+        (["--tls-cert", __file__, "--tls-key", __file__], "are not a certificate and its key"),
+        (["--tls-cert", "nowhere.pem", "--tls-key", __file__], "does not exist"),
+        (["--folder", __file__], "give another --folder"),
+        (["invite", REV], "no log was begun here"),
+        (["invites"], "no log was begun here"),
     ],
 )
-def test_a_wrong_start_says_what_to_do(tmp_path: Path, words: list[str], why: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "passmuster", "serve", "--folder", str(tmp_path / "c"), *words],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.returncode in (1, 2)
-    assert why in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert not done.stdout
+def test_a_wrong_start_says_what_to_do_and_begins_nothing(
+    tmp_path: Path, words: list[str], why: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert run(["serve", "--folder", "c", *words]) in (1, 2)
+    said = capsys.readouterr()
+    assert why in said.err
+    assert len(said.err.splitlines()) == 1
+    assert not said.out
+    assert not (tmp_path / "c" / "log.key").exists()
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        at = f"127.0.0.1:{other.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, "-m", "passmuster", "serve", "--folder", str(tmp_path / "c"),
+             "--listen", at], capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == [
+        f"muster: {at}: Address already in use: stop what listens there, or give another --listen"
+    ]
 
 
 # --- two replicas

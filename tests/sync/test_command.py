@@ -158,7 +158,7 @@ def test_a_workspace_without_a_central_log_says_how_to_join(
     monkeypatch.setenv("MUSTER_WORKSPACE", str(tmp_path / "alone"))
     store.create(tmp_path / "alone").close()
     assert inside("sync", "--status").stdout == "state    no central log\n"
-    assert "muster enroll URL" in inside("sync", code=1).stderr
+    assert "muster enroll INVITATION" in inside("sync", code=1).stderr
 
 
 def test_more_witnesses_than_there_are_is_said(

@@ -6,6 +6,7 @@ the roster, which is a record itself. Everything that a server tells can be chec
 told, with this module, on a laptop, on the server and from a packet.
 """
 
+from passmuster.central._fed import LINE_BYTES, Fed, fed_line, read_fed
 from passmuster.central._invitation import Invitation, address, invitation, pin_of
 from passmuster.central._proof import PROOF_TYPE, b64url, jwk, prove, thumbprint
 from passmuster.central._queues import Chunk, Queues, queues, read_queues
@@ -28,10 +29,10 @@ from passmuster.central._wire import (
 )
 
 __all__ = [
-    "BLOBS", "FOLDED", "LIMITS", "NDJSON", "PAYLOAD_TYPE", "PROBLEM", "PROBLEMS", "PROOF_TYPE",
-    "PROTOCOL", "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "Chunk", "Invitation", "Limits",
-    "Queues", "Record", "Recovery", "Result", "Session", "Status", "address", "ask", "b64url",
-    "blobs_of", "campaign_of", "check", "invitation", "jwk", "kind_of", "pin_of", "prove",
-    "queues", "read", "read_queues", "read_recovery", "recovery_note", "seen_header",
-    "thumbprint",
+    "BLOBS", "FOLDED", "LIMITS", "LINE_BYTES", "NDJSON", "PAYLOAD_TYPE", "PROBLEM", "PROBLEMS",
+    "PROOF_TYPE", "PROTOCOL", "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "Chunk", "Fed",
+    "Invitation", "Limits", "Queues", "Record", "Recovery", "Result", "Session", "Status",
+    "address", "ask", "b64url", "blobs_of", "campaign_of", "check", "fed_line", "invitation", "jwk",
+    "kind_of", "pin_of", "prove", "queues", "read", "read_fed", "read_queues", "read_recovery",
+    "recovery_note", "seen_header", "thumbprint",
 ]  # fmt: skip

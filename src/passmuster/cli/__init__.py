@@ -38,6 +38,7 @@ COMMANDS = {
     "invite": "enroll",
     "roster": "roster",
     "sync": "sync",
+    "packet": "packet",
     "evidence": "evidence",
     "verify": "evidence",
     "log": "log",

@@ -222,7 +222,8 @@ def _central(bench: Bench) -> Iterator[Check]:
         "offline": ("warning", found.problem or ""), "never": ("warning", "muster sync"),
     }  # fmt: skip
     state, advice = states.get(found.kind, ("ok", ""))
-    yield Check("central log", "ok", f"{at.url}, {text.plural(at.size, 'entry')} verified")
+    where = at.url or "by packets alone"
+    yield Check("central log", "ok", f"{where}, {text.plural(at.size, 'entry')} verified")
     yield Check("pinned key", "ok", f"{central.pin_of(str(at.key))} of {at.origin}")
     yield Check("last sync", state, found.words, advice)
     yield _session(bench)

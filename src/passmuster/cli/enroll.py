@@ -78,7 +78,7 @@ def central_command(
     if url is None:
         raise UsageError("the invitation does not say where: muster enroll URL --invite INVITATION")
     if (by is None) != oidc:
-        raise UsageError("give an invitation, or --oidc" if by is None else
+        raise UsageError("give an invitation, or --oidc: registrars invite" if by is None else
                          "an invitation and --oidc do not go together")  # fmt: skip
     if keys.signs_for(bench.db, bench.me) is None:
         raise KeyUnavailable(f"no key of {bench.me} to enrol: make one with `muster key new`")
@@ -236,7 +236,10 @@ def invite_command(
                "expires_at": ends_at}], {}, as_json=True)  # fmt: skip
         return
     print(made)
-    talk(f"For {principal}, once, until {ends_at}. They run: muster enroll '…that string…'")
+    talk(
+        f"For {principal}, once, until {ends_at}. They run, after `muster init` "
+        "and `muster key new`: muster enroll '…that string…'"
+    )
 
 
 # --- what these commands and `muster roster admit` share

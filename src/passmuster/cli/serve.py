@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from passmuster.server import Settings
 
 DEFAULT_LISTEN = "127.0.0.1:8470"
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - no address that anybody could call
 
 
 @click.group("serve", invoke_without_command=True)
@@ -21,10 +22,12 @@ DEFAULT_LISTEN = "127.0.0.1:8470"
 @click.option("--database", metavar="URL", help="postgresql://… for several replicas, or a file.")
 @click.option("--anchor", metavar="PATH", help="A file on other storage, or postgresql://….")
 @click.option("--listen", metavar="HOST:PORT", default=DEFAULT_LISTEN, show_default=True)
-@click.option("--tls-cert", metavar="FILE", type=click.Path(exists=True, path_type=Path))
-@click.option("--tls-key", metavar="FILE", type=click.Path(exists=True, path_type=Path))
+@click.option("--tls-cert", metavar="FILE", type=click.Path(exists=True, path_type=Path),
+              help="Its certificate with the chain, PEM.")  # fmt: skip
+@click.option("--tls-key", metavar="FILE", type=click.Path(exists=True, path_type=Path),
+              help="The certificate's key, PEM, without a passphrase.")  # fmt: skip
 @click.option("--behind-proxy", is_flag=True, help="Something in front of it does TLS.")
-@click.option("--url", metavar="URL", help="How clients call it, where a proxy stands before it.")
+@click.option("--url", metavar="URL", help="The address by which people call it.")
 @click.option("--witness", "witnesses", metavar="VKEY=URL", multiple=True,
               help="Who cosigns checkpoints; may be given several times.")  # fmt: skip
 @click.option("--oidc", "issuer", metavar="URL",
@@ -39,16 +42,18 @@ def serve_command(
 ) -> None:  # fmt: skip
     """Serve the central log; without any option on this machine alone, over SQLite.
 
-    The first start makes the folder (0700) with the log's key, and prints the fingerprint that
-    every client pins and the first invitation. Keep the anchor on other storage than the database:
-    it is how the server itself notices that it was set back.
+    The first start makes the folder (0700) with the log's key, and prints the pin of that key,
+    which every client compares, and the first invitation. Keep the anchor on other storage than
+    the database: it is how the server itself notices that it was set back.
 
     \b
     Example:
       muster serve
-      muster serve --folder /srv/muster --listen 0.0.0.0:443 --tls-cert c.pem --tls-key k.pem
+      muster serve --url https://muster.example.com --behind-proxy --listen 0.0.0.0:8470
       muster serve --database postgresql://muster@db/muster --anchor /mnt/other/anchor.db
     """
+    from passmuster import central
+
     try:
         from passmuster.server import Settings, witness_of
     except ImportError as error:
@@ -56,7 +61,7 @@ def serve_command(
             f"the server's parts are not installed ({error.name}): pip install 'passmuster[server]'"
         ) from None
     ctx.obj = Settings(folder or _default_folder(), database, anchor,
-                       tuple(map(witness_of, witnesses)), url and url.rstrip("/"),
+                       tuple(map(witness_of, witnesses)), url and central.address(url),
                        _oidc(issuer, oidc_client, oidc_audience or url))  # fmt: skip
     if ctx.invoked_subcommand is None:
         _serve(ctx.obj, listen, tls_cert, tls_key, behind_proxy)
@@ -84,19 +89,13 @@ def _serve(
     behind_proxy: bool,
 ) -> None:  # fmt: skip
     from passmuster import central
-    from passmuster.server import Listen, first_invitation, open_central, serve
+    from passmuster.server import first_invitation, open_central, serve
+    from passmuster.server import listen as listen_at
 
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise UsageError(f"--listen is HOST:PORT, not {listen!r}")
-    if (certificate is None) != (key is None):
-        raise UsageError("--tls-cert and --tls-key go together")
-    where = Listen(host.strip("[]"), int(port), certificate, key)
-    if not (where.is_local or certificate or behind_proxy):
-        raise UsageError(
-            f"{host} can be reached from other machines: give --tls-cert and --tls-key, or "
-            "--behind-proxy where something in front of it does TLS"
-        )
+    where = listen_at(listen, certificate, key, behind_proxy=behind_proxy)
+    if settings.url is None and (behind_proxy or where.host in EVERYWHERE):
+        raise UsageError("give --url https://…, the address by which people call this server: "
+                         "requests are signed for it, and invitations name it")  # fmt: skip
     here = open_central(settings)
     print(f"log     {here.key.origin}")
     print(f"key     {here.key.verifier}")
@@ -104,7 +103,9 @@ def _serve(
 
     def ready(url: str) -> None:
         if invitation := first_invitation(here, settings.url or url):
-            print(f"invite  {invitation}")
+            print(f"invite  {invitation}", flush=True)
+            talk("Whoever uses that invitation, within 15 minutes, begins the roster as registrar: "
+                 "muster enroll '…the invitation…'")  # fmt: skip
         print(f"url     {url}")
         sys.stdout.flush()
 
@@ -129,13 +130,16 @@ def invite_command(settings: "Settings", principal: str, roles: tuple[str, ...])
     """
     from passmuster.server import invitation, open_central
 
-    here = open_central(settings)
+    here = open_central(settings, begin=False)
     try:
         print(invitation(here, settings.url, principal, roles))
     finally:
         here.close()
     where = "'…that string…'" if settings.url else "URL --invite '…that string…'"
-    talk(f"For {principal}, once, for 15 minutes. They run: muster enroll {where}")
+    talk(
+        f"For {principal}, once, for 15 minutes. They run, after `muster init` and "
+        f"`muster key new`: muster enroll {where}"
+    )
 
 
 @serve_command.command("invites")
@@ -146,11 +150,11 @@ def invites_command(settings: "Settings", as_json: bool) -> None:
 
     \b
     Example:
-      muster serve invites --json
+      muster serve --folder /srv/muster invites --json
     """
     from passmuster.server import invites, open_central
 
-    here = open_central(settings)
+    here = open_central(settings, begin=False)
     try:
         with here.store.reading() as tx:
             rows = invites(tx)
@@ -177,7 +181,7 @@ def recover_command(settings: "Settings", size: int, reason: str) -> None:
 
     \b
     Example:
-      muster serve recover --to 51200 --reason "disk lost on 3 May"
+      muster serve --folder /srv/muster recover --to 51200 --reason "disk lost on 3 May"
     """
     from passmuster.server import recover
 

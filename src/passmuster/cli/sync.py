@@ -177,9 +177,13 @@ def _status(bench: Bench, as_json: bool) -> int:
 def _print_status(found: "State", halts: int) -> None:
     print(f"state    {text.visible(found.words)}")
     if found.url is None:
-        talk("This workspace works alone. To join a central log: muster enroll URL")
+        talk(
+            "This workspace works alone. To join a central log, ask a registrar "
+            "for an invitation: muster enroll INVITATION"
+        )
         return
-    print(f"central  {text.visible(found.url)}, {text.plural(found.size, 'entry')} verified")
+    where = text.visible(found.url) or "by packets alone"
+    print(f"central  {where}, {text.plural(found.size, 'entry')} verified")
     for one in found.rejected:
         why = text.visible(one.why)
         print(f"refused  {one.kind} {one.statement[:12]} at {one.at}: {why} ({one.code})")

@@ -1,5 +1,6 @@
 """`muster witness`: hold other logs to one history, by files where there is no network."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,12 @@ from passmuster.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from passmuster.keys import SigningKey
     from passmuster.note import VerifierKey
+    from passmuster.server import Said
+    from passmuster.store import Database
     from passmuster.tlog import Answer
 
 
@@ -31,6 +37,7 @@ def witness_command() -> None:
     \b
     Example:
       muster witness cosign request --out line
+      muster witness serve --log-key VKEY
     """
 
 
@@ -164,3 +171,91 @@ def show_command(bench: Bench, refused: str | None, out: Path | None, as_json: b
         talk("no log yet: muster witness cosign")
     for one in kept:
         talk(f"refused {one.sha256[:12]}  {one.refused_at}  {one.origin}: {one.why}")
+
+
+@witness_command.command("serve")
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8471", show_default=True)
+@click.option("--log-key", "log_keys", metavar="VKEY", multiple=True,
+              help="Of a log to be cosigned from now on; may be given several times.")  # fmt: skip
+@click.option("--tls-cert", metavar="FILE", type=click.Path(exists=True, path_type=Path))
+@click.option("--tls-key", metavar="FILE", type=click.Path(exists=True, path_type=Path))
+@click.option("--behind-proxy", is_flag=True, help="Something in front of it does TLS.")
+@passphrase_option
+@pass_bench
+def serve_command(
+    bench: Bench, listen: str, log_keys: tuple[str, ...], tls_cert: Path | None,
+    tls_key: Path | None, behind_proxy: bool, passphrase_fd: int | None,
+) -> None:  # fmt: skip
+    """Cosign over HTTP whatever only grew since it was last seen (C2SP tlog-witness).
+
+    The key is unlocked once. Who gives --log-key has compared it with what the log's owner told
+    them by another way. What a log signed and is refused is kept: `muster witness show`.
+
+    \b
+    Example:
+      muster witness serve --log-key muster.example.com/central/1f+1b2c3d4e+AbC=
+      muster witness serve --listen 0.0.0.0:443 --tls-cert c.pem --tls-key k.pem
+    """
+    from passmuster import note, store, tlog
+
+    try:
+        from passmuster import server
+    except ImportError as error:
+        raise UsageError(
+            f"the server's parts are not installed ({error.name}): pip install 'passmuster[server]'"
+        ) from None
+    bench.passphrase_fd = passphrase_fd
+    where = server.listen(listen, tls_cert, tls_key, behind_proxy=behind_proxy)
+    trusted = tuple(map(note.parse_key, log_keys))
+    if witnesses := [key.name for key in trusted if key.kind == note.COSIGNATURE]:
+        raise UsageError(f"--log-key: {witnesses[0]} is the key of a witness, not of a log")
+    key = bench.key()
+    if key.store == "ssh":
+        raise KeyUnavailable(
+            "an SSH key makes SSH signatures only, and a witness's is a raw one: make a key of "
+            "ours, `muster key new --key-store file`"
+        )
+    mine = tlog.cosigner(bench.db, key.public)
+    db = store.open_(bench.folder, check_same_thread=False)
+
+    def ready(url: str) -> None:
+        print(f"key     {mine}")
+        print(f"url     {url}")
+        sys.stdout.flush()
+
+    talk(f"workspace {bench.folder}; stop with ctrl+c")
+    try:
+        server.serve_witness(answering(db, key, trusted), where, ready)
+    finally:
+        db.close()
+
+
+def answering(
+    db: "Database", key: "SigningKey", trusted: "tuple[VerifierKey, ...]"
+) -> "Callable[[bytes], Said]":
+    """What the witness in the workspace *db* answers to a request; one at a time."""
+    from passmuster import tlog
+    from passmuster.server import Said
+
+    def answers(request: bytes) -> Said:
+        try:
+            said = tlog.cosign(db, request, key, now(), _trusted(trusted, request))
+        except VerificationFailed as error:  # the log's own key asks itself
+            return Said(403, "", str(error), None)
+        return Said(said.status, said.body, said.why, said.said.origin if said.said else None)
+
+    return answers
+
+
+def _trusted(keys: "tuple[VerifierKey, ...]", request: bytes) -> "VerifierKey | None":
+    """The key that a person vouched for of the log that asks."""
+    from passmuster import note
+
+    try:
+        signed = note.parse(note.parse_request(request).checkpoint)
+        origin = note.parse_checkpoint(signed.text).origin
+    except VerificationFailed:
+        return None
+    by = {(line.name, line.id) for line in signed.lines}
+    found = [key for key in keys if key.name == origin]
+    return next((key for key in found if (key.name, key.id) in by), found[0] if found else None)

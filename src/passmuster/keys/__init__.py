@@ -21,7 +21,7 @@ from passmuster.keys._key import (
     sshsig_signer,
 )  # fmt: skip
 from passmuster.keys._keyring import real_keyring
-from passmuster.keys._loading import has_passphrase, load, reachable
+from passmuster.keys._loading import has_passphrase, load, reachable, unsealed
 from passmuster.keys._making import SSH, STORES, adopt, choose, new
 from passmuster.keys._ssh import SshKey, resolve
 from passmuster.keys._table import (
@@ -40,5 +40,5 @@ __all__ = [
     "SigningKey", "SshKey", "Talk", "adopt", "agent_keys", "allowed_signer", "blob", "choose",
     "find", "fingerprint", "forms", "from_private", "has_passphrase", "in_memory", "keep",
     "keep_foreign", "kept_in", "listed", "load", "new", "path_of", "reachable", "real_keyring",
-    "replace", "resolve", "signs_for", "sshsig_signer",
+    "replace", "resolve", "signs_for", "sshsig_signer", "unsealed",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """The key that signs for somebody, unlocked."""
 
 from pathlib import Path
+from typing import Any
 
-from passmuster.errors import KeyUnavailable, MusterError
+from passmuster.errors import KeyUnavailable, MusterError, WrongPassphrase
 from passmuster.keys import _files, _keyring
 from passmuster.keys._agent import AGENT
 from passmuster.keys._key import Passphrase, SigningKey, Talk, fingerprint, from_private
@@ -33,6 +34,44 @@ def load(
     if key.fingerprint != mark:
         raise KeyUnavailable(f"the stored key is not {mark}: the workspace was tampered with")
     return key
+
+
+def unsealed(
+    db: Database, principal: str | None, passphrase: Passphrase, timeout_s: float
+) -> bytes:
+    """The private half of the key that signs for *principal*, as an OpenSSH file without a
+    passphrase: for decryption, in memory alone.
+
+    Raises KeyUnavailable for a key that is in an agent or in hardware: it only signs.
+    """
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_ssh_private_key,
+    )
+
+    row = signs_for(db, principal)
+    if row is None:
+        raise KeyUnavailable("no signing key: make one with `muster key new`")
+    mark, store = row["fingerprint"], row["store"]
+    private: Any
+    if store == "keyring":
+        private = _keyring.get(mark, timeout_s)
+    elif store == "file":
+        private = _files.read(_files.path_of(db, mark), passphrase)
+    elif store == "ssh" and row["place"] != AGENT:
+        found = _ssh(row)
+        try:
+            private = load_ssh_private_key(
+                Path(row["place"]).read_bytes(), passphrase() if found.encrypted else None
+            )
+        except (ValueError, TypeError):
+            raise WrongPassphrase(f"{row['place']} is not opened by that passphrase") from None
+    else:
+        raise KeyUnavailable("your key is in an agent or in hardware: it signs, and cannot decrypt")
+    data: bytes = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return data
 
 
 def _ssh(row: dict[str, str]) -> SshKey:

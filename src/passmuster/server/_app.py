@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from passmuster import central
-from passmuster.server import _access, _blobs, _feed, _log, _recovery, _seen, _writing
+from passmuster.server import _access, _blobs, _feed, _log, _packets, _recovery, _seen, _writing
 from passmuster.server._anchor import Ahead
 from passmuster.server._central import Central, central_of
 from passmuster.server._http import HEADERS, Problem, answer, log, plain, problem
@@ -81,13 +81,14 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/v1/log/checkpoint", _feed.checkpoint),
     ("GET", "/v1/log/tile/{level}/{place:path}", _feed.tile),
     ("POST", "/v1/log/seen", _seen.seen),
+    ("POST", "/v1/packets", _packets.post_packet),
     ("GET", "/healthz", health),
     ("GET", "/readyz", ready),
     ("GET", "/metrics", metrics),
 ]
 
 
-WRITES = {("POST", "/v1/records"), ("POST", "/v1/enrolments")}
+WRITES = {("POST", "/v1/records"), ("POST", "/v1/enrolments"), ("POST", "/v1/packets")}
 """What is refused to a client that has seen more of this log than there is."""
 
 

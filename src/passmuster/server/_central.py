@@ -68,6 +68,8 @@ class Central:
     """How many times that was told."""
     size: int = 0
     """Of the log when it was told last."""
+    packet: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a packet is taken: one at a time."""
     stopping: bool = False
     is_new: bool = False
     """Whether the log was begun by this start."""
@@ -164,13 +166,18 @@ def central_of(request: Request) -> Central:
     return found
 
 
-def open_central(settings: Settings) -> Central:
-    """Open the server's folder, or begin a log in it.
+def open_central(settings: Settings, *, begin: bool = True) -> Central:
+    """Open the server's folder, or with *begin* begin a log in it.
 
-    Raises WorkspaceError when others may enter it, or its key is not the log's; `_anchor.Ahead`
-    when the database was set back.
+    Raises WorkspaceError when others may enter it, its key is not the log's, or nothing is there
+    and nothing is to be begun; `_anchor.Ahead` when the database was set back.
     """
     folder = settings.folder
+    if not begin and not (folder / _log.KEY_FILE).exists():
+        raise WorkspaceError(
+            f"{folder}: no log was begun here: give the --folder (and --database, --anchor) of "
+            "the server, before the command"
+        )
     _private(folder)
     key_file = folder / _log.KEY_FILE
     store = connect(settings.database or folder / DATABASE)
@@ -203,7 +210,12 @@ def open_central(settings: Settings) -> Central:
 
 
 def _private(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{folder} cannot be the server's folder: {error.strerror}: give another --folder"
+        ) from None
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         if any(folder.iterdir()):
             raise WorkspaceError(f"{folder}: other users may enter it; run: chmod 700 {folder}")

@@ -42,8 +42,16 @@ async def check(here: Central, value: str) -> None:
 
 async def seen(request: Request) -> Response:
     """`POST /v1/log/seen`: a checkpoint with this log's signature; needs no session."""
-    here = central_of(request)
     given = (await read(request, Seen)).checkpoint
+    stopped = await tell(central_of(request), given)
+    return answer({"holds": stopped is None, "detail": stopped})
+
+
+async def tell(here: Central, given: str) -> str | None:
+    """Show the log a checkpoint that it has signed; why it stopped for it, None where it holds.
+
+    Raises Problem `bad-request` for a note that this log has not signed.
+    """
     try:
         said = note.open_checkpoint(given, [here.key.verifier]).checkpoint
         if said.origin != here.key.origin:
@@ -53,7 +61,7 @@ async def seen(request: Request) -> Response:
     stopped = await here.write(lambda tx: _stop(tx, said))
     if stopped is not None:
         log("rollback", detail=stopped)
-    return answer({"holds": stopped is None, "detail": stopped})
+    return stopped
 
 
 def _stop(tx: Tx, said: Checkpoint) -> str | None:

@@ -1,8 +1,10 @@
 """The process: uvicorn around the application, told when it listens, stopped without a cut."""
 
 import asyncio
+import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -19,6 +21,8 @@ from passmuster.server._central import Central
 from passmuster.server._http import log
 from passmuster.server._sequencer import rosters
 
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 STOP_S = 10
 """How long requests that are under way may take once the server is told to stop."""
 
@@ -59,12 +63,12 @@ def witness_of(said: str) -> tuple[note.VerifierKey, str]:
     return key, said[at + 1 :]
 
 
-class _Server(uvicorn.Server):
-    """Tells where it listens, and lets nobody who waits for news hold up its end."""
+class Told(uvicorn.Server):
+    """Tells where it listens."""
 
-    def __init__(self, config: uvicorn.Config, here: Central, ready: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
         super().__init__(config)
-        self._here, self._ready = here, ready
+        self._ready = ready
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -74,6 +78,14 @@ class _Server(uvicorn.Server):
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             scheme = "https" if self.config.is_ssl else "http"
             self._ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+class _Server(Told):
+    """Lets nobody who waits for news hold up its end."""
+
+    def __init__(self, config: uvicorn.Config, here: Central, ready: Callable[[str], None]) -> None:
+        super().__init__(config, ready)
+        self._here = here
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         log("stopping", signal=sig)
@@ -98,15 +110,61 @@ def server(here: Central, where: Listen, ready: Callable[[str], None]) -> uvicor
 
 def serve(here: Central, where: Listen, ready: Callable[[str], None]) -> None:
     """Serve until a signal says stop. Raises MusterError when the port is taken."""
-    made = server(here, where, ready)
-    for one in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more at its end
-        signal.signal(one, lambda *_: None)
     try:
-        made.run()
-    except SystemExit:  # uvicorn's way to say that it could not bind
-        raise MusterError(
-            f"{where.host}:{where.port} cannot be listened on: is it taken?"
-        ) from None
+        run(server(here, where, ready), where)
     finally:
         here.close()
     log("stopped")
+
+
+def run(made: uvicorn.Server, where: Listen) -> None:
+    """Run a server until a signal says stop. Raises MusterError when the port is taken."""
+    for one in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more at its end
+        signal.signal(one, lambda *_: None)
+    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
+    try:
+        bound = socket.create_server((where.host, where.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        why = (
+            error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        )
+        raise MusterError(
+            f"{where.host}:{where.port}: {why}: stop what listens there, or give another --listen"
+        ) from None
+    with bound:
+        made.run([bound])
+
+
+def listen(at: str, certificate: Path | None, key: Path | None, *, behind_proxy: bool) -> Listen:
+    """`HOST:PORT` and how it is protected. Raises UsageError where anybody could listen in."""
+    host, _, port = at.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise UsageError(f"--listen is HOST:PORT, not {at!r}")
+    if (certificate is None) != (key is None):
+        raise UsageError("--tls-cert and --tls-key go together")
+    if certificate and key:
+        _fits(certificate, key)
+    where = Listen(host.strip("[]"), int(port), certificate, key)
+    if not (where.is_local or certificate or behind_proxy):
+        raise UsageError(
+            f"{host} can be reached from other machines: give --tls-cert and --tls-key, or "
+            "--behind-proxy where something in front of it does TLS"
+        )
+    return where
+
+
+def _fits(certificate: Path, key: Path) -> None:
+    """Raise UsageError unless TLS can be done with these files."""
+
+    def no_passphrase() -> str:
+        raise UsageError(f"{key} is under a passphrase: nobody is there to type it at a start")
+
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            certificate, key, no_passphrase
+        )
+    except (OSError, ValueError) as error:
+        why = error.strerror if not isinstance(error, ssl.SSLError) else error.reason
+        raise UsageError(
+            f"{certificate} and {key} are not a certificate and its key, both PEM: {why}"
+        ) from None

@@ -103,9 +103,12 @@ def connect(where: str | Path, schema: str | None = None) -> Store:
     url = str(where)
     if url.startswith(("postgresql://", "postgres://")):
         return _up_to_date(_Postgres(url), schema or "postgres")
-    if "://" in url:
-        raise WorkspaceError(f"{url.partition('://')[0]}: no database that is known here: give a "
-                             "file or postgresql://…")  # fmt: skip
+    scheme, colon, _ = url.partition(":")
+    if colon and scheme.isalnum():  # `postgresql:name` is a slip, not a file of that name
+        raise WorkspaceError(f"{scheme}: no database that is known here: give a file or "
+                             "postgresql://…")  # fmt: skip
+    if not Path(url).parent.is_dir():
+        raise WorkspaceError(f"{url}: its folder is not there: make it, or give another path")
     return _up_to_date(_Sqlite(Path(url)), schema or "sqlite")
 
 
@@ -331,7 +334,9 @@ class _Postgres:
             try:
                 db = self._begun(begin)
             except psycopg.Error as error:
-                raise Unavailable(f"the database: {_first_line(error)}") from error
+                raise Unavailable(
+                    f"the database: {_first_line(error)}: is it running, and the URL right?"
+                ) from error
             try:
                 yield _PostgresTx(db)
                 db.execute("COMMIT")

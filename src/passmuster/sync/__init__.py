@@ -5,6 +5,7 @@ what is to be sent is derived from what the verified mirror lacks, what came goe
 verified size is. One sync of a workspace runs at a time.
 """
 
+from passmuster.sync._bringing import Brought, bring, trust
 from passmuster.sync._calling import PROTOCOL, connect, speak
 from passmuster.sync._device import Bound, Provider, token
 from passmuster.sync._enrolling import (
@@ -22,7 +23,9 @@ from passmuster.sync._enrolling import (
     trusted_roster,
     waiting,
 )
+from passmuster.sync._packing import Packed, pack_campaigns, pack_upload
 from passmuster.sync._recovering import Recovered, accept, recover
+from passmuster.sync._relaying import hand_over
 from passmuster.sync._run import Report, sync
 from passmuster.sync._session import Session, session
 from passmuster.sync._state import State, state
@@ -30,8 +33,9 @@ from passmuster.sync._trying import Tried, try_session
 from passmuster.sync._work import Progress, Work
 
 __all__ = [
-    "FIRST_ROSTER", "PROTOCOL", "About", "Bound", "Enrolled", "Progress", "Provider", "Recovered",
-    "Report", "Session", "State", "Tried", "Waiting", "Work", "about", "accept", "asked",
-    "check_pin", "connect", "enrol", "invite", "list_them", "put_in_force", "recover", "session",
-    "speak", "state", "sync", "token", "trusted_roster", "try_session", "waiting",
+    "FIRST_ROSTER", "PROTOCOL", "About", "Bound", "Brought", "Enrolled", "Packed", "Progress",
+    "Provider", "Recovered", "Report", "Session", "State", "Tried", "Waiting", "Work", "about",
+    "accept", "asked", "bring", "check_pin", "connect", "enrol", "hand_over", "invite", "list_them",
+    "pack_campaigns", "pack_upload", "put_in_force", "recover", "session", "speak", "state", "sync",
+    "token", "trust", "trusted_roster", "try_session", "waiting",
 ]  # fmt: skip

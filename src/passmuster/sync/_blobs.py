@@ -64,9 +64,15 @@ def put(work: Work, digest: str) -> None:
 
 
 def fetch(work: Work, digest: str) -> bool:
-    """Bring the bytes of one digest here; False where the server has none for us."""
+    """Bring the bytes of one digest here; False where there are none for us."""
     if blobs.has(work.db, digest):
         return True
+    if work.source is not None:
+        found = work.source.bytes_of(digest)
+        if found is not None:
+            work.before("fetch")
+            blobs.take(work.db, digest, found)
+        return found is not None
     most = work.limits.blob_bytes
 
     def take(pieces: Iterator[bytes]) -> None:

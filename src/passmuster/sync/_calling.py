@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from passmuster import central, tlog
+from passmuster.errors import NotFound
 from passmuster.keys import SigningKey
 from passmuster.store import Database
 from passmuster.sync._session import Session, session
@@ -37,6 +38,9 @@ def speak(
     *key* is asked for at the first request that needs a session, and for each new session.
     """
     url = tlog.pinned(db).url
+    if not url:
+        raise NotFound("this workspace has its central log from packets alone: to connect it, "
+                       "`muster enroll INVITATION`")  # fmt: skip
     asking = connect(db, url, ca, **more)
     held: list[Session] = []
 

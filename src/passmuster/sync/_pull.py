@@ -4,32 +4,21 @@ A page is kept unread until a signed checkpoint covers it. Then each record is a
 of the log, in a transaction of its own, once the bytes that it names are here.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from passmuster import campaigns, central, tlog
-from passmuster.central import NDJSON, Record
+from passmuster import campaigns, central, store, tlog
+from passmuster.central import LINE_BYTES, NDJSON, Record
 from passmuster.errors import Declined, MusterError, Unreachable, VerificationFailed
 from passmuster.sync import _blobs
 from passmuster.sync._enrolling import trusted_roster
-from passmuster.sync._work import Work
+from passmuster.sync._work import Page, Work
 from passmuster.text import visible
 from passmuster.tlog import Fed
 
 DEADLINE_S = 120.0
-LINE_BYTES = 2 * 65_535 + 512
-"""Of a line of the feed: an envelope with every sign escaped, and what stands around it."""
-
-
-class Page(NamedTuple):
-    """One page of the feed."""
-
-    first: int
-    entries: list[Fed]
-    signed: str
-    """The newest checkpoint, which may cover more than this page."""
+LOOK_AGAIN = "sync.look_again"
+"""Key in the workspace's own facts: whether a packet left out lines that are ours to see."""
 
 
 @dataclass
@@ -57,8 +46,11 @@ def pull(work: Work, wait_s: int = 0) -> Pulled:
     mirror(work, wait_s)
     done.entries = tlog.pinned(work.db).size - before
     apply(work, done)
-    if done.entries and done.scope_moved and look_again(work):
+    asked = work.db.value("SELECT value FROM workspace WHERE key = ?", (LOOK_AGAIN,))
+    if (asked or (done.entries and done.scope_moved)) and look_again(work):
         apply(work, done)
+    if asked:
+        store.remember(work.db, LOOK_AGAIN, "")
     return done
 
 
@@ -108,8 +100,10 @@ def _next(work: Work, wait_s: int) -> Page:
 
 
 def feed(work: Work, after: int, wait_s: int = 0) -> Page:
-    """One page of the feed behind the first *after* entries."""
+    """One page of the feed behind the first *after* entries, of the server or of a packet."""
     limit = work.limits.feed
+    if work.source is not None:
+        return work.source.page(after, limit)
     path = f"/v1/feed?after={after}&limit={limit}" + (f"&wait={wait_s}" if wait_s else "")
 
     def take(pieces: Iterator[bytes]) -> Page:
@@ -150,17 +144,9 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
 def _entry(line: bytes, expected: int) -> Fed | str:
     """An entry, or the note of the checkpoint that ends a page."""
     try:
-        said = json.loads(line)
-        if said.keys() == {"checkpoint"}:
-            return str(said["checkpoint"])
-        if said["index"] != expected or expected >= 2**53:
-            raise ValueError("it does not follow")
-        leaf, text = bytes.fromhex(said["leaf"]), said["line"]
-        if len(leaf) != 32 or not (text is None or isinstance(text, str)):
-            raise ValueError("another form")
-        return Fed(leaf, None if text is None else text.encode())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Unreachable(f"a line of the feed is not as it should be: {error}") from None
+        return central.read_fed(line, expected)
+    except VerificationFailed as error:
+        raise Unreachable(str(error)) from None
 
 
 # --- records

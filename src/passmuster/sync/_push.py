@@ -50,7 +50,7 @@ def push(work: Work) -> Pushed:
     return done
 
 
-def _outgoing(work: Work) -> Iterator[Outgoing]:
+def outgoing(work: Work) -> Iterator[Outgoing]:
     """Held records first, in the order of the log that they were in, then our own."""
     after = -1
     while rows := tlog.held(work.db, after, PAGE):
@@ -66,7 +66,7 @@ def _batches(work: Work) -> Iterator[list[Outgoing]]:
     """As many as one request may have, by count and by bytes."""
     batch: list[Outgoing] = []
     size = 0
-    for one in _outgoing(work):
+    for one in outgoing(work):
         if batch and (len(batch) == work.limits.records
                       or size + len(one.line) + 1 > work.limits.request_bytes):  # fmt: skip
             yield batch

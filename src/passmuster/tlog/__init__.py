@@ -5,12 +5,9 @@ Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, as a witness of ot
 `rejected`, `held` and `halt`. Order is never by a clock: `seq` and `prev` are inside what
 is signed, so an edited, dropped or reordered entry shows even to somebody who has only the
 envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
-Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, `void_entry`, and as a witness of
-other logs `cosigner`, `witnessed` and `refused`. Order is never by a clock: `seq` and `prev` are
-inside what is signed, so an edited, dropped or reordered entry shows even to somebody who has only
-the envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
+from passmuster.central import Fed
 from passmuster.tlog._check import Chains, check, lacking
 from passmuster.tlog._checkpoints import (
     Cosignature,
@@ -43,13 +40,13 @@ from passmuster.tlog._looking import CALLED, ROW, Found, LogRow, look_up, rank, 
 from passmuster.tlog._mirror import (
     Central,
     Contradiction,
-    Fed,
     Halted,
     Mirrored,
     central,
     central_index,
     central_index_of,
     central_receipt,
+    central_tiles,
     cover,
     first_hidden,
     follow,
@@ -66,6 +63,7 @@ from passmuster.tlog._mirror import (
     stage,
     staged,
     unstage,
+    verified,
     void,
     waiting,
 )
@@ -99,13 +97,14 @@ from passmuster.tlog._witnessing import (
 __all__ = [
     "CALLED", "MAX_LEAF", "ROW", "Answer", "Central", "Chains", "Contradiction", "Cosignature",
     "Entry", "Fed", "Found", "Halted", "Kept", "LogRow", "Mirrored", "Outgoing", "Refused",
-    "Rejected", "Seen", "Taken", "Witnessed", "append", "append_roster", "central",
-    "central_index", "central_index_of", "central_receipt", "check", "check_file", "checkpoint",
+    "Rejected", "Seen", "Taken", "Witnessed", "append", "append_roster", "central", "central_index",
+    "central_index_of", "central_receipt", "central_tiles", "check", "check_file", "checkpoint",
     "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "cover", "drop_held", "enrol",
     "enrol_at", "enrolment", "enrolments", "entries", "find", "first_hidden", "follow", "halt",
     "halts", "has", "held", "judge", "key_forms", "known_keys", "known_log", "lacking", "leaf_at",
     "log_keys", "look_up", "next_link", "offer_again", "opened", "origin", "outbox", "pin",
     "pinned", "proven_time", "rank", "rebuild", "receipt", "refused", "reject", "rejected",
     "request", "resume", "root", "root_of", "rows", "settle", "show", "size", "stage", "staged",
-    "take", "take_rosters", "unsent", "unstage", "void", "voids", "waiting", "witnessed",
+    "take", "take_rosters", "unsent", "unstage", "verified", "void", "voids", "waiting",
+    "witnessed",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from passmuster import merkle, note
+from passmuster.central import Fed
 from passmuster.errors import NotFound, VerificationFailed
 from passmuster.note import Checkpoint, Policy, VerifierKey
 from passmuster.store import Database, IntegrityError
@@ -42,14 +43,6 @@ class Central:
     def seen(self) -> Checkpoint | None:
         """The newest verified checkpoint."""
         return None if self.note is None else note.parse_checkpoint(note.parse(self.note).text)
-
-
-class Fed(NamedTuple):
-    """One entry of the feed."""
-
-    leaf: bytes
-    line: bytes | None
-    """None where it is not ours to see."""
 
 
 class Mirrored(NamedTuple):
@@ -109,7 +102,7 @@ def pinned(db: Database) -> Central:
     """The central log of this workspace. Raises NotFound where there is none."""
     found = central(db)
     if found is None:
-        raise NotFound("this workspace has no central log: `muster enroll URL`")
+        raise NotFound("this workspace has no central log: `muster enroll INVITATION`")
     return found
 
 
@@ -297,6 +290,29 @@ def show(db: Database, first: int, entries: Sequence[Fed]) -> int:
                 " AND state = 'hidden'", (one.line, index),
             ).rowcount  # fmt: skip
     return count
+
+
+def verified(db: Database, first: int, end: int) -> Iterator[tuple[int, Fed]]:
+    """(index, entry) of the verified entries from *first* to before *end*, as they are known here.
+
+    Raises VerificationFailed where one is missing.
+    """
+    at, end = first, min(end, pinned(db).size)
+    while at < end:
+        rows = db.execute(
+            "SELECT idx, leaf, envelope FROM mirror WHERE idx >= ? AND idx < ? ORDER BY idx",
+            (at, min(end, at + 200)),
+        ).fetchall()
+        if [row[0] for row in rows] != list(range(at, min(end, at + 200))):
+            raise VerificationFailed("the copy of the central log that is here has a gap")
+        for index, leaf, envelope in rows:
+            yield index, Fed(bytes.fromhex(leaf), None if envelope is None else bytes(envelope))
+        at += len(rows)
+
+
+def central_tiles(db: Database) -> merkle.Tiles:
+    """The tree of the central log, as far as it has come here."""
+    return _tiles(db)
 
 
 def central_index(db: Database, leaf: str) -> int | None:
