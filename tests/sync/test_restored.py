@@ -12,7 +12,7 @@ import pytest
 from passmuster import attestations, note, store, sync, tlog
 from passmuster.errors import VerificationFailed
 from passmuster.store import Database
-from tests.bench.desk import now, once, says
+from tests.bench.desk import once, says
 from tests.bench.hammer import desk, prepared, whole
 from tests.bench.senders import Field, Replica
 from tests.scene import key
