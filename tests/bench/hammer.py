@@ -118,11 +118,14 @@ class Killer:
         kinds = ["kill", "kill", "stop", "freeze"]
         if self.field.cluster is not None:
             kinds += ["postgresql", "postgresql", "all"]
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self.field.known.wrong:
             time.sleep(self.draw.uniform(0.3, 2.0))
             kind = self.draw.choice(kinds)
             self.field.faults[kind] += 1
-            self.strike(kind)
+            try:
+                self.strike(kind)
+            except AssertionError as error:  # it says itself that it was set back
+                self.field.known.blame(str(error))
             if self.desks and self.draw.random() < 0.5:
                 self.field.faults["kill a desk"] += 1
                 one = self.draw.choice(self.desks)
@@ -231,7 +234,8 @@ def hammer(
                 if why := one.failed():
                     made.known.blame(why)
                 one.end()
-        _judge(made, there)
+        if not made.known.wrong:
+            _judge(made, there)
     return made
 
 

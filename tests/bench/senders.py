@@ -134,7 +134,7 @@ class Sender:
     def _until_it_is_answered(self, data: bytes, lines: list[bytes]) -> None:
         """By any replica; now and then by two at once."""
         end = time.monotonic() + 3 * HEAL_S
-        while time.monotonic() < end:
+        while time.monotonic() < end and not self.field.known.wrong:
             urls = [r.url for r in self.field.replicas]
             self.draw.shuffle(urls)
             if len(urls) > 1 and self.draw.random() < 0.3:
@@ -148,7 +148,8 @@ class Sender:
             if done:
                 return
             time.sleep(self.draw.random() * 0.1)
-        self.field.known.blame(f"{self.device.name} was never answered")
+        if not self.field.known.wrong:
+            self.field.known.blame(f"{self.device.name} was never answered")
 
     def _try(self, url: str, data: bytes, lines: list[bytes]) -> bool:
         try:
