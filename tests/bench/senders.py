@@ -116,7 +116,7 @@ class Sender:
 
     def run(self) -> None:
         number = 0
-        while not self.field.stop.is_set():
+        while not (self.field.stop.is_set() or self.field.known.wrong):
             data = f"{self.device.name} {number}\n".encode()
             number += 1
             batch = [self._sign(sha256(data)) for _ in range(self.draw.choice((1, 1, 3, 20, 60)))]
