@@ -145,6 +145,8 @@ def test_a_server_that_is_two_is_found_out_by_whoever_sees_both(
     finally:
         other.end()
     [evidence] = tlog.halts(ann)
+    assert evidence.ours is not None
+    assert evidence.theirs is not None
     ours, theirs = (
         note.open_checkpoint(side, [field.known.key]).checkpoint
         for side in (evidence.ours, evidence.theirs)
