@@ -1,28 +1,65 @@
-"""A sync that is killed at every write to the disk: `make long`."""
+"""A sync, and a sign-off, that are killed or let down by the disk at every write: `make long`."""
 
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from passmuster import attestations, merkle, store, tlog
+from tests import travelling
 from tests.conftest import REPOSITORY
 from tests.server.running import opened, running
-from tests.sync.killed import once
-from tests.sync.town import REV, Plan, built
+from tests.sync.killed import once, sign
+from tests.sync.test_campaigns import people
+from tests.sync.town import REV, Plan, Town, built
 
-KILLS = ("pwrite64", "fsync", "fdatasync")
+FAULTS = [
+    ("pwrite64", "signal=KILL"), ("fsync", "signal=KILL"), ("fdatasync", "signal=KILL"),
+    ("pwrite64", "error=ENOSPC"), ("pwrite64", "error=EIO"), ("fsync", "error=EIO"),
+    ("ftruncate", "error=ENOSPC"),
+]  # fmt: skip
+"""(call, what becomes of its nth time): the end of the process, or an error of the disk."""
 MOST = 400
-"""Kills for each call; a sync makes fewer."""
+"""Times of each call; what is done makes fewer."""
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here"),
+    pytest.mark.parametrize(("call", "fault"), FAULTS),
+]
 
 
-@pytest.mark.long
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
-@pytest.mark.parametrize("call", KILLS)
-def test_a_sync_that_is_killed_at_any_write_is_gone_on_with(
-    at_rest: Plan, tmp_path: Path, call: str
+def let_down(
+    ready: Path, work: Path, call: str, fault: str, *words: str
+) -> Iterator[tuple[int, subprocess.CompletedProcess[str]]]:
+    """For each time of the call: the workspace after the fault in *work*, and what was said."""
+    trace = work.with_suffix(".trace")
+    for nth in range(1, MOST):
+        shutil.copytree(ready, work)
+        done = subprocess.run(
+            ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={call}", "-e",
+             f"inject={call}:{fault}:when={nth}", sys.executable, "-m", "tests.sync.killed",
+             str(work), *words],
+            cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        hit = done.returncode != 0 or "INJECTED" in trace.read_text()
+        if fault == "signal=KILL":
+            assert done.returncode in ((-9, 137) if hit else (0,)), done.stderr
+        elif done.returncode:
+            assert "Error" in done.stderr
+        yield nth, done
+        shutil.rmtree(work)
+        if not hit:
+            print(f"{call} {fault} {' '.join(words) or 'sync'}: {nth - 1} times")
+            return
+    pytest.fail("more writes than were counted on")
+
+
+def test_a_sync_that_the_disk_lets_down_at_any_write_is_gone_on_with(
+    at_rest: Plan, tmp_path: Path, call: str, fault: str
 ) -> None:
     folder = tmp_path / "town"
     with built(at_rest, folder) as town:
@@ -30,23 +67,14 @@ def test_a_sync_that_is_killed_at_any_write_is_gone_on_with(
             town.rev.says(f"rev {word}")
             town.boss.says(f"boss {word}")
         town.boss.sync()
-    ready = tmp_path / "ready"
+    ready, work = tmp_path / "ready", tmp_path / "work"
     (folder / REV.partition("@")[0]).rename(ready)
     said = sorted(f"{who} {word}" for who in ("rev", "boss") for word in "abc")
-    kills = 0
     with running(opened(folder / "central")) as url:
-        for nth in range(1, MOST):
-            work = tmp_path / "work"
-            shutil.copytree(ready, work)
-            db = store.open_(work)
-            db.execute("UPDATE central SET url = ?", (url,))
-            db.close()
-            done = subprocess.run(
-                ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
-                 f"inject={call}:signal=KILL:when={nth}", sys.executable, "-m",
-                 "tests.sync.killed", str(work)],
-                cwd=REPOSITORY, capture_output=True, timeout=120, check=False,
-            )  # fmt: skip
+        db = store.open_(ready)
+        db.execute("UPDATE central SET url = ?", (url,))
+        db.close()
+        for nth, _ in let_down(ready, work, call, fault):
             once(work)
             db = store.open_(work)
             assert db.value("PRAGMA integrity_check") == "ok"
@@ -61,11 +89,31 @@ def test_a_sync_that_is_killed_at_any_write_is_gone_on_with(
             assert {row[0] for row in leaves} == {merkle.leaf_hash(e).hex() for e in entries}, nth
             assert (tlog.unsent(db), at.halted, at.size) == (0, None, len(entries)), nth
             db.close()
-            shutil.rmtree(work)
-            if done.returncode == 0:
-                break
-            kills += 1
-            assert done.returncode in (-9, 137), done.stderr
-        else:
-            pytest.fail("a sync with more writes than were counted on")
-    print(f"{call}: {kills} kills")
+
+
+def test_a_sign_off_that_the_disk_lets_down_is_there_whole_or_not_at_all(
+    synced: Town, tmp_path: Path, call: str, fault: str
+) -> None:
+    boss, rev = people(synced)
+    travelling.opened(boss, tmp_path, {f"job-{n}": REV for n in range(3)})
+    synced.boss.sync()
+    synced.rev.sync()
+    rev.decide("job-0", "approve")
+    before = [e.envelope for e in tlog.entries(rev.db)]
+    rev.db.close()
+    ready, work = synced.rev.folder, tmp_path / "work"
+    for nth, done in let_down(ready, work, call, fault, "sign"):
+        db = store.open_(work)
+        assert db.value("PRAGMA integrity_check") == "ok"
+        tlog.check(db)
+        entries = [e.envelope for e in tlog.entries(db)]
+        new = len(entries) - len(before)
+        signed = db.value("SELECT count(*) FROM item WHERE state = 'signed'")
+        assert (entries[: len(before)], signed) == (before, 1 + new), nth
+        assert new in ((1,) if done.stdout else (0, 1)), nth
+        db.close()
+        sign(work)
+        db = store.open_(work)
+        tlog.check(db)
+        assert len(list(tlog.entries(db))) == len(entries) + 1
+        db.close()
