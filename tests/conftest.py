@@ -1,6 +1,8 @@
 """What every test gets: a person, a clock, an empty home, and no settings of the machine."""
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +19,28 @@ SHARED = REPOSITORY.parent / "shared"
 NOW = "2026-11-23T08:00:00Z"
 ME = "rev@example.com"
 Muster = Callable[..., subprocess.CompletedProcess[str]]
+OF_THE_MACHINE = (
+    "MUSTER_", "TEXTUAL", "XDG_", "NO_COLOR", "DBUS_SESSION", "SSH_A", "DISPLAY",
+    "WAYLAND_DISPLAY", "PYTHON_KEYRING",
+)  # fmt: skip
+"""Variables that no test inherits."""
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put what tests write into memory where that can be done: they wait long for a disk's syncs.
+
+    A place that is small or runs no programs, as in many containers, is not taken, nobody's own
+    choice is overruled, and the long tests, which write gigabytes, stay on the disk.
+    """
+    if config.option.markexpr == "long":
+        return
+    with contextlib.suppress(OSError):
+        place = os.statvfs(MEMORY)
+        roomy = place.f_bavail * place.f_frsize >= ROOM and not place.f_flag & os.ST_NOEXEC
+        if roomy and os.access(MEMORY, os.W_OK | os.X_OK):
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(autouse=True)
@@ -25,19 +49,7 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
     for name in list(os.environ):
-        if name.startswith(
-            (
-                "MUSTER_",
-                "TEXTUAL",
-                "XDG_",
-                "NO_COLOR",
-                "DBUS_SESSION",
-                "SSH_A",
-                "DISPLAY",
-                "WAYLAND_DISPLAY",
-                "PYTHON_KEYRING",
-            )
-        ):
+        if name.startswith(OF_THE_MACHINE):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("MUSTER_ME", ME)
@@ -48,10 +60,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "workspace"
 
 
+@pytest.fixture(scope="session")
+def empty_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty workspace, to be copied: making the tables anew costs more than most tests do."""
+    made = tmp_path_factory.mktemp("empty") / "workspace"
+    store.create(made).close()
+    return made
+
+
 @pytest.fixture
-def db(folder: Path) -> Iterator[Database]:
-    """An empty workspace."""
-    opened = store.create(folder)
+def db(folder: Path, empty_workspace: Path) -> Iterator[Database]:
+    """An empty workspace, with a device of its own as each has; or the one that is there."""
+    is_new = not folder.exists()
+    if is_new:
+        shutil.copytree(empty_workspace, folder)
+    opened = store.open_(folder)
+    if is_new:
+        opened.execute("UPDATE workspace SET value = lower(hex(randomblob(16)))"
+                       " WHERE key = 'device'")  # fmt: skip
     yield opened
     opened.close()
 

@@ -19,6 +19,8 @@ def guard(event, args):
         os._exit({ASKED})
 sys.addaudithook(guard)
 from passmuster.cli import main
+from passmuster.keys import _files
+_files.BCRYPT_ROUNDS = 1  # of the key that is made here: five commands open it
 main()
 """
 

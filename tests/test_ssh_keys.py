@@ -141,7 +141,7 @@ def test_an_agent_with_several_keys_or_none_asks_which(
             keys.resolve("agent")
         with pytest.raises(KeyUnavailable, match="not in your SSH agent"):
             keys.resolve("SHA256:" + "A" * 43)
-    with running_agent(monkeypatch), pytest.raises(UsageError, match="holds 0 keys"):
+    with running_agent(monkeypatch), pytest.raises(UsageError, match="put one there with ssh-add"):
         keys.resolve("agent")
     with pytest.raises(KeyUnavailable, match="cannot be reached"):
         keys.resolve("agent")

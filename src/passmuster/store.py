@@ -96,6 +96,8 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
 
 def create(folder: Path) -> Database:
     """Make a workspace in *folder* (0700, files 0600) or open the one that is there."""
+    if folder.exists() and not folder.is_dir():
+        raise WorkspaceError(f"{folder} is a file: a workspace is a folder, name another one")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (folder / FILE).exists():
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:

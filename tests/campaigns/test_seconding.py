@@ -144,6 +144,55 @@ def test_a_reviewer_who_is_also_named_is_no_second_to_themselves(
     assert effect(scene) == "stands"
 
 
+def test_an_item_is_not_handed_to_the_only_one_who_could_countersign_it(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = open_scene(db, tmp_path, monkeypatch, second=(SECOND,), when="privileged")
+    item, free = scene.item("ci-deploy"), scene.item("vendor-etl")
+    with pytest.raises(UsageError, match=r"only second person for ci-deploy.* to somebody else"):
+        campaigns.save_own(db, [free, item], "Second@Example.com", None, LATER, reassign=True)
+    assert not db.value("SELECT count(*) FROM own_draft")
+    campaigns.save_own(db, [item], SECOND, None, LATER)  # who owns it bars nobody any more
+    campaigns.save_own(db, [free], SECOND, None, LATER, reassign=True)
+    scene.sign(scene.rev)
+    assert campaigns.stranded(db, scene.campaign) == (0, (), ())
+
+
+def test_what_nobody_may_countersign_is_counted_until_somebody_else_decides_it(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Handed over where that was not refused yet: an older program, an address that changed."""
+    scene = open_scene(db, tmp_path, monkeypatch, second=(SECOND,), when="privileged")
+    item = scene.item("ci-deploy")
+    with db.atomic():
+        db.execute("UPDATE item SET first_reviewer = reviewer, reviewer = ?", (SECOND,))
+    assert campaigns.stranded(db, scene.campaign) == (1, ("ci-deploy",), (SECOND,))
+    told = campaigns.stranded(db, scene.campaign).words
+    assert told.startswith("nobody may countersign this item (ci-deploy): second@example")
+    campaigns.save_draft(db, item, draft("approve", "mine now"), LATER)
+    scene.sign(scene.second)
+    assert campaigns.stranded(db, scene.campaign).items == 1
+    assert campaigns.waiting(db, scene.campaign) == (1, {}, 1)
+    with pytest.raises(UsageError, match="nobody may: campaign status says why"):
+        campaigns.close(db, scene.campaign, scene.boss, END)
+    campaigns.save_own(db, [item], REV, None, LATER, reassign=True)
+    campaigns.save_draft(db, item, draft("abstain", "handed over"), LATER)
+    scene.sign(scene.second)
+    assert campaigns.stranded(db, scene.campaign).items == 0
+    campaigns.save_draft(db, item, draft("approve", "in use"), LATER)
+    scene.sign(scene.rev)
+    say(scene, item, scene.second, "concur")
+    assert effect(scene) == "stands"
+
+
+def test_a_stop_needs_nobody(two: Scene) -> None:
+    with two.db.atomic():
+        two.db.execute("UPDATE item SET barred = ?", (f" {SECOND} {THIRD} ",))
+    assert campaigns.stranded(two.db, two.campaign).items == 1
+    approve(two, verdict="revoke")
+    assert campaigns.stranded(two.db, two.campaign).items == 0
+
+
 def test_the_same_key_under_another_name_is_refused_at_the_signing(two: Scene) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 

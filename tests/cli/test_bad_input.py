@@ -25,6 +25,8 @@ NO_WORKSPACE = [
     (["verify", "nowhere"], None, "nowhere"),
     (["verify"], 2, "PATH"),
     (["init", "--me", "nobody"], 2, "e-mail"),
+    (["--workspace", __file__, "init"], 1, "is a file: a workspace is a folder"),
+    (["verify", __file__], 4, "name the folder of the pack"),
 ]
 EMPTY = [
     (["identities"], 1, "import an export first"),
@@ -227,6 +229,19 @@ def test_everything_in_a_workspace_is_for_its_owner_alone(
     muster("import", "report.csv")
     for path in [folder, *folder.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_init_says_who_i_am_in_settings_that_are_there_too(
+    muster: Muster, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MUSTER_ME")
+    assert "Next: muster init --me you@example.com, then muster key new" in muster("init").stderr
+    (folder / "config.toml").write_text('theme = "muster-light"\n')
+    (folder / "config.toml").chmod(0o600)
+    assert "Next: muster key new" in muster("init", "--me", ME).stderr
+    assert f'me = "{ME}"' in (folder / "config.toml").read_text()
+    assert "theme" in (folder / "config.toml").read_text()
+    assert "has another `me`" in muster("init", "--me", "x@example.com", code=2).stderr
 
 
 def test_a_closed_pipe_is_silent(muster: Muster, folder: Path, tmp_path: Path) -> None:

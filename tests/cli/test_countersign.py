@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from passmuster import store
 from tests.conftest import ME, Muster
 from tests.estates import report
 
@@ -58,9 +59,14 @@ def test_two_persons_from_the_opening_to_the_end(
     two("countersign", "concur", "svc-a", "svc-b")
     assert "1 draft taken back" in two("countersign", "clear", "svc-b").stderr
     two("countersign", "object", "svc-b", "--reason", "nobody uses it")
+    assert "object, not signed" in two("countersign", "list").stdout
     signed = two("sign-off", "--yes")
     assert "object to the approval of svc-b by rev@example.com  “nobody uses it”" in signed.stderr
-    assert "2 countersignatures" in signed.stderr
+    assert "concur with the approval of svc-a by rev@example.com\n" in signed.stderr
+    assert "To sign as sec@example.com: 2 countersignatures\n" in signed.stderr
+    assert "Signed: 2 countersignatures.\n" in signed.stderr
+    rows = json.loads(two("countersign", "list", "--state", "signed", "--json").stdout)
+    assert {row["name"]: row["you"] for row in rows} == {"svc-a": "concur", "svc-b": "object"}
     assert "nothing waits on you" in two("countersign", "list").stderr
 
     monkeypatch.setenv("MUSTER_ME", ME)
@@ -76,6 +82,25 @@ def test_two_persons_from_the_opening_to_the_end(
     assert "1 awaiting_second, 1 stands" in two("campaign", "close", "--leave-waiting").stderr
     two("evidence", "Autumn", "--out", str(tmp_path / "pack"))
     assert "1 awaiting_second" in two("verify", str(tmp_path / "pack")).stdout
+
+
+def test_a_hand_over_that_leaves_nobody_is_refused_and_an_older_one_told(
+    two: Muster, folder: Path
+) -> None:
+    two("campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31",
+        "--second", SEC, "--second-when", "all")  # fmt: skip
+    done = two("own", SEC, "svc-a", "--hand-over", code=None)
+    assert done.returncode == 2
+    assert f"{SEC} is the only second person for svc-a" in done.stderr
+    assert json.loads(two("campaign", "status", "--json").stdout)[0]["nobody_may_countersign"] == 0
+    db = store.open_(folder)
+    with db.atomic():
+        db.execute("UPDATE item SET reviewer = ?", (SEC,))
+    db.close()
+    told = two("campaign", "status").stdout
+    assert "nobody may countersign these 2 items (svc-a, svc-b): sec@example.com decides" in told
+    assert "muster own PERSON ITEM --hand-over" in told
+    assert json.loads(two("campaign", "status", "--json").stdout)[0]["nobody_may_countersign"] == 2
 
 
 def test_without_a_rule_the_commands_say_so(two: Muster) -> None:

@@ -56,6 +56,8 @@ def test_list_show_and_export_give_public_halves_alone(ready: Muster, folder: Pa
     (["key", "new", "--key-store", "file", "--ssh-key", "agent"], 2, "belong together"),
     (["key", "new", "--ssh-key", "agent"], 1, "SSH_AUTH_SOCK is unset"),
     (["key", "new", "--ssh-key", "/nowhere/k"], 2, "no such file"),
+    (["key", "new", "--ssh-key", "/"], 2, "is a folder"),
+    (["key", "new", "--ssh-key", __file__], 2, "not an SSH private key"),
     (["key", "rotate"], 1, "no key to replace"),
     (["key", "show"], 1, "muster key new"),
     (["key", "show", "SHA256:none"], 1, "muster key list"),
@@ -86,11 +88,19 @@ def test_an_ssh_key_replaces_mine_and_signs_from_then_on(
     ready("verify", str(folder))
 
 
+def test_a_passphrase_file_that_is_not_there_is_named_as_what_it_is(
+    ready: Muster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSTER_KEY_PASSPHRASE_FILE", "/nowhere/p")
+    done = ready("key", "new", "--key-store", "file", code=1)
+    assert "passphrase file of MUSTER_KEY_PASSPHRASE_FILE, /nowhere/p: No such file" in done.stderr
+
+
 @needs_ssh
 def test_a_wrong_passphrase_enrols_nothing(ready: Muster, tmp_path: Path, folder: Path) -> None:
     path = ssh_key(tmp_path / "k", "ed25519", PASSPHRASE)  # another than the file's
     done = ready("key", "new", "--ssh-key", str(path), code=1)
-    assert "does not open" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines() == [f"muster: the passphrase or PIN does not open {path}"]
     assert told(ready, "key", "list") == []
 
 

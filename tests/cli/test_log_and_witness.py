@@ -67,6 +67,22 @@ def first_contact(at: Desk) -> tuple[str, str]:
     return witness, log_key
 
 
+def test_a_wrong_file_or_key_is_told_without_what_is_in_it(at: Desk) -> None:
+    at("witness", "witness", "key", "--name", "auditor.example/w1")
+    Path("secret").write_text("hunter22 is my passphrase\n")
+    for place, *words in (
+        ("log", "log", "cosigned", "secret"), ("log", "log", "verify", "--checkpoint", "secret"),
+        ("witness", "witness", "cosign", "secret"), ("log", "roster", "import", "secret"),
+    ):  # fmt: skip
+        at(place, *words, code=4)
+        assert "hunter22" not in at.said
+        assert len(at.said.splitlines()) == 1
+    for nothing in ("", "w1"):
+        at("log", "log", "checkpoint", "--for-witness", nothing, "--out", "request", code=4)
+        assert "as muster log show and muster witness key print it" in at.said
+    assert not Path("request").exists()
+
+
 def test_a_log_is_cosigned_from_first_contact_to_a_receipt(at: Desk) -> None:
     witness, log_key = first_contact(at)
     assert "never seen here before" not in at.said

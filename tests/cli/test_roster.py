@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Muster
+from tests.estates import report
 
 ANA, BEN = "ana@example.com", "ben@example.com"
 
@@ -88,7 +89,7 @@ def test_who_is_not_on_the_roster_signs_nothing_and_is_told_what_to_do(
     as_(ANA, "roster", "sign", "--yes")
     as_(ANA, "roster", "retire", ANA, "--at", "2020-01-01", code=2)
     told = as_(ANA, "roster", "set", ANA, "--role", "auditor", code=4).stderr
-    assert "needs 1 registrars and has 0" in told
+    assert "needs 1 registrar and has 0" in told
     assert (
         "nobody and no key on the roster is called"
         in as_(ANA, "roster", "retire", BEN, code=1).stderr
@@ -97,6 +98,23 @@ def test_who_is_not_on_the_roster_signs_nothing_and_is_told_what_to_do(
     assert "no draft" in as_(ANA, "roster", "drop", code=1).stderr
     assert "change something first" in as_(ANA, "roster", "sign", code=1).stderr
     assert "not the roster" not in as_(ANA, "roster", "show", "--draft").stdout
+
+
+def test_a_second_person_whom_the_roster_does_not_let_in_is_told_at_the_opening(
+    as_: Muster, tmp_path: Path
+) -> None:
+    as_(ANA, "roster", "init", "--role", "owner", "--role", "reviewer")
+    as_(ANA, "roster", "sign", "--yes")
+    (tmp_path / "r.csv").write_text(report("svc-a"))
+    as_(ANA, "import", "r.csv")
+    said = as_(ANA, "campaign", "open", "A", "--reviewer", ANA, "--due", "2030-12-31",
+               "--second", BEN, "--second-when", "all").stderr  # fmt: skip
+    assert f"{BEN} is not on the roster with the role second" in said
+    assert "muster roster add" in as_(ANA, "campaign", "status").stdout
+    as_(BEN, "enroll", "request", "--out", "ben.json")
+    as_(ANA, "roster", "add", "ben.json", "--role", "second")
+    as_(ANA, "roster", "sign", "--yes")
+    assert "not on the roster" not in as_(ANA, "campaign", "status").stdout
 
 
 def test_a_key_that_somebody_put_under_my_name_is_shouted(as_: Muster, tmp_path: Path) -> None:

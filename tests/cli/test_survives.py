@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from passmuster import campaigns, store, tlog
-from tests.conftest import ME, Muster
+from tests.conftest import FEW_ROUNDS, ME, OF_THE_MACHINE, START, Muster
 from tests.estates import report
 
 
@@ -56,15 +57,34 @@ def _payload(envelope: bytes) -> bytes:
     return base64.b64decode(json.loads(envelope)["payload"])
 
 
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with an open campaign of 400 items, made once by the command itself."""
+    base = tmp_path_factory.mktemp("survives")
+    (base / "home").mkdir()
+    (base / "passphrase").write_text("correct horse battery\n")
+    (base / "report.csv").write_text(report(*(f"svc-{n:04d}" for n in range(400))))
+    env = {
+        **{name: v for name, v in os.environ.items() if not name.startswith(OF_THE_MACHINE)},
+        "HOME": str(base / "home"), "MUSTER_ME": ME,
+        "MUSTER_WORKSPACE": str(base / "workspace"),
+        "MUSTER_KEY_PASSPHRASE_FILE": str(base / "passphrase"),
+    }  # fmt: skip
+    for words in (
+        [*START, "init"],
+        [*FEW_ROUNDS, "key", "new", "--key-store", "file"],
+        [*START, "import", str(base / "report.csv")],
+        [*START, "campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31"],
+    ):
+        subprocess.run([sys.executable, *words], env=env, stdin=subprocess.DEVNULL, check=True,
+                       capture_output=True, timeout=120)  # fmt: skip
+    return base / "workspace"
+
+
 @pytest.fixture
-def review(muster: Muster, folder: Path, tmp_path: Path, passphrase_file: Path) -> list[str]:
+def review(opened: Path, muster: Muster, folder: Path, passphrase_file: Path) -> list[str]:
     """A workspace with an open campaign; the names of its items."""
-    muster("init")
-    muster("key", "new", "--key-store", "file")
-    path = tmp_path / "report.csv"
-    path.write_text(report(*(f"svc-{n:04d}" for n in range(400))))
-    muster("import", str(path))
-    muster("campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31")
+    shutil.copytree(opened, folder)
     return [row["item"] for row in json.loads(muster("queue", "--json").stdout)]
 
 

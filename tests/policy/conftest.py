@@ -1,6 +1,7 @@
 """A real workspace to put an estate into, row by row, and to ask the rules about."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,9 @@ class Estate:
 
 
 @pytest.fixture
-def estate(tmp_path: Path) -> Iterator[Estate]:
+def estate(tmp_path: Path, empty_workspace: Path) -> Iterator[Estate]:
     """An empty estate."""
+    shutil.copytree(empty_workspace, tmp_path / "workspace")
     made = Estate(tmp_path / "workspace")
     yield made
     made.db.close()

@@ -103,6 +103,18 @@ async def test_four_steps_lead_from_nothing_to_a_signing_key(empty: Path) -> Non
     db.close()
 
 
+async def test_a_wrong_ssh_key_is_asked_for_again_with_what_was_typed(empty: Path) -> None:
+    wrong = empty.parent / "garbage"
+    wrong.write_text("no key\n")
+    async with app_of(empty, ME).run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await press(pilot, "j", "enter", "3", f"={wrong}", "enter")
+        assert "garbage: not an SSH private" in bar(pilot, "rule")
+        assert guide(pilot).ask.text.value == str(wrong)
+        await press(pilot, "escape")
+        assert not guide(pilot).ask.is_open
+
+
 async def test_a_passphrase_is_never_on_the_screen(empty: Path) -> None:
     async with app_of(empty, ME).run_test(size=(100, 30)) as pilot:
         await settle(pilot)

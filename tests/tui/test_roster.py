@@ -29,10 +29,13 @@ def in_force(review: Review, *others: tuple[SigningKey, str]) -> None:
 async def test_a_key_under_my_name_that_is_not_mine_is_shouted(review: Review) -> None:
     fake = key(ME, 72)
     in_force(review, (fake, "reviewer"))
-    async with review.app().run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        assert "A KEY UNDER YOUR NAME THAT IS NOT FROM HERE" in bar(pilot, "status")
-        assert fake.fingerprint[:20] in bar(pilot, "status")
+    for size, line in (((120, 40), "status"), ((80, 24), "rule")):
+        async with review.app().run_test(size=size) as pilot:
+            await settle(pilot)
+            told = " ".join(bar(pilot, line).replace("─", " ").split())
+            assert "A KEY UNDER YOUR NAME THAT IS NOT FROM HERE" in told
+            assert fake.fingerprint in told
+            assert "Yours? muster roster mine KEY" in told, "to the end, at any size"
 
 
 async def test_who_is_not_on_the_roster_keeps_the_drafts_and_is_told_why(review: Review) -> None:

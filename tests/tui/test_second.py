@@ -1,5 +1,6 @@
 """The second person's place: what waits, what the first one did, and that a key stages a word."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -48,9 +49,9 @@ def asked(review: Review) -> Review:
     return replace(review, campaign=at)
 
 
-def app_of(review: Review, me: str = SEC) -> MusterApp:
-    key = KEY if me == SEC else review.key
-    desk = Desk(review.folder, me, lambda _: key, Settings(me=me), lambda: NOW, key.fingerprint)
+def app_of(review: Review, me: str = SEC, **settings: Any) -> MusterApp:
+    key, mine = KEY if me == SEC else review.key, Settings(me=me, **settings)
+    desk = Desk(review.folder, me, lambda _: key, mine, lambda: NOW, key.fingerprint)
     return MusterApp(desk, review.campaign)
 
 
@@ -184,6 +185,138 @@ async def test_after_signing_the_second_persons_are_named(asked: Review) -> None
         await press(pilot, "end", "a", "1", "dollar_sign", "s")
         told = " ".join(painted(pilot).split())
         assert "1 approval for a second person: ops@example.com or sec@example.com" in told
+
+
+async def test_many_are_concurred_with_after_their_number_as_one_act(asked: Review) -> None:
+    async with app_of(asked).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "minus", "7", "home", "down", "space", "space")
+        assert "then + or -: all 2" in bar(pilot, "keys")
+        await press(pilot, "semicolon", "plus", "=3", "enter")
+        assert "that is not 2; type 2" in painted(pilot)
+        assert drafts(asked) == {"ci-deploy": "object"}, "nothing yet"
+        await press(pilot, "backspace", "=2", "enter")
+        assert "concur: 2 decisions, drafts   z takes them back" in painted(pilot)
+        assert not screen(pilot).table.marks
+        await press(pilot, "z")
+        assert drafts(asked) == {"ci-deploy": "object"}
+        await press(pilot, "Z", "dollar_sign", "s")
+    said = "SELECT verdict, json_extract(row, '$.bulk') FROM countersignature ORDER BY 1"
+    rows = asked.rows(said)
+    assert [verdict for verdict, _ in rows] == ["concur", "concur", "object"]
+    first, second = (json.loads(bulk) for verdict, bulk in rows if verdict == "concur")
+    assert first == second == {"id": first["id"], "size": 2, "how": "marked by hand, no filter"}
+    assert rows[2][1] is None
+
+
+async def test_many_are_objected_to_for_one_reason(asked: Review) -> None:
+    async with app_of(asked).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "m")
+        assert "mark all  like ci-deploy" in painted(pilot)
+        await press(pilot, "2", "semicolon", "minus", "=3", "enter")
+        assert "object to 3 decisions   why?" in painted(pilot)
+        await press(pilot, "enter")
+        assert "object needs a reason" in painted(pilot)
+        await press(pilot, "=nobody asked us", "enter")
+    assert asked.rows(
+        "SELECT count(*), count(DISTINCT json_extract(bulk, '$.id')), min(reason_text),"
+        " max(verdict) FROM second_draft"
+    ) == [(3, 1, "nobody asked us", "object")]
+
+
+async def test_what_is_drafted_on_is_not_marked_with_the_others(asked: Review) -> None:
+    async with app_of(asked).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "plus", "m", "2")
+        marked = screen(pilot).table.marks
+        assert len(marked) == 2
+        assert screen(pilot).table.rank[0] not in marked
+        await press(pilot, "quotation_mark")
+        assert names(pilot) == ["vendor-etl", "payments"]
+        await press(pilot, "semicolon", "u")
+        assert "nothing is drafted here" in painted(pilot)
+    assert drafts(asked) == {"ci-deploy": "concur"}
+
+
+async def test_one_act_countersigns_no_more_of_a_tier_than_the_settings_allow(
+    asked: Review,
+) -> None:
+    few = dict.fromkeys(("critical", "high", "medium", "low"), 0)
+    async with app_of(asked, bulk=few).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "m", "6", "semicolon", "plus")
+        assert "one act may decide 0: narrow the view" in painted(pilot)
+        assert not screen(pilot).ask.is_open
+        await press(pilot, "plus")
+    assert drafts(asked) == {"ci-deploy": "concur"}, "and the next verb is for one"
+
+
+async def test_an_objection_is_not_to_a_decision_that_came_meanwhile(asked: Review) -> None:
+    async with app_of(asked).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "2", "minus")
+        db = store.open_(asked.folder)
+        item = screen(pilot).table.rank[0]
+        seen = Attention(NOW, NOW, True)
+        campaigns.save_draft(db, item, Draft("approve", None, "for ever", seen), NOW)
+        campaigns.sign_off(db, campaigns.prepare(db, asked.campaign.id, ME), asked.key, NOW)
+        db.close()
+        screen(pilot).look_for_changes()
+        await settle(pilot)
+        await press(pilot, "=too wide", "enter")
+        assert "it was decided anew just now: esc, then look at it again" in painted(pilot)
+        assert not drafts(asked)
+
+
+async def test_its_keys_are_remapped_by_id(asked: Review) -> None:
+    theirs = {"concur": "c", "object": "a"}  # free here; `a` is for approving, on another screen
+    async with app_of(asked, keys=theirs).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert not pilot.app.troubles()  # type: ignore[attr-defined]
+        await press(pilot, "2", "plus", "minus")
+        assert not drafts(asked)
+        assert not screen(pilot).ask.is_open
+        await press(pilot, "c", "a", "7")
+        assert "c concur" in bar(pilot, "keys")
+    assert drafts(asked) == {"ci-deploy": "concur", "vendor-etl": "object"}
+    async with app_of(asked, keys={"concur": "m", "approve": "plus"}).run_test() as pilot:
+        told = " ".join(pilot.app.troubles())  # type: ignore[attr-defined]
+        assert "the key m is for mark.like and for concur" in told
+        assert "plus" not in told
+
+
+async def test_the_only_second_person_is_not_given_the_item_to_decide(review: Review) -> None:
+    db = store.open_(review.folder)
+    wanted = campaigns.Definition("One", "2026-12-01", ME, second=(SEC,), second_when="all")
+    campaigns.open_campaign(db, wanted, review.key, Settings(), NOW)
+    at = campaigns.campaign(db, "One")
+    db.close()
+    async with app_of(replace(review, campaign=at), ME).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "o", f"={SEC}", "enter", "y")
+        told = " ".join(painted(pilot).split())
+        assert f"{SEC} is the only second person for ci-deploy" in told
+        assert not review.rows("SELECT * FROM own_draft")
+        await press(pilot, "n")
+        assert review.rows("SELECT owner, reassign FROM own_draft") == [(SEC, 0)]
+    db = store.open_(review.folder)
+    with db.atomic():
+        db.execute("UPDATE item SET reviewer = ? WHERE campaign_id = ?", (SEC, at.id))
+    db.close()
+    async with app_of(replace(review, campaign=at), ME).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "b")
+        told = " ".join(painted(pilot).split())
+        assert "nobody may countersign these 13 items (ci-deploy," in told
+
+
+async def test_the_board_says_whom_approvals_wait_for(asked: Review) -> None:
+    async with app_of(asked, ME).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "b")
+        told = " ".join(painted(pilot).split())
+        assert "second 3 approvals waiting: ops 3, sec 3" in told
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ async def test_an_ssh_key_becomes_mine_in_the_first_steps(
         await settle(pilot)
         await press(pilot, "j", "enter", "3", f"={tmp_path}/nothing", "enter")
         assert "SHA256:… or agent)" in bar(pilot, "rule")
-        await press(pilot, "enter", "3", f"={path}")
+        await press(pilot, "ctrl+u", f"={path}")
         await pilot.press("enter")
         await until(pilot, lambda: TOUCH in bar(pilot, "rule"))
         await pilot.press("escape")

@@ -99,21 +99,28 @@ if TYPE_CHECKING:
         Countersigned,
         Objection,
         SecondRow,
-        Waiting,
         check_second,
         clear_seconds,
         objections,
         said_on,
         save_seconds,
-        second_drafts,
+        second_like,
         second_rank,
         second_rows,
-        waiting,
-        waiting_for,
     )
     from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
     from passmuster.campaigns._votes import handed_over, votes
+    from passmuster.campaigns._waiting import (
+        Stranded,
+        Waiting,
+        check_hand_over,
+        second_drafts,
+        stranded,
+        unlisted,
+        waiting,
+        waiting_for,
+    )
 else:
     __getattr__ = lazily.names(__name__, {
         "_acknowledging": "acknowledge",
@@ -139,26 +146,30 @@ else:
             "tiers",
         "_second_policy": "policy_of",
         "_seconding":
-            "Countersigned Objection SecondRow Waiting check_second clear_seconds objections "
-            "said_on save_seconds second_drafts second_rank second_rows waiting waiting_for",
+            "Countersigned Objection SecondRow check_second clear_seconds objections "
+            "said_on save_seconds second_like second_rank second_rows",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
         "_votes": "handed_over votes",
+        "_waiting":
+            "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
+            "waiting_for",
     })  # fmt: skip
 
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
     "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
-    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow", "Row", "SecondRow",
-    "Signed", "SignedBatch", "SignedRow", "Stand", "Waiting", "acknowledge", "ages", "around",
-    "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
-    "check_draft", "check_own", "check_second", "clear_drafts", "clear_own", "clear_seconds",
-    "close", "count", "course", "definition", "digests", "dossiers", "draft_of", "excluded_row",
-    "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
-    "items_of", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
-    "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
-    "progress", "publish", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
-    "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
-    "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
+    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow", "Row",
+    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Stand", "Stranded", "Waiting",
+    "acknowledge", "ages", "around", "assignment_row", "by_reviewer", "campaign", "campaigns",
+    "candidates", "changed_since", "check_draft", "check_hand_over", "check_own", "check_second",
+    "clear_drafts", "clear_own", "clear_seconds", "close", "count", "course", "definition",
+    "digests", "dossiers", "draft_of", "excluded_row", "file_name", "find_item", "forecast",
+    "groups", "handed_over", "in_group", "item_dossier", "items_of", "material", "named_owners",
+    "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
+    "population_row", "portrait", "prepare", "progress", "publish", "rank", "rows", "said_on",
+    "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like",
+    "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows", "source_runs",
+    "stranded", "tiers", "unlisted", "uri", "votes", "waiting", "waiting_for",
 ]  # fmt: skip

@@ -81,24 +81,24 @@ def close(
     any it is refused unless *leave_waiting*.
     """
     from passmuster import attestations, tlog
-    from passmuster.campaigns import _seconding
+    from passmuster.campaigns import _waiting
 
     if at.closed_at:
         raise UsageError(f"the campaign {at.name!r} was closed on {at.closed_at} already")
     if key.principal.lower() != at.opened_by.lower():
         raise UsageError(f"{at.opened_by} opened it and closes it; the key is {key.principal}'s")
-    left = progress(db, at.id).drafts + _seconding.second_drafts(db, at.id)
+    left = progress(db, at.id).drafts + _waiting.second_drafts(db, at.id)
     if left and not leave_drafts:
         raise UsageError(
             f"{plural(left, 'draft')} would be lost: sign them first (`muster sign-off`), "
             "or close with --leave-drafts"
         )
-    waits = _seconding.waiting(db, at)
+    waits = _waiting.waiting(db, at)
     if waits.rows and not leave_waiting:
         raise UsageError(
             f"{plural(waits.rows, 'approval')} would never stand: a second person has not "
-            f"countersigned ({', '.join(waits.on) or 'nobody may'}); wait for them, or close with "
-            "--leave-waiting"
+            f"countersigned ({', '.join(waits.on) or 'nobody may: campaign status says why'}); wait"
+            " for them, or close with --leave-waiting"
         )
     tlog.enrol(db, key, now)
     with db.atomic():
@@ -109,7 +109,7 @@ def close(
             "campaign": at.digest,
             "heads": heads,
             "outcomes": dict(sorted(counts.items())),
-            "unsignedDrafts": progress(db, at.id).drafts + _seconding.second_drafts(db, at.id),
+            "unsignedDrafts": progress(db, at.id).drafts + _waiting.second_drafts(db, at.id),
         }
     payload = attestations.statement(
         "close", {"campaign": at.digest}, body, link, now, key.principal, more

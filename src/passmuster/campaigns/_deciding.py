@@ -226,10 +226,16 @@ def save_own(
     """Draft that *owner* (a person's e-mail or alias, or a team) answers for these items.
 
     With *reassign* the item also goes to that person to be decided. Raises UsageError when the
-    name is nobody in the registers: owners are never guessed.
+    name is nobody in the registers (owners are never guessed), or when an item would be left with
+    nobody to countersign it.
     """
     check_own(db, owner, reassign=reassign)
     refuse_secret(evidence or "", "the evidence")
+    if reassign:
+        from passmuster import inventory
+        from passmuster.campaigns._waiting import check_hand_over
+
+        check_hand_over(db, item_ids, inventory.email_of(db, owner) or "")
     with db.atomic():
         for item_id in item_ids:
             author = _author(db, item_id, by)

@@ -1,4 +1,4 @@
-"""What waits on a second person, and what that person drafts on it.
+"""What a second person may look at, and what that person drafts on it.
 
 A row waits while it is the newest of its decider, is an approval that needs a second person, and
 nobody who may has countersigned it. What is drafted here is signed by `_countersigning`.
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._deciding import MAX_REASON, refuse_secret
-from passmuster.campaigns._queue import chosen, ordered, part_name
+from passmuster.campaigns._queue import GROUPS, chosen, ordered, part_name
 from passmuster.campaigns._second_policy import policy_of
 from passmuster.errors import NotFound, UsageError
 from passmuster.model import SECOND_VERDICTS, Attention, Bulk, Change, SecondDraft
@@ -33,12 +33,15 @@ MINE = (
     "instr(n.barred, ' ' || (SELECT who FROM me) || ' ') = 0"
     " AND d.principal <> (SELECT who FROM me)"
 )
+STOPS = (
+    "EXISTS (SELECT 1 FROM decision s WHERE s.item_id = n.id"
+    " AND s.verdict IN ('revoke', 'disable') AND NOT EXISTS (SELECT 1 FROM decision t"
+    " WHERE t.item_id = s.item_id AND t.principal = s.principal AND t.entry_id > s.entry_id))"
+)
 WAITS = (
     "d.verdict = 'approve'"
     " AND NOT EXISTS (SELECT 1 FROM countersignature c WHERE c.decision = d.leaf)"
-    " AND NOT EXISTS (SELECT 1 FROM decision s WHERE s.item_id = d.item_id"
-    " AND s.verdict IN ('revoke', 'disable') AND NOT EXISTS (SELECT 1 FROM decision t"
-    " WHERE t.item_id = s.item_id AND t.principal = s.principal AND t.entry_id > s.entry_id))"
+    f" AND NOT {STOPS}"
 )
 DRAFTED = (
     "EXISTS (SELECT 1 FROM second_draft f JOIN me ON f.author = me.who WHERE f.decision = d.leaf)"
@@ -105,11 +108,25 @@ def rank_sql(
 ) -> tuple[str, list[object]]:  # fmt: skip
     """The query of `second_rank`, and its values."""
     frame, where, values = chosen(campaign_id, None, expression, now, "l." in by)
+    return f"{_items(frame, where, _STATE[state])} ORDER BY {by}", [me, *values]
+
+
+def _items(frame: str, where: str, state: str) -> str:
     return (
         f"{_ME}SELECT n.id {frame} WHERE n.needs_second = 1 AND {where} AND EXISTS (SELECT 1"
-        f" FROM decision d WHERE d.item_id = n.id AND {NEWEST} AND {MINE} AND {_STATE[state]})"
-        f" ORDER BY {by}"
-    ), [me, *values]
+        f" FROM decision d WHERE d.item_id = n.id AND {NEWEST} AND {MINE} AND {state})"
+    )
+
+
+def second_like(
+    db: Database, campaign_id: int, me: str, by: str, value: str | None
+) -> "array[int]":
+    """Items with a row that waits for *me*, on which I have no draft, and with *value* in the
+    column *by* of `GROUPS`.
+    """
+    frame, where, values = chosen(campaign_id, None, "", "", True)
+    sql = _items(frame, f"{where} AND {GROUPS[by]} IS ?", f"{WAITS} AND NOT {DRAFTED}")
+    return array("I", (row[0] for row in db.execute(sql, [me, *values, value])))
 
 
 _ROW = f"""
@@ -128,26 +145,28 @@ ORDER BY n.id, ({WAITS}) DESC, d.entry_id DESC
 
 def second_rows(db: Database, item_ids: Sequence[int], me: str) -> dict[int, SecondRow]:
     """Of each item the row that waits on *me*, else the newest; meant for one window of a list."""
-    found: dict[int, SecondRow] = {}
+    first: dict[int, tuple[Any, ...]] = {}
     for row in db.execute(_ROW % ",".join(map(str, item_ids)), (me,)):
-        if row[0] not in found:
-            found[row[0]] = _row(db, row)
-    return found
+        first.setdefault(row[0], row)
+    marks = ",".join("?" * len(first))
+    said: dict[str, list[Countersigned]] = {}
+    for leaf, *one in db.execute(
+        "SELECT decision, principal, verdict, reason_text, decided_at FROM countersignature"
+        f" WHERE decision IN ({marks}) ORDER BY entry_id, leaf",
+        [row[6] for row in first.values()],
+    ):
+        said.setdefault(leaf, []).append(Countersigned(*one))
+    return {i: _row(row, tuple(said.get(row[6], ()))) for i, row in first.items()}
 
 
-def _row(db: Database, row: tuple[Any, ...]) -> SecondRow:
+def _row(row: tuple[Any, ...], said: tuple[Countersigned, ...]) -> SecondRow:
     item_id, name, risk, severity, called, source, leaf, decider, verdict, until = row[:10]
     changes, reason, attention, bulk, uri, uid, *draft = row[10:]
-    said = db.execute(
-        "SELECT principal, verdict, reason_text, decided_at FROM countersignature"
-        " WHERE decision = ? ORDER BY entry_id, leaf",
-        (leaf,),
-    )
     return SecondRow(
         item_id, name, risk, severity, part_name(called, uri, uid), source, leaf, decider, verdict,
         until, tuple(Change(**c) for c in json.loads(changes)), reason,
         Attention(**json.loads(attention)), Bulk(**json.loads(bulk)) if bulk else None,
-        as_second(draft) if draft[0] else None, tuple(Countersigned(*one) for one in said),
+        as_second(draft) if draft[0] else None, said,
     )  # fmt: skip
 
 
@@ -273,59 +292,3 @@ def clear_seconds(db: Database, item_ids: Iterable[int], by: str) -> int:
             ).rowcount
             for i in item_ids
         )
-
-
-# who is waited for
-
-
-class Waiting(NamedTuple):
-    """Approvals that do not stand yet, for want of a second person."""
-
-    rows: int
-    on: dict[str, int]
-    """How many each person may countersign; one row may wait on several."""
-    nobody: int
-    """Rows that nobody named may countersign any more: the item was handed to them."""
-
-
-def waiting(db: Database, at: Campaign) -> Waiting:
-    """What waits on whom; reads every row that needs a second person."""
-    return _waiting(db, at.definition, "n.campaign_id = ?", (at.id,))
-
-
-def waiting_for(db: Database, item_ids: Sequence[int]) -> Waiting:
-    """What waits on whom of these items, which are of one campaign."""
-    definition = item_ids and db.value(
-        "SELECT c.definition FROM item n JOIN campaign c ON c.id = n.campaign_id WHERE n.id = ?",
-        (item_ids[0],),
-    )
-    if not definition:
-        return Waiting(0, {}, 0)
-    return _waiting(db, definition, f"n.id IN ({','.join(map(str, item_ids))})", ())
-
-
-def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...]) -> Waiting:
-    policy = policy_of(db, definition)
-    found = Waiting(0, {}, 0)
-    if policy is None:
-        return found
-    for decider, barred, count in db.execute(
-        "SELECT d.principal, n.barred, count(*) FROM item n JOIN decision d ON d.item_id = n.id"
-        f" WHERE {which} AND n.needs_second = 1 AND {NEWEST} AND {WAITS}"
-        " GROUP BY d.principal, n.barred",
-        values,
-    ):
-        who = [e for e in policy.by if f" {e} " not in barred and e != decider]
-        for email in who:
-            found.on[email] = found.on.get(email, 0) + count
-        found = found._replace(rows=found.rows + count, nobody=found.nobody + (0 if who else count))
-    return found._replace(on=dict(sorted(found.on.items(), key=lambda p: (-p[1], p[0]))))
-
-
-def second_drafts(db: Database, campaign_id: int, by: str | None = None) -> int:
-    """Drafts of *by*, or of everybody, that are not signed."""
-    return int(db.value(
-        "SELECT count(*) FROM second_draft f JOIN item n ON n.id = f.item_id"
-        " WHERE n.campaign_id = ?1 AND (?2 IS NULL OR f.author = ?2)",
-        (campaign_id, by),
-    ))  # fmt: skip

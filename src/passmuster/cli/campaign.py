@@ -92,10 +92,22 @@ def open_command(
         f"{plural(len(opened.reviewers), 'reviewer')}, {opened.unowned:,} unowned, "
         f"{opened.excluded:,} left out, due {opened.due_at[:10]}{_needing(opened)}. Next: muster"
     )
+    for line in _unlisted(bench, campaigns.campaign(bench.db, opened.name)):
+        talk(line)
 
 
 def _named(second: str | None) -> tuple[str, ...] | None:
     return None if second is None else tuple(filter(None, map(str.strip, second.split(","))))
+
+
+def _unlisted(bench: Bench, at: Any) -> list[str]:
+    from passmuster import campaigns
+
+    return [
+        f"{who} is not on the roster with the role second: what they countersign is refused until"
+        " a registrar lists them (muster roster add, muster roster sign)"
+        for who in campaigns.unlisted(bench.db, at)
+    ]
 
 
 def _needing(opened: Any) -> str:
@@ -162,7 +174,11 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
     if as_json:
         row = status_row(bench, at) | {"outcomes": effects, "reviewers": reviewers}
         waits = campaigns.waiting(bench.db, at)
-        row |= {"waiting_for_second": waits.rows, "waiting_on": waits.on}
+        row |= {
+            "waiting_for_second": waits.rows,
+            "waiting_on": waits.on,
+            "nobody_may_countersign": campaigns.stranded(bench.db, at).items,
+        }
         emit([row], {}, as_json=True)
         return
     row = status_row(bench, at)
@@ -171,23 +187,15 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
     emit(reviewers, {k: k.upper() for k in ("reviewer", "items", "signed", "drafts", "open",
                                             "unowned")})  # fmt: skip
     print("As it stands: " + ", ".join(f"{n:,} {e}" for e, n in sorted(effects.items())))
-    for line in waiting_lines(campaigns.waiting(bench.db, at)):
-        print(line)
+    waits, stranded = campaigns.waiting(bench.db, at), campaigns.stranded(bench.db, at)
+    if waits.on:
+        on = "; ".join(f"{who} may countersign {count:,}" for who, count in waits.on.items())
+        print(visible(f"{plural(waits.rows, 'approval')} waiting for a second person: {on}"))
+    for line in [*([stranded.words] if stranded.items else []), *_unlisted(bench, at)]:
+        print(visible(line))
     for o in campaigns.objections(bench.db, at, MOST_OBJECTIONS):
         print(visible(f"{o.by} objects to {o.display_name} ({o.item}): “{o.reason}”; {o.decider} is"
                       " to decide it again"))  # fmt: skip
-
-
-def waiting_lines(waits: Any) -> list[str]:
-    """Which approvals wait for a second person, and on whom."""
-    if not waits.rows:
-        return []
-    on = "; ".join(f"{visible(who)} may countersign {count:,}" for who, count in waits.on.items())
-    lines = [f"{plural(waits.rows, 'approval')} waiting for a second person: {on or 'nobody may'}"]
-    if waits.nobody and on:
-        lines.append(f"{plural(waits.nobody, 'approval')} of these nobody may countersign: who was"
-                     " named decided or owns them")  # fmt: skip
-    return lines
 
 
 @campaign_command.command("close")

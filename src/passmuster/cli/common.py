@@ -100,7 +100,9 @@ class Bench:
         principals = {row[0] for row in self.db.execute("SELECT principal FROM signing_key WHERE store <> 'foreign'")}
         if len(principals) == 1:
             return str(principals.pop()).lower()
-        raise UsageError("who are you? set MUSTER_ME=you@example.com, or `me` in config.toml")
+        raise UsageError(
+            "who are you? `muster init --me you@example.com` keeps it; or set MUSTER_ME"
+        )
 
     def campaign(self, name: str | None) -> "Campaign":
         """The campaign called *name*, else the open one."""
@@ -141,7 +143,9 @@ class Bench:
             try:
                 return Path(path).read_bytes().rstrip(b"\r\n")
             except OSError as error:
-                raise KeyUnavailable(f"{path}: {error.strerror}") from None
+                raise KeyUnavailable(
+                    f"the passphrase file of MUSTER_KEY_PASSPHRASE_FILE, {path}: {error.strerror}"
+                ) from None
         if self.no_input:
             raise KeyUnavailable(
                 "the key needs its passphrase: give MUSTER_KEY_PASSPHRASE_FILE or "

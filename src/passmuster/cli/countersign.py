@@ -64,15 +64,16 @@ def list_command(
     def rows() -> Any:
         for start in range(0, len(ids), 500):
             found = campaigns.second_rows(bench.db, ids[start : start + 500], bench.me)
-            yield from (_as_dict(found[i]) for i in ids[start : start + 500])
+            yield from (_as_dict(found[i], bench.me) for i in ids[start : start + 500])
 
     columns = {"item": "ITEM", "risk": "RISK", "name": "IDENTITY", "verdict": "VERDICT",
-               "decided_by": "BY", "reason": "REASON", "draft": "DRAFT"}  # fmt: skip
+               "decided_by": "BY", "reason": "REASON", "you": "YOU"}  # fmt: skip
     if not emit(rows(), columns, as_json=as_json, as_csv=as_csv) and not (as_json or as_csv):
         talk(_nothing(bench, at, state))
 
 
-def _as_dict(row: "SecondRow") -> dict[str, Any]:
+def _as_dict(row: "SecondRow", me: str) -> dict[str, Any]:
+    signed = next((s.verdict for s in reversed(row.signed) if s.principal == me), None)
     return {
         "item": row.name, "risk": row.risk, "severity": row.severity, "name": row.display_name,
         "source": row.source, "verdict": row.verdict, "until": row.until,
@@ -81,6 +82,7 @@ def _as_dict(row: "SecondRow") -> dict[str, Any]:
         "details_opened": row.attention.details_opened,
         "bulk": row.bulk._asdict() if row.bulk else None,
         "draft": row.draft.verdict if row.draft else None,
+        "you": f"{row.draft.verdict}, not signed" if row.draft else signed,
         "countersigned": [s._asdict() for s in row.signed], "row": row.leaf,
     }  # fmt: skip
 

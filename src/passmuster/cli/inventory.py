@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from passmuster import text
+from passmuster import config, text
 from passmuster.cli.common import Bench, csv_option, emit, json_option, now, pass_bench, talk
 from passmuster.errors import ImportRefused, NotFound, UsageError
 
@@ -30,12 +30,11 @@ def init_command(bench: Bench, me: str | None) -> None:
     store.create(bench.folder)
     settings = bench.folder / "config.toml"
     if me:
-        if settings.exists() and bench.settings.me not in (None, me):
+        if config.alone(settings).me not in (None, me):
             raise UsageError(f"{settings} has another `me`: edit it there")
-        if not settings.exists():
-            settings.touch(mode=0o600)
-            settings.write_text(f'me = "{me}"\n', "utf-8")
-    talk(f"The workspace is {bench.folder}. Next: muster key new, then muster import FILE")
+        config.change(settings, "me", me)
+    who = "" if me or bench.settings.me else "muster init --me you@example.com, then "
+    talk(f"The workspace is {bench.folder}. Next: {who}muster key new, then muster import FILE")
 
 
 @click.command("import")

@@ -118,7 +118,10 @@ def _make(
         found = keys.resolve(ssh_key)
         if any(row["fingerprint"] == keys.fingerprint(found.public)
                for row in keys.listed(bench.db)):  # fmt: skip
-            raise UsageError(f"{keys.fingerprint(found.public)} is known here already")
+            raise UsageError(
+                f"{keys.fingerprint(found.public)} is known here already (muster key list): name"
+                " another key"
+            )
         if found.warning:
             talk(f"warning: {found.warning}")
         key, why = keys.adopt(found, bench.me, bench.talk()), "as you asked"
@@ -220,9 +223,14 @@ def show_command(bench: Bench, fingerprint: str | None, as_json: bool) -> None:
     if as_json:
         emit([facts], {}, as_json=True)
         return
-    for name, value in facts.items():
-        told = {True: "yes", False: "no", None: "-"}.get(value, value)
-        print(f"{name:12} {visible(str(told))}")
+    signs = "yes" if row["signs"] else "no, another key does"
+    if row["replaced_by"]:
+        signs = f"no, {row['replaced_by']} does in its place"
+    now_ = {"signs": f"{signs}; not now: {wrong}" if wrong else signs}
+    for name in ("fingerprint", "principal", "public", "kind", "kept", "signs", "made_at",
+                 "enrolment"):  # fmt: skip
+        told = now_.get(name) or facts[name] or "-"
+        print(f"{name.replace('_at', ''):12} {visible(str(told))}")
 
 
 @key_command.command("export")

@@ -192,7 +192,7 @@ def checkpoint_command(
     from passmuster import note, tlog
 
     bench.passphrase_fd = passphrase_fd
-    witness = note.parse_key(for_witness) if for_witness else None
+    witness = None if for_witness is None else note.parse_key(for_witness)
     key = bench.key()
     tlog.enrol(bench.db, key, now())
     signed = tlog.checkpoint(bench.db, key, now())

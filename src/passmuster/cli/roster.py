@@ -9,6 +9,7 @@ import click
 from passmuster.cli import roster_text
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
 from passmuster.errors import KeyUnavailable, NotFound, UsageError
+from passmuster.text import plural
 
 if TYPE_CHECKING:
     from passmuster import roster
@@ -236,7 +237,10 @@ def show_command(bench: Bench, of_draft: bool, allowed_signers: bool, as_json: b
         elif of_draft or made is None:
             talk("no draft" if of_draft else "no roster: muster roster init")
         else:
-            talk(f"no roster in force; a draft of version {made.roster.version}: --draft")
+            talk(
+                f"no roster in force; muster roster show --draft shows the draft of version"
+                f" {made.roster.version}, muster roster sign puts it in force"
+            )
         return
     if allowed_signers:
         sys.stdout.write(shown.text.decode())
@@ -262,7 +266,7 @@ def _me(bench: Bench) -> str:
 def _table(said: dict[str, Any]) -> None:
     print(f"version    {said['version']}, of {said['signed_at']}")
     print(f"statement  {said['statement']}")
-    print(f"threshold  {said['threshold']} of {said['registrars']} registrars")
+    print(f"threshold  {said['threshold']} of {plural(said['registrars'], 'registrar')}")
     emit(roster_text.rows(said), {
         "principal": "PRINCIPAL", "kind": "KIND", "roles": "ROLES", "fingerprint": "KEY",
         "valid_after": "FROM", "valid_before": "UNTIL",

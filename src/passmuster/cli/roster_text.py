@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passmuster.errors import ImportRefused
+from passmuster.text import plural
 
 if TYPE_CHECKING:
     from passmuster.roster import Line, Person, Roster
@@ -87,4 +88,4 @@ def _lines(before: "Roster | None", new: "Roster") -> Iterator[str]:
 def _threshold(before: "Roster | None", new: "Roster") -> Iterator[str]:
     if before is None or before.threshold != new.threshold:
         was = f"; was {before.threshold}" if before else ""
-        yield f"threshold {new.threshold} registrars must sign{was}"
+        yield f"threshold {plural(new.threshold, 'registrar')} must sign{was}"

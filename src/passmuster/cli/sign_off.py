@@ -63,7 +63,7 @@ def sign_off_command(
         }], {}, as_json=True)  # fmt: skip
         return
     stopped = [r for r in signed.rows if r.draft.verdict in ("revoke", "disable")]
-    talk(f"Signed: {plural(len(signed.rows), 'decision')}{_named(batch)}.")
+    talk(f"Signed: {_counted(batch)}.")
     _tell_waiting(campaigns.waiting_for(bench.db, [r.item_id for r in signed.rows]))
     if stopped:
         names = ", ".join(r.display_name for r in stopped[:5]) + (" …" if len(stopped) > 5 else "")
@@ -75,7 +75,7 @@ def sign_off_command(
 
 def _tell_waiting(waits: Any) -> None:
     if waits.rows:
-        who = " or ".join(waits.on) or "nobody may: ask who opened the campaign"
+        who = " or ".join(waits.on) or "nobody may: muster campaign status says why"
         talk(
             f"{plural(waits.rows, 'approval')} will stand once a second person has concurred: "
             f"{who} (`muster countersign`)"
@@ -83,23 +83,30 @@ def _tell_waiting(waits: Any) -> None:
 
 
 def _show_batch(batch: Any) -> None:
-    counts = ", ".join(f"{n:,} {v}" for v, n in sorted(batch.counts.items())) or "no decisions"
     for second in batch.seconds:
         to = "concur with" if second.draft.verdict == "concur" else "object to"
         talk(f"  {to} {CALLED[second.verdict]} of {second.display_name} by"
-             f" {second.decider.principal}  “{second.draft.reason_text}”")  # fmt: skip
-    talk(f"To sign as {batch.principal}: {counts}{_named(batch)}")
+             f" {second.decider.principal}{_quoted(second.draft)}")  # fmt: skip
+    talk(f"To sign as {batch.principal}: {_counted(batch, verdicts=True)}")
     for row in batch.risky:
-        talk(f"  approve at risk {row.risk}  {row.display_name}  “{row.draft.reason_text}”")
+        talk(f"  approve at risk {row.risk}  {row.display_name}{_quoted(row.draft)}")
     for row in batch.rows:
         if row.draft.verdict != "approve" or row.draft.changes:
             parts = "".join(f", {c.verb} {c.target}" for c in row.draft.changes)
-            talk(f"  {row.draft.verdict}{parts}  {row.display_name}  “{row.draft.reason_text}”")
+            talk(f"  {row.draft.verdict}{parts}  {row.display_name}{_quoted(row.draft)}")
     if batch.undecided:
         talk(f"  {plural(batch.undecided, 'item')} of yours will still read no_response")
 
 
-def _named(batch: Any) -> str:
-    named = f"; {plural(len(batch.own), 'owner')} named" if batch.own else ""
-    count = len(batch.seconds)
-    return named + (f"; {plural(count, 'countersignature')}" if count else "")
+def _quoted(draft: Any) -> str:
+    return f"  “{draft.reason_text}”" if draft.reason_text else ""
+
+
+def _counted(batch: Any, *, verdicts: bool = False) -> str:
+    """How much there is of each kind, what there is none of left out."""
+    decided = [plural(len(batch.rows), "decision")] if batch.rows else []
+    if verdicts:
+        decided = [f"{n:,} {verdict}" for verdict, n in sorted(batch.counts.items())]
+    named = [f"{plural(len(batch.own), 'owner')} named"] if batch.own else []
+    seconds = [plural(len(batch.seconds), "countersignature")] if batch.seconds else []
+    return "; ".join([", ".join(decided)] * bool(decided) + named + seconds)

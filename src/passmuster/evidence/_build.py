@@ -87,7 +87,10 @@ def build_pack(
         raise UsageError(f"{out} is there already: name a new folder")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: no such folder")
-    draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise UsageError(f"no folder can be made in {out.parent}: {error.strerror}") from None
     try:
         made = _Build(db, campaign, draft, key, now, authority, settings or Settings())
         pack = made.run(progress or (lambda _done, _all: None))

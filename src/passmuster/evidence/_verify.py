@@ -86,7 +86,10 @@ def _envelope(path: Path) -> Report:
         except (ValueError, IndexError):
             raise VerificationFailed(f"{file}: not a public key") from None
     if not known:
-        raise VerificationFailed(f"{path}: no public key (*.pub) lies beside it")
+        raise VerificationFailed(
+            f"{path}: no pack, no workspace, and no statement with public keys (*.pub) beside it:"
+            " name the folder of the pack"
+        )
     try:
         found = attestations.verify(path.read_bytes(), known)
     except VerificationFailed as error:

@@ -32,6 +32,8 @@ TICK_S = 0.1
 TOUCH = "touch your key: it waits until you do"
 _NOISE = ("Signing data on ", "Write signature to ")
 _PRESENCE = "Confirm user presence"
+_UNOPENED = "Load key "
+"""Said before it ends: `_why` has it."""
 
 
 class Keygen:
@@ -127,7 +129,7 @@ class Keygen:
         for line in filter(None, lines):
             if line.startswith(_PRESENCE):
                 self.talk.tell(TOUCH)
-            elif not line.startswith(_NOISE):
+            elif not line.startswith((*_NOISE, _UNOPENED)):
                 self.talk.tell(visible(line))
 
     def _answer(self, door: socket.socket) -> None:

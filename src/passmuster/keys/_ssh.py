@@ -58,8 +58,10 @@ def resolve(given: str) -> SshKey:
     """
     if given == AGENT:
         found = agent_keys()
-        if len(found) != 1:
-            marks = ", ".join(map(fingerprint, found)) or "none"
+        if not found:
+            raise UsageError("the SSH agent holds no key: put one there with ssh-add")
+        if len(found) > 1:
+            marks = ", ".join(map(fingerprint, found))
             raise UsageError(f"the SSH agent holds {len(found)} keys, name one: {marks}")
         key = SshKey(found[0], AGENT, None)
     elif given.startswith("SHA256:"):
@@ -83,7 +85,8 @@ def from_agent(mark: str) -> SshKey:
 
 def _from_path(path: Path) -> SshKey:
     if not path.is_file():
-        raise UsageError(f"{path}: no such file (an SSH key is a path, SHA256:… or agent)")
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise UsageError(f"{path}: {what} (an SSH key is a path, SHA256:… or agent)")
     if path.stat().st_size > MAX_SIZE:
         raise UsageError(f"{path}: not an SSH key")
     text = path.read_bytes().decode("ascii", errors="replace").strip()
@@ -103,10 +106,10 @@ def from_file(path: Path) -> SshKey:
     """The private key's file at *path*, of which only the public part is read."""
     if not path.is_file():
         raise KeyUnavailable(f"{path}: the SSH key is gone: put it back, or make a new key")
-    refuse_loose(path)
     text = path.read_bytes()[:MAX_SIZE].decode("ascii", errors="replace").strip()
     if "PRIVATE KEY-----" not in text:
         raise UsageError(f"{path}: not an SSH private key")
+    refuse_loose(path)  # only of a key: of another file that would be wrong advice
     if not text.startswith(_BEGIN):  # an older form, whose public part lies beside it
         beside = path.with_name(path.name + ".pub")
         if not beside.is_file():

@@ -66,7 +66,10 @@ def parse_key(text: str) -> VerifierKey:
     name, plus, rest = text.strip().partition("+")
     mark, more, packed = rest.partition("+")
     if not (plus and more):
-        raise VerificationFailed(f"not a verifier key (name+id+base64): {visible(text[:60])!r}")
+        raise VerificationFailed(
+            f"not a verifier key (NAME+ID+BASE64, as muster log show and muster witness key print"
+            f" it): {visible(text[:60])!r}"
+        )
     data = unbase64(packed, "the verifier key")
     if not data:
         raise VerificationFailed("the verifier key is empty")

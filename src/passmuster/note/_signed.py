@@ -57,7 +57,9 @@ def parse(data: bytes | str) -> Note:
     whole = decode(data, "the note")
     text, gap, tail = whole.rpartition("\n\n")
     if not gap or not tail:
-        raise VerificationFailed("not a note: no signature lines after an empty line")
+        raise VerificationFailed(
+            "not a checkpoint or another signed note: no signature lines after an empty line"
+        )
     return Note(text + "\n", parse_lines(tail))
 
 
@@ -75,7 +77,8 @@ def parse_lines(data: bytes | str) -> tuple[Line, ...]:
 def _line(text: str) -> Line:
     name, space, packed = text.removeprefix(DASH).partition(" ")
     if not (text.startswith(DASH) and space):
-        raise VerificationFailed(f"not a signature line: {visible(text[:60])!r}")
+        # what stands there is not repeated: a wrong file may hold a secret
+        raise VerificationFailed("not a signature line: it does not begin with “— NAME ”")
     check_name(name)
     data = unbase64(packed, f"the signature of {visible(name)}")
     if len(data) < 5:

@@ -40,7 +40,9 @@ def number(text: str, what: str) -> int:
 def check_name(name: str) -> None:
     """A key's name: not empty, without spaces of any script and without a plus."""
     if not name or "+" in name or any(c.isspace() or c < " " for c in name):
-        raise VerificationFailed(f"not a name of a key: {visible(name[:60])!r}")
+        raise VerificationFailed(
+            f"not a name of a key, such as auditor.example/w1: {visible(name[:60])!r}"
+        )
 
 
 def decode(data: bytes | str, what: str) -> str:

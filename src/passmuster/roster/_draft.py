@@ -57,8 +57,10 @@ def opened(data: bytes) -> list[tuple[bytes, bytes]]:
             if both.keys() != {"allowedSigners", "envelope"}:
                 raise ValueError("other fields")
             found.append((canonical(both["envelope"]), str(both["allowedSigners"]).encode()))
-        except (ValueError, AttributeError, RecursionError) as error:
-            raise VerificationFailed(f"not a roster file: {error}") from None
+        except (ValueError, AttributeError, RecursionError):
+            raise VerificationFailed(
+                "not a roster file, or a damaged one: muster roster export writes them"
+            ) from None
     if not found:
         raise VerificationFailed("not a roster file: it is empty")
     return found

@@ -84,7 +84,6 @@ def alarm(db: Database, me: str) -> str:
         return ""
     marks = ", ".join(dict.fromkeys(line.fingerprint for line in strange))
     return (
-        f"THE ROSTER HAS A KEY UNDER YOUR NAME THAT IS NOT FROM HERE: {marks}. If you did not "
-        "make it, tell the registrars and your auditor now; if it is yours: muster roster mine "
-        f"{strange[0].fingerprint}"
+        f"THE ROSTER HAS A KEY UNDER YOUR NAME THAT IS NOT FROM HERE: {marks}. Not yours? Tell the"
+        " registrars and your auditor now. Yours? muster roster mine KEY"
     )

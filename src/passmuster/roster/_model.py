@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from passmuster.attestations import Attestation
 from passmuster.errors import VerificationFailed
 from passmuster.roster._allowed import FILE, Line, parsed
-from passmuster.text import Json, sha256, utc
+from passmuster.text import Json, plural, sha256, utc
 
 Kind = Literal["person", "robot"]
 Role = Literal["reviewer", "second", "oncall", "owner", "registrar", "auditor"]
@@ -174,7 +174,8 @@ def _check(roster: Roster) -> None:
         raise VerificationFailed(f"the roster wants a PIN of {min(foreign)}, which is not listed")
     if (there := len(roster.registrars(roster.signed_at))) < roster.threshold:
         raise VerificationFailed(
-            f"the roster needs {roster.threshold} registrars and has {there} with a valid key: "
+            f"the roster needs {plural(roster.threshold, 'registrar')} and has {there} with a valid"
+            " key: "
             "the next version could not be signed"
         )
 

@@ -5,7 +5,16 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from passmuster.campaigns import AgeClass, Campaign, Course, Forecast, Stand, forecast
+from passmuster.campaigns import (
+    AgeClass,
+    Campaign,
+    Course,
+    Forecast,
+    Stand,
+    Stranded,
+    Waiting,
+    forecast,
+)
 from passmuster.text import plural
 from passmuster.tui import words
 from passmuster.tui.lines import Line, Span, fit, fold, say
@@ -32,6 +41,8 @@ class Known(NamedTuple):
     now: str
     me: str = ""
     """Whose domain is left out of addresses."""
+    waiting: Waiting | None = None
+    stranded: Stranded | None = None
 
     def address(self, of: str) -> str:
         """An address as short as it can be told from others."""
@@ -97,6 +108,7 @@ def lines(known: Known, width: int) -> list[Line]:
     out: list[Line] = [[say(at.name, "strong")], *fold(_standing(known), width)]
     out += _labelled("forecast", _forecast(known), width)
     out += _silence(known, width)
+    out += _second(known, width)
     if course.total:
         out += [[], _title("Left to decide", f"{ON_TIME} would be on time")]
         steps = [(b.at, b.items) for b in course.batches]
@@ -154,6 +166,18 @@ def _silence(known: Known, width: int) -> list[Line]:
     if unsigned:
         line = [say(_names(unsigned, known)), Span(": drafted, nothing signed")]
         out += _labelled("unsigned", line, width)
+    return out
+
+
+def _second(known: Known, width: int) -> list[Line]:
+    """Approvals that wait for a second person, and items that nobody may be it for."""
+    out: list[Line] = []
+    if known.waiting and known.waiting.on:
+        on = ", ".join(f"{known.address(who)} {n:,}" for who, n in known.waiting.on.items())
+        line = [Span(f"{plural(known.waiting.rows, 'approval')} waiting: "), say(on, "strong")]
+        out += _labelled("second", line, width)
+    if known.stranded and known.stranded.items:
+        out += _labelled("", [say(known.stranded.words, "strong"), ALARM], width)
     return out
 
 

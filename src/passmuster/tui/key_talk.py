@@ -33,6 +33,11 @@ class KeyTalk:
         """The person went back: the key stops to wait, and nothing is signed."""
         self._off.set()
 
+    @property
+    def is_called_off(self) -> bool:
+        """Whether the person went back."""
+        return self._off.is_set()
+
     def _called_off(self) -> bool:
         return self._off.is_set() or not self._screen.app.is_running or (
             not self._screen.is_attached)  # fmt: skip

@@ -1,5 +1,6 @@
 """Which rows a list shows, and in which order. Pure."""
 
+from array import array
 from typing import NamedTuple
 
 
@@ -19,6 +20,13 @@ class Look(NamedTuple):
     def filter(self) -> str:
         """Section and expression as one filter; both must match."""
         return f"{self.section} {self.expression}".strip()
+
+    def among(self, found: "array[int]") -> "array[int]":
+        """Those of *found* that are of its ids, where it has any."""
+        if self.ids is None:
+            return found
+        wanted = set(self.ids)
+        return array("I", (i for i in found if i in wanted))
 
 
 class Section(NamedTuple):

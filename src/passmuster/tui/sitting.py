@@ -1,14 +1,13 @@
 """What one reviewer decides in one sitting: verdicts, changes and owners, staged (`staged`)."""
 
 import itertools
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from passmuster import campaigns
-from passmuster.model import Bulk, Draft
+from passmuster.model import Draft
 from passmuster.store import Database
-from passmuster.tui.staged import Act, Staged
+from passmuster.tui.staged import Act, Staged, bulk
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,12 @@ class Sitting(Staged[State]):
     def decide(self, ids: Sequence[int], draft: Draft, how: str = "") -> Act[State]:
         """Stage *draft* on each of *ids*; two or more at once are recorded as one bulk act."""
         now = self.clock()
-        bulk = Bulk(os.urandom(8).hex(), len(ids), how) if len(ids) > 1 else None
+        many = bulk(ids, how)
         before = {i: self.state(i) for i in ids}
         after = {
             i: replace(
                 before[i],
-                draft=draft._replace(attention=self.attention(i, now), bulk=bulk),
+                draft=draft._replace(attention=self.attention(i, now), bulk=many),
             )
             for i in ids
         }
@@ -63,9 +62,9 @@ class Sitting(Staged[State]):
         before = {i: self.state(i) for i in ids}
         after = {i: replace(state, own=own) for i, state in before.items()}
         if draft is not None:
-            bulk = Bulk(os.urandom(8).hex(), len(ids), "handed over") if len(ids) > 1 else None
+            many = bulk(ids, "handed over")
             for i, state in after.items():
-                given = draft._replace(attention=self.attention(i, now), bulk=bulk)
+                given = draft._replace(attention=self.attention(i, now), bulk=many)
                 after[i] = replace(state, draft=given)
         return self._do(Act("owner", before, after))
 

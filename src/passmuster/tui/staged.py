@@ -5,12 +5,13 @@ is not on the disk yet, so that the screen can show it at once. A failed write d
 row shows what the database has.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from passmuster.errors import MusterError
-from passmuster.model import Attention
+from passmuster.model import Attention, Bulk
 from passmuster.store import Database
 from passmuster.tui.writer import Job, Writer
 
@@ -27,6 +28,11 @@ class Act(Generic[S]):
     label: str
     before: dict[int, S]
     after: dict[int, S]
+
+
+def bulk(ids: Sequence[int], how: str) -> Bulk | None:
+    """The record of an act on several; each of its rows has it. None for an act on one."""
+    return Bulk(os.urandom(8).hex(), len(ids), how) if len(ids) > 1 else None
 
 
 class Staged(Generic[S]):
@@ -52,6 +58,10 @@ class Staged(Generic[S]):
         """What is drafted on the item, the latest staged act included."""
         return self._ahead[item_id] if item_id in self._ahead else self.held(item_id)
 
+    def over(self, item_id: int, held: S) -> S:
+        """The same where what the database has is known: *held*."""
+        return self._ahead.get(item_id, held)
+
     def shown(self, item_id: int) -> None:
         """Remember when the item was first in front of the person."""
         if item_id not in self.first_shown:
@@ -60,6 +70,10 @@ class Staged(Generic[S]):
     def attention(self, item_id: int, now: str) -> Attention:
         """What the person paid heed to before deciding on the item."""
         return Attention(self.first_shown.get(item_id), now, item_id in self.details_opened)
+
+    def clear(self, ids: Sequence[int]) -> Act[S] | None:
+        """Take back what is drafted on *ids*; None when nothing is."""
+        raise NotImplementedError
 
     def undo(self) -> Act[S]:
         """Take the last act back; raises MusterError when that is not possible."""

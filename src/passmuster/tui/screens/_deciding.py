@@ -3,7 +3,7 @@
 Nothing here stops any access: it stages drafts, which only a sign-off makes decisions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -15,12 +15,12 @@ from passmuster.text import Json
 from passmuster.tui import answers, editor
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.parts import change_words
-from passmuster.tui.screens._marking import Marking
+from passmuster.tui.screens._grouping import Grouping
 
 MOST_DIGITS = 9
 
 
-class Deciding(Marking):
+class Deciding(Grouping):
     """What the review screen does to the item under the cursor, or to the marked ones."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -40,14 +40,10 @@ class Deciding(Marking):
                 tooltip="take drafted switching off back"),
         Binding("X", "take_back('abstain')", "not abstain", id="abstain.back",
                 tooltip="take drafted abstentions back"),
-        Binding("O", "take_back('owner')", "not owner", id="owner.back",
-                tooltip="take drafted owners back"),
         Binding("e", "edit_reason", "edit the reason", id="reason.edit",
                 tooltip="write the reason of this draft in $EDITOR"),
         Binding("exclamation_mark", "stop_now", "stop now", id="stop", show=False,
                 key_display="!"),
-        Binding("o", "owner", "owner", id="owner",
-                tooltip="name who answers for it, and hand it to them if you like"),
     ]  # fmt: skip
 
     # verdicts
@@ -58,7 +54,8 @@ class Deciding(Marking):
             self.say(refusal, "error")
             return
         ids = self._targets()
-        if too_many := self._too_many(verdict, ids):
+        # who abstains decides nothing
+        if verdict != "abstain" and (too_many := self._too_many(ids)):
             self.say(too_many, "error")
             self.for_marked, self.marked_how = False, ""
         elif len(ids) > 1:
@@ -66,32 +63,6 @@ class Deciding(Marking):
                             lambda: self._ask_reason(verdict, ids, ()))  # fmt: skip
         else:
             self._ask_reason(verdict, ids, ())
-
-    def _too_many(self, verdict: Verdict, ids: Sequence[int]) -> str | None:
-        """Why one act may not be on so many items; who abstains decides nothing."""
-        if len(ids) < 2 or verdict == "abstain":
-            return None
-        for tier, count in campaigns.tiers(self.muster.db, ids).items():
-            most = self.desk.settings.bulk[tier]
-            if count > most:
-                return (f"{count:,} of them are at {tier} risk, and one act may decide {most:,}:"
-                        " narrow the view, or raise [bulk] in your settings")  # fmt: skip
-        return None
-
-    def _ask_count(self, what: str, ids: list[int], then: Callable[[], None]) -> None:
-        """An act on many is confirmed by typing how many; a single key would be too easy."""
-
-        def answer(typed: str) -> str | None:
-            if typed.strip() != str(len(ids)):
-                return f"that is not {len(ids)}; type {len(ids)}, or esc to leave them alone"
-            then()
-            return None
-
-        self.ask.ask(
-            [say(what, "strong"), say(f": {self._few(ids)}")],
-            (), answer, hint=f"type {len(ids)} to go on",
-        )  # fmt: skip
-        self.redraw_bars()
 
     def _ask_reason(
         self, verdict: Verdict, ids: list[int], changes: tuple[Change, ...],
@@ -145,21 +116,13 @@ class Deciding(Marking):
         campaigns.check_draft(whole, draft, now)
 
     def _stage(self, ids: list[int], draft: Draft) -> None:
-        bulk, was_open = self.for_marked, self._is_open(self.table.cursor_id)
-        how = self.marked_words()
+        was_open, how = self._is_open(self.table.cursor_id), self.marked_words()
         words = draft.verdict + (f" until {draft.until}" if draft.until else "")
         if draft.changes and self.dossier is not None:
             words += "".join(f" + {change_words(self.dossier, c)}" for c in draft.changes)
         done = f"{words}: {self._what(ids)}, a draft   z takes it back"
         self.muster.sitting.decide(ids, draft, how)
-        if bulk:
-            self.for_marked, self.marked_how = False, ""
-            self.table.marks.clear()
-        self.staged_soon(ids)
-        if was_open and not self._is_open(self.table.cursor_id):
-            self.go_on(self.table.cursor + 1, done)
-        else:
-            self.say(done)
+        self._acted(ids, done, was_open=was_open)
 
     # taking back, the reason, and stopping at once
 

@@ -29,10 +29,11 @@ class WithKeyStep(WithChild):
 
     def put(
         self, question: str, hint: str, answer: Callable[[str], str | None],
-        options: Sequence[tuple[str, str]] = (), *, secret: bool = False,
+        options: Sequence[tuple[str, str]] = (), *, secret: bool = False, value: str = "",
     ) -> None:  # fmt: skip
         """Ask something on the last lines."""
-        self.ask.ask([say(question, "strong")], options, answer, hint=hint, secret=secret)
+        self.ask.ask([say(question, "strong")], options, answer, hint=hint, secret=secret,
+                     value=value)  # fmt: skip
         self.ask.text.completed = lambda *_: None
         self.redraw_bars()
 
@@ -97,7 +98,7 @@ class WithKeyStep(WithChild):
 
     # an SSH key
 
-    def _ask_ssh_key(self) -> None:
+    def _ask_ssh_key(self, value: str = "") -> None:
         def answer(typed: str) -> str | None:
             given = typed.strip()
             if not given:
@@ -110,11 +111,11 @@ class WithKeyStep(WithChild):
                     talk.say(f"warning: {found.warning}")
                 return keys.adopt(found, me, talk.talk)
 
-            talk = self._begin("looking for the key …", make)
+            talk = self._begin("looking for the key …", make, lambda: self._ask_ssh_key(given))
             return None
 
         self.put("which SSH key?", "the path of its file, SHA256:… of one in the agent, or agent",
-                 answer)  # fmt: skip
+                 answer, value=value)  # fmt: skip
         self.ask.text.completed = self._complete_key
 
     def _complete_key(self, typed: str, at: int) -> tuple[str, int] | None:
@@ -122,10 +123,11 @@ class WithKeyStep(WithChild):
 
     # the thread
 
-    def _begin(self, words: str, make: Make) -> KeyTalk:
+    def _begin(self, words: str, make: Make, again: Callable[[], None] = lambda: None) -> KeyTalk:
+        """Make a key in a thread; *again* asks anew where it could not be."""
         self.making = KeyTalk(self, self._put_secret, lambda told: self.say(told, "accent"))
         self.say(words)
-        self._make(self.making, make)
+        self._make(self.making, make, again)
         return self.making
 
     def _put_secret(self, question: str, box: Box) -> None:
@@ -136,7 +138,8 @@ class WithKeyStep(WithChild):
         self.put(question, "enter goes on, esc goes back", answer, secret=True)
 
     @work(thread=True, exclusive=True, group="key")
-    def _make(self, talk: KeyTalk, make: Make) -> None:
+    def _make(self, talk: KeyTalk, make: Make, again: Callable[[], None]) -> None:
+        failed: Callable[[], None] | None = None
         try:
             db = store.open_(self.desk.folder)
             try:
@@ -145,15 +148,17 @@ class WithKeyStep(WithChild):
             finally:
                 db.close()
         except MusterError as error:
-            said, failed = str(error), True
+            said, failed = str(error), again
         else:
-            said, failed = f"your key is {key.fingerprint}", False
+            said = f"your key is {key.fingerprint}"
         if self.is_attached and self.app.is_running:
-            self.app.call_from_thread(self._made, talk, said, failed=failed)
+            self.app.call_from_thread(self._made, talk, said, failed)
 
-    def _made(self, talk: KeyTalk, said: str, *, failed: bool) -> None:
+    def _made(self, talk: KeyTalk, said: str, failed: Callable[[], None] | None) -> None:
         if self.making is talk:
             self.making = None
-        self.say(said, "error" if failed else "plain")
-        if not failed:
+        if failed is None:
             self.show_look(self.look)
+        elif self.is_current and not talk.is_called_off:
+            failed()
+        self.say(said, "plain" if failed is None else "error")

@@ -1,4 +1,4 @@
-"""Which rows a verb on many goes for: marked by hand, by range, by likeness, by pattern, by group.
+"""Which rows a verb on many goes for: marked by hand, by range, by likeness, by pattern.
 
 Marks are ids and outlive filters; a verb after `;` is for all of them and asks for their number.
 """
@@ -10,7 +10,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from passmuster import campaigns
-from passmuster.errors import FilterError, MusterError, NotFound
+from passmuster.errors import FilterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
 from passmuster.tui.lines import Span, say
@@ -21,7 +21,7 @@ GROUP_WORDS = {"owner": "owner", "source": "source", "kind": "kind", "supplier":
 
 
 class Marking(Acting):
-    """Marks, groups, and going to what was pasted."""
+    """Marks, and the views that come of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", id="mark", tooltip="mark for a verb on many"),
@@ -33,12 +33,21 @@ class Marking(Acting):
                 key_display="*", tooltip="mark all in this view that a filter matches"),
         Binding("quotation_mark", "open_marked", "open the marked", id="mark.open",
                 key_display='"', tooltip="show only what is marked"),
-        Binding("equals_sign", "groups", "groups", id="groups", key_display="=",
-                tooltip="by owner, source, kind, supplier; decide on a whole group"),
     ]  # fmt: skip
 
+    OPEN = "undecided"
+    """What those rows are that `m` marks."""
+
+    # what the whole screen gives
+
+    def like(self, db: Database, by: str, value: str | None) -> Iterable[int]:
+        """Those that are open and have *value* in the column *by* of `GROUP_WORDS`."""
+        raise NotImplementedError
+
+    # by hand
+
     def action_mark(self) -> None:
-        """Mark the item, or take its mark away."""
+        """Mark the row, or take its mark away."""
         before = self.table.cursor
         self.table.toggle_mark()
         if self.table.cursor == before:  # else what moved the cursor has drawn the lines around
@@ -65,7 +74,7 @@ class Marking(Acting):
         """Ask what should be the same, then mark all such."""
         self.load_item()
         if self.dossier is None or self.table.cursor_id is None:
-            self.say("there is no item here")
+            self.say(f"there is no {self.NOUN} here")
             return
         [row] = campaigns.rows(self.muster.db, [self.table.cursor_id])
         values = {"owner": row.owner, "source": row.source, "kind": row.kind,
@@ -97,13 +106,8 @@ class Marking(Acting):
         self.redraw_bars()
 
     def _mark_like(self, by: str, value: str | None) -> None:
-        words = f"same {GROUP_WORDS[by]} ({value or 'none'}), undecided"
-        self._mark_found(
-            lambda db: campaigns.in_group(
-                db, self.campaign.id, self.desk.me, by, value, "open"
-            ),
-            words,
-        )  # fmt: skip
+        words = f"same {GROUP_WORDS[by]} ({value or 'none'}), {self.OPEN}"
+        self._mark_found(lambda db: self.like(db, by, value), words)
 
     @work(thread=True, exclusive=True, group="mark")
     def _mark_found(self, find: Callable[[Database], Iterable[int]], words: str) -> None:
@@ -127,12 +131,8 @@ class Marking(Acting):
                 compile_filter(typed, self.desk.clock(), items=True)
             except FilterError as error:
                 return str(error)
-            self._mark_found(
-                lambda db: campaigns.rank(
-                    db, self.campaign.id, self.desk.me, expression=typed, now=self.desk.clock()
-                ),
-                f"what matches {typed}",
-            )  # fmt: skip
+            asked = self.look._replace(expression=typed, ids=None)
+            self._mark_found(lambda db: self.read_ids(db, asked, None), f"what matches {typed}")
             return None
 
         self.ask.ask([Span("mark what matches", "strong")], (), answer,
@@ -142,89 +142,18 @@ class Marking(Acting):
     def action_open_marked(self) -> None:
         """Show only what is marked."""
         if not self.table.marks:
-            self.say("nothing is marked: space marks an item")
+            self.say("nothing is marked: space marks one")
             return
         self.show_look(self.look._replace(ids=tuple(sorted(self.table.marks))))
         self.say("only what is marked; esc twice: everything again")
-
-    # groups
-
-    def action_groups(self) -> None:
-        """Ask what to group by, and show the groups."""
-        offered = list(GROUP_WORDS)
-        options = [(str(n), GROUP_WORDS[by]) for n, by in enumerate(offered, 1)]
-
-        def answer(typed: str) -> str | None:
-            if typed not in dict(options):
-                return "press a digit, or esc"
-            self.show_groups(offered[int(typed) - 1])
-            return None
-
-        self.ask.ask([Span("group by", "strong")], options, answer, hint="a digit")
-        self.redraw_bars()
-
-    def show_groups(self, by: str) -> None:
-        """The queue in groups; a verb there comes back here for the undecided of one."""
-        from passmuster.tui.screens.groups import Chosen, GroupsScreen
-
-        if by not in GROUP_WORDS:
-            self.say(f"nothing can be grouped by {by}: {', '.join(GROUP_WORDS)}", "error")
-            return
-
-        def chosen(one: Chosen | None) -> None:
-            if one is None:
-                return
-            if one.verb is None:
-                self.show_look(self.look._replace(ids=tuple(one.ids), expression="", section=""))
-                self.section = 0
-                self.say(f"{one.what}; esc: everything again")
-            else:
-                self.table.marks = set(one.ids)
-                self.table.forget()
-                self.for_marked, self.marked_how = True, one.what
-                self.call_later(self.run_action, one.verb)
-
-        self.app.push_screen(GroupsScreen(self.campaign, by), chosen)
-
-    # going to what was pasted
-
-    def pasted(self, text: str) -> None:
-        """A key id, an ARN, a fingerprint from an alert: go there."""
-        self.jump(text)
-
-    def jump(self, handle: str) -> None:
-        """Put the cursor on the item of *handle*: its id, or any handle of its platform."""
-        handle = " ".join(handle.split()).strip("'\"`,;()<>")
-        if not handle:
-            self.say("jump to what? type or paste a key id, an ARN, an e-mail, a fingerprint")
-            return
-        try:
-            found = campaigns.find_item(self.muster.db, self.campaign.id, handle[:500])
-        except NotFound as error:
-            self.say(str(error), "error")
-            return
-        except MusterError as error:
-            self.say(f"cannot be looked up: {error}", "error")
-            return
-        self.show_item(found)
-
-    def show_item(self, item_id: int) -> None:
-        """Put the cursor on an item, in the whole queue where this view does not have it."""
-        self.table.want(item_id)
-        [row] = campaigns.rows(self.muster.db, [item_id])
-        if self.table.cursor_id == item_id:
-            self.say(f"{row.display_name} is here")
-            return
-        if row.reviewer != self.desk.me:
-            self.say(f"{row.display_name} is {row.reviewer}'s to decide", "error")
-            return
-        self.section = 0
-        self.say(f"{row.display_name}: the whole queue is shown")
-        self.show_look(self.look._replace(section="", expression="", ids=None))
 
     def marked_words(self) -> str:
         """How the marked items came together, for the record."""
         if self.marked_how:
             return self.marked_how
-        where = f"filter {self.look.filter}" if self.look.filter else "no filter"
-        return f"marked by hand, {where}"
+        filtered = self.filter_words()
+        return f"marked by hand, {f'filter {filtered}' if filtered else 'no filter'}"
+
+    def filter_words(self) -> str:
+        """The filter that the rows were marked in."""
+        return self.look.filter

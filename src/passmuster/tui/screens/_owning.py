@@ -72,6 +72,11 @@ class Owning(Deciding):
                 return "y hands it over, n or enter keeps it with you"
             if elsewhere := self._moved_on(ids):
                 return elsewhere
+            if typed == "y" and email is not None:
+                try:
+                    campaigns.check_hand_over(self.muster.db, ids, email)
+                except UsageError as error:
+                    return f"{error}: n"
             self._confirm(ids, OwnDraft(who, why, reassign=typed == "y"), email)
             return None
 
@@ -97,18 +102,11 @@ class Owning(Deciding):
         self._ask_count(what, ids, lambda: self._own(ids, own, email))
 
     def _own(self, ids: list[int], own: OwnDraft, email: str | None) -> None:
-        was_open, place = self._is_open(self.table.cursor_id), self.table.cursor
+        was_open = self._is_open(self.table.cursor_id)
         what, draft = self._what(ids), None
         if own.reassign:
             draft = Draft("abstain", None, f"handed over to {email}", Attention(None, "", False))
         self.muster.sitting.own(ids, own, draft)
-        if self.for_marked:
-            self.for_marked, self.marked_how = False, ""
-            self.table.marks.clear()
-        self.staged_soon(ids)
         handed = ", who is to decide" if own.reassign else ""
         done = f"owner {own.owner}{handed}: {what}, a draft   z takes it back"
-        if own.reassign and was_open and not self._is_open(self.table.cursor_id):
-            self.go_on(place + 1, done)
-        else:
-            self.say(done)
+        self._acted(ids, done, was_open=own.reassign and was_open)

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
 from passmuster import campaigns
-from passmuster.campaigns import AgeClass, Campaign, Course
+from passmuster.campaigns import AgeClass, Campaign, Course, Stranded, Waiting
 from passmuster.errors import FilterError
 from passmuster.store import Database
 from passmuster.text import plural, rfc3339
@@ -88,6 +88,7 @@ class BoardScreen(ListScreen):
         """What the thread has read for rows that are not shown yet."""
         self._courses: dict[int, Course] = {}
         self._ages: dict[int, list[AgeClass]] = {}
+        self._seconds: dict[int, tuple[Waiting, Stranded]] = {}
 
     # the campaigns: few enough to be held in memory, read anew for each look
 
@@ -139,9 +140,10 @@ class BoardScreen(ListScreen):
                 continue
             course = campaigns.course(db, at)
             ages = campaigns.ages(db, at.id, at.closed_at or now, old)
+            seconds = campaigns.waiting(db, at), campaigns.stranded(db, at)
             if worker.is_cancelled:
                 break
-            self.app.call_from_thread(self._counted_course, at.id, course, ages)
+            self.app.call_from_thread(self._counted_course, at.id, course, ages, seconds)
         states = [state for c in found for state in self._states(c, now)]
         return {"all": len(found), **{s: states.count(s) for s in ("open", "overdue", "closed")}}
 
@@ -149,8 +151,12 @@ class BoardScreen(ListScreen):
         """The sections that it is in; what is overdue is open still."""
         return {course_lines.state(at, now), *(() if at.closed_at else ("open",))}
 
-    def _counted_course(self, campaign_id: int, course: Course, ages: list[AgeClass]) -> None:
+    def _counted_course(
+        self, campaign_id: int, course: Course, ages: list[AgeClass],
+        seconds: tuple[Waiting, Stranded],
+    ) -> None:  # fmt: skip
         self._courses[campaign_id], self._ages[campaign_id] = course, ages
+        self._seconds[campaign_id] = seconds
         self.table.forget([campaign_id])
         if self.table.cursor_id == campaign_id:
             self.show_evidence(keep_place=True)
@@ -179,8 +185,8 @@ class BoardScreen(ListScreen):
             return lambda _: []
         if course is None:
             return lambda _: [[Span("counting …", "dim")]]
-        known = Known(at, course, self._ages.get(row_id, []), self.desk.clock(),
-                      self.desk.me)  # fmt: skip
+        known = Known(at, course, self._ages.get(row_id, []), self.desk.clock(), self.desk.me,
+                      *self._seconds.get(row_id, ()))  # fmt: skip
         return lambda width: course_lines.lines(known, width)
 
     # the lines around

@@ -38,6 +38,7 @@ The reason line
 The second person (2: what others decided and you are to look at too)
   +        concur: an approval stands once you have signed that
   -        object, and say why: an approval then does not stand
+  ;        then + or -: for all that is marked (space v m * " mark, as below)
   u  z  Z  take your draft back; undo, redo
   $        see everything that you drafted, then sign it
 

@@ -1,7 +1,7 @@
 """The main screen: the queue, the evidence of the item under the cursor, and what to press."""
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import work
@@ -12,10 +12,9 @@ from textual.worker import get_current_worker
 from passmuster import campaigns
 from passmuster.campaigns import Campaign, Progress
 from passmuster.config import Settings
-from passmuster.errors import MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
-from passmuster.text import nearest
+from passmuster.text import Json, nearest
 from passmuster.tui import keymap, own, queue_rows, second_lines
 from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line, Span
@@ -25,9 +24,9 @@ from passmuster.tui.screens._ahead import Ahead, Known
 from passmuster.tui.screens._marking import GROUP_WORDS
 from passmuster.tui.screens._typing import Command
 from passmuster.tui.sections import SHORT_BELOW, View
+from passmuster.tui.sitting import Sitting
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
-from passmuster.tui.writer import SLOW_S
 
 
 def built_in_sections(settings: Settings) -> dict[str, str]:
@@ -45,10 +44,6 @@ class ReviewScreen(Ahead):
     """Queue, evidence, keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,right", "details", "details", id="details",
-                tooltip="the whole evidence of this item"),
-        Binding("dollar_sign", "sign", "review and sign", id="sign", key_display="$",
-                tooltip="see all that is drafted, then sign it"),
         Binding("y", "copy", "copy the handle", id="copy",
                 tooltip="put the platform's handle of this item on the clipboard"),
         Binding("c", "columns", "columns", id="columns", tooltip="choose what the list shows"),
@@ -102,14 +97,10 @@ class ReviewScreen(Ahead):
 
     def read_ids(self, db: Database, look: Look, limit: int | None) -> "array[int]":
         """Item ids of my queue."""
-        found = campaigns.rank(
+        return look.among(campaigns.rank(
             db, self.campaign.id, self.desk.me, expression=look.filter, now=self.desk.clock(),
             order=look.order, backwards=look.backwards, limit=limit,
-        )  # fmt: skip
-        if look.ids is None:
-            return found
-        wanted = set(look.ids)
-        return array("I", (i for i in found if i in wanted))
+        ))  # fmt: skip
 
     def read_rows(self, ids: Sequence[int]) -> Mapping[int, TableRow]:
         """What the table shows of these items."""
@@ -195,57 +186,51 @@ class ReviewScreen(Ahead):
         self.progress = found
         self.redraw_bars()
 
-    def written(self, ids: Sequence[int], error: MusterError | None) -> None:
-        """The disk has a job, or has refused it: then the rows show again what was before."""
-        if error is not None:
-            self.say(f"not kept: {error}", "error")
-        self.refresh_items(ids)
-        self.look_for_changes()
-
-    def refresh_items(self, ids: Sequence[int]) -> None:
-        """Draw these rows anew, and the evidence if it is of one of them."""
-        self.table.forget(ids)
-        if self.table.cursor_id in ids:
-            self.show_evidence(keep_place=True)
-
     def changed_outside(self) -> None:
         """Perhaps I am further."""
         self.count_again()
 
-    def staged_soon(self, ids: Sequence[int]) -> None:
-        """After an act: draw it now, and the `…` of rows that the disk does not have in time."""
-        self.refresh_items(ids)
-        self.set_timer(SLOW_S + 0.02, lambda: self._mark_slow(ids))
+    # which items, for the verbs
 
-    def _mark_slow(self, ids: Sequence[int]) -> None:
-        slow = [i for i in ids if self.muster.writer.pending(i)]
-        if slow:
-            self.table.forget(slow)
+    @property
+    def staging(self) -> Sitting:
+        """My decisions."""
+        return self.muster.sitting
+
+    def open_among(self, ids: Sequence[int]) -> list[int]:
+        """Those of *ids* without a draft and without a signed decision of mine."""
+        staged = self.muster.sitting.staged
+        marks = ",".join(map(str, ids))
+        open_ = {
+            row[0]
+            for row in self.muster.db.execute(
+                f"SELECT id FROM item WHERE id IN ({marks}) AND state = 'open'"
+            )
+        }
+        out = []
+        for item_id in ids:
+            ahead = staged(item_id)
+            if item_id in open_ if ahead is None else ahead.draft is None:
+                out.append(item_id)
+        return out
+
+    def like(self, db: Database, by: str, value: str | None) -> Iterable[int]:
+        """Those of my queue that I have not decided."""
+        return campaigns.in_group(db, self.campaign.id, self.desk.me, by, value, "open")
 
     # the evidence
 
     def show_evidence(self, *, keep_place: bool = False) -> None:
-        """Another item is under the cursor; a question about the one before is put away."""
-        self.load_item()
+        """Besides: make ready for the next one."""
         super().show_evidence(keep_place=keep_place)
         self.look_ahead_soon()
 
-    def load_item(self) -> None:
-        """Read the evidence of the item under the cursor, unless it is the one that is held."""
-        item_id = self.table.cursor_id
-        if item_id == self.dossier_of and self.dossier is not None:
-            return
-        if item_id != self.dossier_of and not self.for_marked:
-            self.ask.close(answered=False)
-        self.dossier, self.dossier_of, self.here = None, item_id, None
+    def read_item(self, item_id: int | None) -> Json | None:
+        """What is known of an item, perhaps already."""
+        self.here = None
         if item_id is not None:
-            try:
-                self.here = self.known(item_id)
-                self.dossier = self.here.dossier
-            except MusterError as error:
-                self.say(f"its evidence cannot be read: {error}", "error")
-            else:
-                self.muster.sitting.shown(item_id)
+            self.here = self.known(item_id)
+        return self.here.dossier if self.here else None
 
     def evidence(self, row_id: int) -> Callable[[int], list[Line]]:
         """The frozen dossier and what is drafted on it."""
@@ -354,18 +339,9 @@ class ReviewScreen(Ahead):
         copied = self.copied(handle(self.dossier))
         self.say(copied.words, "plain" if copied.how else "error")
 
-    def action_sign(self) -> None:
-        """Wait for the disk, freeze what is drafted, and show it."""
-        if self.muster.read_only:
-            self.say("read only: nothing is signed here until % allows it", "error")
-            return
-        self.freeze(self.campaign, self._signed)
-
-    def _signed(self, signed: bool | None) -> None:
-        if signed:
-            self.muster.sitting.forget()
-            self.muster.seconding.forget()
+    def signed(self, *, done: bool) -> None:
+        """Begin again at the first that is left."""
         self.refresh_rows()
         self.count_again()
-        if signed and self.table.rank:
+        if done and self.table.rank:
             self.go_on(0, "")

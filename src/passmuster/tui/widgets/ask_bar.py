@@ -58,15 +58,15 @@ class AskBar(Vertical):
 
     def ask(
         self, question: Line, options: Sequence[tuple[str, str]], answer: Answered,
-        *, hint: str = "", secret: bool = False,
+        *, hint: str = "", secret: bool = False, value: str = "",
     ) -> None:  # fmt: skip
-        """Put *question*; *options* are (digit, words)."""
+        """Put *question*; *options* are (digit, words); *value* stands in the line already."""
         self._question, self._options, self._answer = question, options, answer
         self._error = ""
         self.add_class("-open")
         box = self.text
         box.changed, box.entered, box.left = self._typed, self._take, self.cancel
-        box.start("", hint, secret=secret)
+        box.start(value, hint, secret=secret)
         self._draw()
         # opened again in the frame in which it was closed, it would be laid out but not painted
         self.screen.refresh(layout=True)
