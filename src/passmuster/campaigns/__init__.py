@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         outcomes_of,
         progress,
     )
+    from passmuster.campaigns._coming import apply, wanted
     from passmuster.campaigns._countersigning import Countersign
     from passmuster.campaigns._course import (
         AgeClass,
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
         rows,
         tiers,
     )
+    from passmuster.campaigns._rows import check_row
     from passmuster.campaigns._second_policy import policy_of
     from passmuster.campaigns._seconding import (
         Countersigned,
@@ -121,6 +123,7 @@ else:
         "_campaign": "Campaign campaign campaigns",
         "_changed": "changed_since",
         "_closing": "Progress by_reviewer close definition outcomes_of progress",
+        "_coming": "apply wanted",
         "_countersigning": "Countersign",
         "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast",
         "_deciding":
@@ -137,6 +140,7 @@ else:
         "_queue":
             "GROUPS ORDERS Group QueueRow count find_item groups in_group items_of rank rows "
             "tiers",
+        "_rows": "check_row",
         "_second_policy": "policy_of",
         "_seconding":
             "Countersigned Objection SecondRow Waiting check_second clear_seconds objections "
@@ -150,15 +154,16 @@ __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
     "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
-    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow", "Row", "SecondRow",
-    "Signed", "SignedBatch", "SignedRow", "Stand", "Waiting", "acknowledge", "ages", "around",
-    "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
-    "check_draft", "check_own", "check_second", "clear_drafts", "clear_own", "clear_seconds",
-    "close", "count", "course", "definition", "digests", "dossiers", "draft_of", "excluded_row",
-    "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
-    "items_of", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
-    "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
-    "progress", "publish", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
-    "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
-    "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for",
+    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow", "Row",
+    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Stand", "Waiting", "acknowledge", "ages",
+    "apply", "around", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
+    "changed_since", "check_draft", "check_own", "check_row", "check_second", "clear_drafts",
+    "clear_own", "clear_seconds", "close", "count", "course", "definition", "digests", "dossiers",
+    "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over",
+    "in_group", "item_dossier", "items_of", "material", "named_owners", "objections",
+    "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
+    "population_row", "portrait", "prepare", "progress", "publish", "rank", "rows", "said_on",
+    "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_rank",
+    "second_rows", "sign_off", "signed_counts", "signed_rows", "source_runs", "tiers", "uri",
+    "votes", "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

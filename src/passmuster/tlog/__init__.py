@@ -49,9 +49,9 @@ from passmuster.tlog._witnessing import (
 
 __all__ = [
     "CALLED", "MAX_LEAF", "ROW", "Answer", "Chains", "Cosignature", "Entry", "Found", "Kept",
-    "LogRow", "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check", "check_file",
-    "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "enrol",
-    "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys", "known_log",
-    "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild", "receipt",
-    "refused", "request", "root", "rows", "size", "take", "take_rosters", "witnessed",
+    "LogRow", "Refused", "Seen", "Taken", "Witnessed", "append", "append_roster", "check",
+    "check_file", "checkpoint", "checkpoints", "consistency", "cosign", "cosigned", "cosigner",
+    "enrol", "enrolment", "enrolments", "entries", "find", "judge", "key_forms", "known_keys",
+    "known_log", "log_keys", "look_up", "next_link", "origin", "proven_time", "rank", "rebuild",
+    "receipt", "refused", "request", "root", "rows", "size", "take", "take_rosters", "witnessed",
 ]  # fmt: skip
