@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         save_drafts,
         save_own,
     )
+    from passmuster.campaigns._disputed import Disputed, Said, disputed
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
     from passmuster.campaigns._opening import (
         Definition,
@@ -115,7 +116,7 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
-    from passmuster.campaigns._votes import handed_over, votes
+    from passmuster.campaigns._votes import asked, handed_over, late, votes
 else:
     __getattr__ = lazily.names(__name__, {
         "_acknowledging": "acknowledge",
@@ -129,6 +130,7 @@ else:
         "_deciding":
             "check_draft check_own clear_drafts clear_own draft_of item_dossier part_uids "
             "save_draft save_drafts save_own",
+        "_disputed": "Disputed Said disputed",
         "_dossiers": "digests dossiers material parts_of uri",
         "_opening":
             "Definition Opened assignment_row excluded_row file_name open_campaign "
@@ -147,23 +149,23 @@ else:
             "said_on save_seconds second_drafts second_rank second_rows waiting waiting_for",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
-        "_votes": "handed_over votes",
+        "_votes": "asked handed_over late votes",
     })  # fmt: skip
 
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
-    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow", "Row",
-    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Stand", "Waiting", "acknowledge", "ages",
-    "apply", "around", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
-    "changed_since", "check_draft", "check_own", "check_row", "check_second", "clear_drafts",
-    "clear_own", "clear_seconds", "close", "count", "course", "definition", "digests", "dossiers",
-    "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over",
-    "in_group", "item_dossier", "items_of", "material", "named_owners", "objections",
-    "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
-    "population_row", "portrait", "prepare", "progress", "publish", "rank", "rows", "said_on",
-    "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_rank",
-    "second_rows", "sign_off", "signed_counts", "signed_rows", "source_runs", "tiers", "uri",
-    "votes", "waiting", "waiting_for", "wanted",
+    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed", "Forecast",
+    "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow",
+    "Row", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Stand", "Waiting",
+    "acknowledge", "ages", "apply", "around", "asked", "assignment_row", "by_reviewer", "campaign",
+    "campaigns", "candidates", "changed_since", "check_draft", "check_own", "check_row",
+    "check_second", "clear_drafts", "clear_own", "clear_seconds", "close", "count", "course",
+    "definition", "digests", "disputed", "dossiers", "draft_of", "excluded_row", "file_name",
+    "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier", "items_of",
+    "late", "material", "named_owners", "objections", "open_campaign", "outcomes_of", "part_uids",
+    "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
+    "publish", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
+    "second_drafts", "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows",
+    "source_runs", "tiers", "uri", "votes", "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

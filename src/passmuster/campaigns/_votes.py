@@ -34,6 +34,12 @@ def votes(db: Database, at: Campaign) -> "list[Vote]":
     return list(_counted(rows, Asked(db, at.id, at.digest), late(db, at.digest)))
 
 
+def votes_on(db: Database, at: Campaign, item_id: int) -> "list[Vote]":
+    """Those of one item."""
+    rows = db.execute(f"{_VOTES} WHERE i.id = ? ORDER BY d.entry_id, d.leaf", (item_id,))
+    return list(_counted(rows, Asked(db, at.id, at.digest), late(db, at.digest)))
+
+
 def _counted(
     rows: Iterable[tuple[Any, ...]], asked: "Asked", too_late: frozenset[int]
 ) -> "Iterator[Vote]":
@@ -50,6 +56,11 @@ def _vote(row: Sequence[Any]) -> "Vote":
     return Vote(
         uri, leaf, principal, verdict, until, changes, order, saw=tuple(json.loads(saw))
     )  # fmt: skip
+
+
+def asked(db: Database, digest: str) -> "Asked":
+    """Who had to decide the items of the campaign *digest*, and when."""
+    return Asked(db, db.value("SELECT id FROM campaign WHERE digest = ?", (digest,)) or 0, digest)
 
 
 class Asked:

@@ -46,7 +46,7 @@ def parse(stream: BinaryIO, _: Context) -> Iterator[Record]:
         if len(line) > MAX_VALUE:
             raise ImportRefused(f"line {number} is longer than {MAX_VALUE >> 20} MiB")
         try:
-            source, records = _records(text.strict_json(line), number)
+            source, records = _records(text.strict_json(line.removesuffix(b"\n")), number)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             yield Problem(number, None, f"no dossier: {error!r}"[:200])
             continue

@@ -218,5 +218,5 @@ def _vote(uri: str, ballot: Ballot) -> Vote:
     changes = tuple((c["verb"], c["target"]) for c in row["changes"])
     return Vote(
         uri, ballot.leaf, ballot.batch.principal, row["verdict"], row["until"], changes,
-        ballot.batch.index, ballot.batch.fingerprint,
+        ballot.batch.index, ballot.batch.fingerprint, tuple(row["saw"]),
     )  # fmt: skip
