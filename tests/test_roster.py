@@ -345,8 +345,13 @@ def test_a_statement_that_names_a_roster_where_there_is_none_is_refused(one: Ros
 
 def test_an_enrolment_proves_possession_and_needs_no_place_on_the_roster(one: Roster) -> None:
     assert roster.judge(decided(one, KR, kind="enrolment"), [one], [one], None) is not None
-    with pytest.raises(VerificationFailed, match="names no roster"):
-        roster.judge(decided(None, KR, kind="enrolment"), [one], [one], None)
+    new = decided(None, KR, kind="enrolment")
+    assert roster.judge(new, [one], [one], None) is not None, "who is new knows of no roster"
+    with pytest.raises(VerificationFailed, match="not in the log before it"):
+        roster.judge(decided(one, KR, kind="enrolment"), [], [one], None)
+    later = succeed(made(one, KA, KB), one)
+    with pytest.raises(VerificationFailed, match="not in the log before it"):
+        roster.judge(decided(later, KR, kind="enrolment"), [one], [one, later], None)
 
 
 def test_every_kind_of_statement_has_its_roles() -> None:

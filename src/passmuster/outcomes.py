@@ -20,7 +20,13 @@ from passmuster.model import ChangeVerb, SecondVerdict, Verdict
 from passmuster.seconds import Signer
 
 Effect = Literal[
-    "stands", "stands_until", "stops", "abstained", "no_response", "awaiting_second", "objected",
+    "stands",
+    "stands_until",
+    "stops",
+    "abstained",
+    "no_response",
+    "awaiting_second",
+    "objected",
     "contested",
 ]
 STANDING: frozenset[Effect] = frozenset({"stands", "stands_until"})

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         outcomes_of,
         progress,
     )
+    from passmuster.campaigns._coming import apply, wanted
     from passmuster.campaigns._countersigning import Countersign
     from passmuster.campaigns._course import (
         AgeClass,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         save_drafts,
         save_own,
     )
+    from passmuster.campaigns._disputed import Disputed, Said, disputed
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
     from passmuster.campaigns._opening import (
         Definition,
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
         rows,
         tiers,
     )
+    from passmuster.campaigns._rows import check_row
     from passmuster.campaigns._second_policy import policy_of
     from passmuster.campaigns._seconding import (
         Countersigned,
@@ -110,7 +113,7 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
-    from passmuster.campaigns._votes import handed_over, votes
+    from passmuster.campaigns._votes import asked, handed_over, late, votes
     from passmuster.campaigns._waiting import (
         Stranded,
         Waiting,
@@ -128,11 +131,13 @@ else:
         "_campaign": "Campaign campaign campaigns",
         "_changed": "changed_since",
         "_closing": "Progress by_reviewer close definition outcomes_of progress",
+        "_coming": "apply wanted",
         "_countersigning": "Countersign",
         "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast",
         "_deciding":
             "check_draft check_own clear_drafts clear_own draft_of item_dossier part_uids "
             "save_draft save_drafts save_own",
+        "_disputed": "Disputed Said disputed",
         "_dossiers": "digests dossiers material parts_of uri",
         "_opening":
             "Definition Opened assignment_row excluded_row file_name open_campaign "
@@ -144,13 +149,14 @@ else:
         "_queue":
             "GROUPS ORDERS Group QueueRow count find_item groups in_group items_of rank rows "
             "tiers",
+        "_rows": "check_row",
         "_second_policy": "policy_of",
         "_seconding":
             "Countersigned Objection SecondRow check_second clear_seconds objections "
             "said_on save_seconds second_like second_rank second_rows",
         "_signed": "SignedRow named_owners signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
-        "_votes": "handed_over votes",
+        "_votes": "asked handed_over late votes",
         "_waiting":
             "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
             "waiting_for",
@@ -159,17 +165,18 @@ else:
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Forecast", "Group",
-    "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow", "Row",
-    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Stand", "Stranded", "Waiting",
-    "acknowledge", "ages", "around", "assignment_row", "by_reviewer", "campaign", "campaigns",
-    "candidates", "changed_since", "check_draft", "check_hand_over", "check_own", "check_second",
-    "clear_drafts", "clear_own", "clear_seconds", "close", "count", "course", "definition",
-    "digests", "dossiers", "draft_of", "excluded_row", "file_name", "find_item", "forecast",
-    "groups", "handed_over", "in_group", "item_dossier", "items_of", "material", "named_owners",
-    "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
-    "population_row", "portrait", "prepare", "progress", "publish", "rank", "rows", "said_on",
-    "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like",
-    "second_rank", "second_rows", "sign_off", "signed_counts", "signed_rows", "source_runs",
-    "stranded", "tiers", "unlisted", "uri", "votes", "waiting", "waiting_for",
+    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed", "Forecast",
+    "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow",
+    "Row", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Stand", "Stranded",
+    "Waiting", "acknowledge", "ages", "apply", "around", "asked", "assignment_row", "by_reviewer",
+    "campaign", "campaigns", "candidates", "changed_since", "check_draft", "check_hand_over",
+    "check_own", "check_row", "check_second", "clear_drafts", "clear_own", "clear_seconds", "close",
+    "count", "course", "definition", "digests", "disputed", "dossiers", "draft_of", "excluded_row",
+    "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
+    "items_of", "late", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
+    "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
+    "progress", "publish", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own",
+    "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows", "sign_off",
+    "signed_counts", "signed_rows", "source_runs", "stranded", "tiers", "unlisted", "uri", "votes",
+    "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

@@ -23,6 +23,8 @@ class Campaign:
     population: int
     excluded: int
     definition: str
+    travels: str | None = None
+    """`out` where it was published from here, `in` where it came from elsewhere."""
 
 
 _COLUMNS = ", ".join(Campaign.__dataclass_fields__)

@@ -15,11 +15,13 @@ def changed_since(db: Database, item_ids: Sequence[int]) -> dict[int, list[str]]
     """
     if not item_ids:
         return {}
-    campaign, of = db.one(
-        "SELECT c.digest, c.item_kind FROM item i JOIN campaign c ON c.id = i.campaign_id"
-        " WHERE i.id = ?",
+    campaign, of, travels = db.one(
+        "SELECT c.digest, c.item_kind, c.travels FROM item i"
+        " JOIN campaign c ON c.id = i.campaign_id WHERE i.id = ?",
         (item_ids[0],),
     )
+    if travels == "in":  # what is here of it is the frozen evidence: nothing else is known
+        return {}
     own = [
         row[0]
         for row in db.execute(

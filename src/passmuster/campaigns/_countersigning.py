@@ -62,7 +62,7 @@ def drafts(db: Database, campaign_id: int, author: str) -> Drafts:
         " FROM second_draft f JOIN me ON f.author = me.who JOIN decision d ON d.leaf = f.decision"
         " JOIN item n ON n.id = f.item_id JOIN identity y ON y.id = n.identity_id"
         f" WHERE n.campaign_id = ? AND n.needs_second = 1 AND {NEWEST} AND {MINE}"
-        " ORDER BY n.id, d.entry_id, d.leaf",
+        " ORDER BY n.place, n.id, d.entry_id, d.leaf",
         (author, campaign_id),
     ).fetchall()
     return found

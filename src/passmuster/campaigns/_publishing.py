@@ -22,7 +22,7 @@ from passmuster.central._queues import LEAVES_PER_CHUNK, MAX_CHUNK_BYTES, TREES
 from passmuster.errors import NotFound, UsageError
 from passmuster.keys import SigningKey
 from passmuster.store import Database
-from passmuster.text import sha256
+from passmuster.text import Json, sha256
 
 ROWS = 1_000
 """Items of one chunk at most."""
@@ -65,14 +65,16 @@ def publish(db: Database, campaign: Campaign, key: SigningKey, now: str) -> Publ
     with db.atomic(durable=False):  # chunks can be made again
         listed, trees = _chunks(db, campaign)
     opened = opening(db, campaign.digest).predicate
-    body = {
+    body: Json = {
         "campaign": campaign.digest,
         "population": {"count": trees[0].size, "root": trees[0].root()},
         "assignmentsRoot": trees[1].root(),
     }
     signed = {**opened["population"], **body["population"]}
     if (signed, body["assignmentsRoot"]) != (opened["population"], opened["assignmentsRoot"]):
-        raise NotFound("the workspace no longer has the items as they were signed: restore a backup")
+        raise NotFound(
+            "the workspace no longer has the items as they were signed: restore a backup"
+        )
     payload = attestations.statement(
         "publication", {QUEUES: sha256(listed)}, body, tlog.next_link(db), now, key.principal
     )
@@ -113,7 +115,7 @@ _ITEMS = (
 )
 
 
-def _rows(db: Database, item: tuple[Any, ...]) -> tuple[bytes, bytes]:
+def _rows(item: tuple[Any, ...]) -> tuple[bytes, bytes]:
     _, uri, dossier, material, salt, _, first, assigned, *_ = item
     return (
         population_row(uri, dossier, material, salt), assignment_row(uri, first, assigned, salt)
@@ -133,7 +135,7 @@ def handed_chunk(db: Database, campaign_id: int, item_ids: list[int]) -> bytes:
                 "SELECT count(*) FROM item WHERE campaign_id = ? AND id < ?",
                 (campaign_id, item[0]),
             )
-        out.append(queue_row(place, *_rows(db, item), dossier) + b"\n")
+        out.append(queue_row(place, *_rows(item), dossier) + b"\n")
     return b"".join(out)
 
 
@@ -144,7 +146,7 @@ def _chunks(
     packer, leaves = _Packer(db), _Leaves(db)
     items = db.execute(f"{_ITEMS} WHERE campaign_id = ? ORDER BY id", (campaign.id,))
     for place, (item, dossier) in enumerate(_with_lines(db, items)):
-        rows = _rows(db, item)
+        rows = _rows(item)
         leaves.add(*map(merkle.leaf_hash, rows))
         packer.add((item[5], bool(item[8])), queue_row(place, *rows, dossier) + b"\n")
     second = policy_of(db, campaign.definition)

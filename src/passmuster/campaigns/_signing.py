@@ -10,15 +10,17 @@ import json
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
-from passmuster import attestations, blobs, inventory, merkle, tlog
+from passmuster import attestations, blobs, inventory, merkle, store, tlog
 from passmuster.attestations import Link
-from passmuster.campaigns import _countersigning
+from passmuster.campaigns import _countersigning, _handing
 from passmuster.campaigns._changed import changed_since
 from passmuster.campaigns._countersigning import Countersign
 from passmuster.campaigns._deciding import HIGH_RISK, as_draft
 from passmuster.campaigns._queue import part_name
+from passmuster.campaigns._votes import mark_contested
 from passmuster.errors import Conflict, NotFound, UsageError
 from passmuster.keys import SigningKey
 from passmuster.model import Draft
@@ -149,26 +151,28 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
         )
     _countersigning.refuse_unless_second(batch.seconds, key)
     decisions = b"".join(row.bytes + b"\n" for row in batch.rows)
-    owners = b"".join(row.bytes + b"\n" for row in batch.own)
+    owners = _handing.parts(db, batch.campaign_id, batch.own)
     link, envelopes = _link(db, batch, key, now), []
     if batch.rows:
         envelope, link = _decisions(batch, decisions, link, key, now)
         envelopes.append(envelope)
-    if batch.own:
-        envelope, link = _own(batch, owners, link, key, now)
+    for part in owners:
+        envelope, link = _handing.statement(batch.campaign, part, link, key, now)
         envelopes.append(envelope)
     if batch.seconds:
         envelopes.append(_countersigning.statement(batch.campaign, batch.seconds, link, key, now))
     with db.atomic():
         _compare(db, batch)
-        for content in filter(None, (decisions, owners, _countersigning.content(batch.seconds))):
-            blobs.put(db, content)
+        files = chain.from_iterable(part[1:] for part in owners)
+        for content in (decisions, _countersigning.content(batch.seconds), *files):
+            if content:
+                blobs.put(db, content)
         keys = tlog.known_keys(db)
         ids = [tlog.append(db, envelope, keys, batch.campaign, now) for envelope in envelopes]
         leaves = _keep_rows(db, batch, ids[0]) if batch.rows else []
         names = [sha256(attestations.verify(e, keys).payload) for e in envelopes]
-        if batch.own:
-            _keep_own(db, batch, names[1 if batch.rows else 0], now)
+        for part, name in zip(owners, names[1 if batch.rows else 0 :], strict=False):
+            _keep_own(db, batch, part[0], name, now)
         if batch.seconds:
             _countersigning.keep(db, batch.seconds, ids[-1], batch.principal)
     return Signed(names, batch.rows, batch.own, now, leaves, batch.seconds)
@@ -196,7 +200,7 @@ def _drafts(db: Database, campaign_id: int, principal: str) -> list[tuple[Any, .
         " y.uid, i.risk"
         " FROM draft d JOIN item i ON i.id = d.item_id JOIN identity y ON y.id = i.identity_id"
         " WHERE i.campaign_id = ? AND i.reviewer = ? AND d.author = i.reviewer"
-        " AND i.state = 'draft' ORDER BY i.id",
+        " AND i.state = 'draft' ORDER BY i.place, i.id",
         (campaign_id, principal),
     ).fetchall()
     return rows
@@ -207,20 +211,26 @@ def _own_drafts(db: Database, campaign_id: int, principal: str) -> list[tuple[An
         "SELECT i.id, y.display_name, i.uri, i.dossier, o.owner, o.role, o.evidence, o.reassign"
         " FROM own_draft o JOIN item i ON i.id = o.item_id"
         " JOIN identity y ON y.id = i.identity_id"
-        " WHERE i.campaign_id = ? AND i.reviewer = ? AND o.author = i.reviewer ORDER BY i.id",
+        " WHERE i.campaign_id = ? AND i.reviewer = ? AND o.author = i.reviewer"
+        " ORDER BY i.place, i.id",
         (campaign_id, principal),
     ).fetchall()
     return rows
 
 
 def _seen_rows(db: Database, campaign_id: int, principal: str) -> dict[int, list[str]]:
-    """Names of the earlier rows on each drafted item that are in this workspace."""
+    """Names of the earlier rows on each drafted item that its reviewer had seen.
+
+    What came from another device after the draft was made was not before their eyes.
+    """
     seen: dict[int, list[str]] = {}
     for item_id, leaf in db.execute(
         "SELECT i.id, x.leaf FROM draft d JOIN item i ON i.id = d.item_id"
-        " JOIN decision x ON x.item_id = i.id"
-        " WHERE i.campaign_id = ? AND i.reviewer = ? ORDER BY i.id, x.entry_id, x.leaf",
-        (campaign_id, principal),
+        " JOIN decision x ON x.item_id = i.id JOIN entry e ON e.id = x.entry_id"
+        " WHERE i.campaign_id = ? AND i.reviewer = ?"
+        " AND (e.device = ? OR e.logged_at <= d.saved_at)"
+        " ORDER BY i.id, x.entry_id, x.leaf",
+        (campaign_id, principal, store.device(db)),
     ):
         seen.setdefault(item_id, []).append(leaf)
     return seen
@@ -303,18 +313,6 @@ def _decisions(
     return attestations.sign(payload, key), replace(link, seq=link.seq + 1, prev=sha256(payload))
 
 
-def _own(batch: Batch, content: bytes, link: Link, key: SigningKey, now: str) -> tuple[bytes, Link]:
-    body = {
-        "basis": {"campaign": batch.campaign},
-        "root": merkle.root(row.bytes for row in batch.own),
-        "count": len(batch.own),
-    }
-    payload = attestations.statement(
-        "own", {"own.jsonl": sha256(content)}, body, link, now, key.principal
-    )
-    return attestations.sign(payload, key), Link(link.device, link.seq + 1, sha256(payload))
-
-
 def _compare(db: Database, batch: Batch) -> None:
     drafts = _drafts(db, batch.campaign_id, batch.principal)
     own = _own_drafts(db, batch.campaign_id, batch.principal)
@@ -351,11 +349,12 @@ def _keep_rows(db: Database, batch: Batch, entry_id: int) -> list[str]:
     )
     db.executemany("DELETE FROM draft WHERE item_id = ?", ids)
     db.executemany("UPDATE item SET state = 'signed' WHERE id = ?", ids)
+    mark_contested(db, batch.campaign_id, [r.item_id for r in batch.rows])
     return leaves
 
 
-def _keep_own(db: Database, batch: Batch, statement: str, now: str) -> None:
-    for row in batch.own:
+def _keep_own(db: Database, batch: Batch, rows: list[OwnRow], statement: str, now: str) -> None:
+    for row in rows:
         inventory.assign_owner(db, row.item_id, row.owner, statement, batch.principal, now)
         db.execute("DELETE FROM own_draft WHERE item_id = ?", (row.item_id,))
         if row.reviewer is not None:

@@ -30,9 +30,13 @@ _VOTES = (
 
 def votes(db: Database, at: Campaign) -> "list[Vote]":
     """Every signed row of a campaign that may count, in log order."""
-    rows = db.execute(
-        f"{_VOTES} WHERE i.campaign_id = ? ORDER BY d.entry_id, d.leaf", (at.id,)
-    )
+    rows = db.execute(f"{_VOTES} WHERE i.campaign_id = ? ORDER BY d.entry_id, d.leaf", (at.id,))
+    return list(_counted(rows, Asked(db, at.id, at.digest), late(db, at.digest)))
+
+
+def votes_on(db: Database, at: Campaign, item_id: int) -> "list[Vote]":
+    """Those of one item."""
+    rows = db.execute(f"{_VOTES} WHERE i.id = ? ORDER BY d.entry_id, d.leaf", (item_id,))
     return list(_counted(rows, Asked(db, at.id, at.digest), late(db, at.digest)))
 
 
@@ -54,12 +58,18 @@ def _vote(row: Sequence[Any]) -> "Vote":
     )  # fmt: skip
 
 
+def asked(db: Database, digest: str) -> "Asked":
+    """Who had to decide the items of the campaign *digest*, and when."""
+    return Asked(db, db.value("SELECT id FROM campaign WHERE digest = ?", (digest,)) or 0, digest)
+
+
 class Asked:
     """Who had to decide an item, and from when on, where items were handed over."""
 
     def __init__(self, db: Database, campaign_id: int, digest: str) -> None:
         """Reads the statements that hand over, if an item of the campaign was."""
-        self._since: dict[str, list[tuple[int, str]]] = {}
+        self.since: dict[str, list[tuple[int, str]]] = {}
+        """URI → (entry, whose it was from then on), of items that were handed over."""
         first = dict(db.execute(
             "SELECT uri, first_reviewer FROM item WHERE campaign_id = ?"
             " AND first_reviewer IS NOT NULL", (campaign_id,),
@@ -76,26 +86,26 @@ class Asked:
         self, db: Database, entry: tlog.Entry, first: Mapping[str, str], known: dict[str, str]
     ) -> None:
         for row in rows_of(db, entry.envelope, known):
-            held = self._since.get(row["item"], [(0, first.get(row["item"]))])
+            held = self.since.get(row["item"], [(0, first.get(row["item"], ""))])
             if row["reviewer"] is not None and held[-1][1] == entry.principal.lower():
-                self._since[row["item"]] = [*held, (entry.id, row["reviewer"])]
+                self.since[row["item"]] = [*held, (entry.id, row["reviewer"])]
 
     def at(self, uri: str, reviewer: str, order: int) -> str:
         """Whose the item was at *order* in the log; *reviewer* is whose it is now."""
-        held = self._since.get(uri)
+        held = self.since.get(uri)
         if held is None:
             return reviewer
         return next(who for since, who in reversed(held) if since < order)
 
     def ever(self, uri: str) -> set[str]:
         """Everybody whose it was, where it was handed over."""
-        return {who for _, who in self._since.get(uri, ())}
+        return {who for _, who in self.since.get(uri, ())}
 
 
 def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
     """(URI, principal) of everybody whose an item was that was handed over."""
     asked = Asked(db, at.id, at.digest)
-    return [(uri, who) for uri in asked._since for who in sorted(asked.ever(uri))]
+    return [(uri, who) for uri in asked.since for who in sorted(asked.ever(uri))]
 
 
 def rows_of(db: Database, envelope: bytes, known: dict[str, str]) -> list[Any]:

@@ -97,7 +97,10 @@ class Bench:
         """Whose queue this is: `MUSTER_ME`, `me` in config.toml, or the one key's principal."""
         if self.settings.me:
             return self.settings.me.strip().lower()
-        principals = {row[0] for row in self.db.execute("SELECT principal FROM signing_key WHERE store <> 'foreign'")}
+        principals = {
+            row[0]
+            for row in self.db.execute("SELECT principal FROM signing_key WHERE store <> 'foreign'")
+        }
         if len(principals) == 1:
             return str(principals.pop()).lower()
         raise UsageError(

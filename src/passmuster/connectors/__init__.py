@@ -56,6 +56,8 @@ class Format:
     """Where `covers` and `supplies` depend on the mapping: the format as this context makes it."""
     keeps_raw: bool = False
     """The parser knows that the file holds no secret, so its bytes may be kept as evidence."""
+    partial: bool = False
+    """A file is of some identities and not of a whole source: what it does not list is not gone."""
     columns: tuple[str, ...] = ()
     """Of a table whose bytes are kept: the columns that it vouches for; another one ends that."""
 

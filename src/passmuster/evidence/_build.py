@@ -24,6 +24,8 @@ from passmuster.evidence._statements import (
     CHAIN,
     CHAIN_COLUMNS,
     ENVELOPE,
+    HEADS,
+    HEADS_FILE,
     PRINCIPALS,
     ROSTER,
     ROWS,
@@ -78,6 +80,11 @@ def build_pack(
     *settings* name the owners of controls. Raises UsageError when *out* is there already or the
     key is another person's, Conflict when somebody signed something for the campaign meanwhile.
     """
+    if campaign.travels == "in":
+        raise UsageError(
+            f"{campaign.name!r} came from another workspace: its evidence is written where it was "
+            f"opened, by {campaign.opened_by}"
+        )
     if key.principal.lower() != campaign.opened_by.lower():
         raise UsageError(
             f"{campaign.opened_by} opened it and signs its evidence; the key is {key.principal}'s"
@@ -153,7 +160,10 @@ class _Build:
         self.last = self._last_entry()
         found: list[Statement] = []
         signers = {self.key.fingerprint}
+        too_late = campaigns.late(self.db, self.campaign.digest)
         for entry in tlog.entries(self.db, self.campaign.digest):
+            if entry.id in too_late:  # it is named in the chain, and counts for nothing
+                continue
             attestation = attestations.verify(entry.envelope, self.known)
             signers.add(attestation.keyid)
             found.append(Statement(entry.id, attestation, entry.envelope))
@@ -163,6 +173,7 @@ class _Build:
             elif entry.kind == "enrolment":
                 attestation = attestations.verify(entry.envelope, self.known)
                 if attestation.keyid in signers:
+                    signers.remove(attestation.keyid)  # a key of two workspaces is enrolled twice
                     found.append(Statement(entry.id, attestation, entry.envelope))
         found.sort(key=lambda s: s.index)
         for statement in found:
@@ -175,9 +186,11 @@ class _Build:
             self.writer.add(f"{folder}/{name}", data)
         if attestation.kind == "enrolment":
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
-        elif attestation.kind in (*ROWS, "roster"):
+        elif attestation.kind in (*ROWS, "roster", "publication"):
             ((name, digest),) = attestation.subject
             self.writer.add(f"{folder}/{name}", blobs.get(self.db, digest))
+        elif heads := attestation.predicate["ext"].get(HEADS):
+            self.writer.add(f"{folder}/{HEADS_FILE}", blobs.get(self.db, heads))
 
     def _frozen(self, opened: Statement, progress: Progress) -> None:
         """Write what the campaign froze: the files that its statement names."""
@@ -259,15 +272,21 @@ class _Build:
         rows = self.db.execute(
             "SELECT id, device, seq, predicate, statement FROM entry ORDER BY id"
         ).fetchall()
-        prev: dict[str, str] = {}
+        heads: dict[str, tuple[int, str]] = {}
         out = [table_line(CHAIN_COLUMNS)]
         for index, device, seq, kind, name in rows:
-            cells = (index, device, seq, kind, name, prev.get(device, "-"),
-                     included.get(index, "-"))  # fmt: skip
+            before, prev = heads.get(device, (0, "-"))
+            if seq != before + 1:  # of another device, whose other statements did not come
+                prev = self._prev(index)
+            cells = (index, device, seq, kind, name, prev, included.get(index, "-"))
             out.append(table_line(cells))
-            prev[device] = name
+            heads[device] = (seq, name)
         self.writer.add(CHAIN, out)
         return len(rows) - len(included)
+
+    def _prev(self, index: int) -> str:
+        envelope = self.db.value("SELECT envelope FROM entry WHERE id = ?", (index,))
+        return unchecked(bytes(envelope)).predicate["prev"] or "-"
 
     def _seal(
         self, statements: list[Statement], opened: Statement

@@ -11,17 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from passmuster import attestations
+from passmuster import attestations, tlog
 from passmuster.attestations import Attestation
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _contents, _log
-from passmuster.evidence._files import Files, lines, whole
+from passmuster.evidence._files import Files, json_lines, lines, whole
 from passmuster.evidence._report import Report, Trusted, check_trust
 from passmuster.evidence._rosters import Rosters
 from passmuster.evidence._statements import (
     CHAIN,
     CHAIN_COLUMNS,
     ENVELOPE,
+    HEADS,
+    HEADS_FILE,
     PRINCIPALS,
     ROWS,
     SEAL,
@@ -40,7 +42,7 @@ from passmuster.roster import Proven
 
 KINDS = (
     "enrolment", "roster", "campaign", "decisions", "own", "countersign", "close", "pack",
-    "acknowledgement",
+    "acknowledgement", "publication",
 )  # fmt: skip
 
 
@@ -53,6 +55,8 @@ class Sealed:
     closed: Statement | None
     seal: Attestation
     gaps: int
+    lacking: int
+    """Statements of other devices that are not even named: they stayed where they were signed."""
     rosters: Rosters
 
 
@@ -183,7 +187,10 @@ def _statements(
     for statement in found:
         if statement.attestation.kind == "acknowledgement":
             _seen(statement, closed)
-    return Sealed(found, opened, closed, seal, _chain(files, found, seal), rosters)
+    if closed:
+        _named(files, closed, found)
+    gaps, lacking = _chain(files, found, seal)
+    return Sealed(found, opened, closed, seal, gaps, lacking, rosters)
 
 
 def _held(where: str, attestation: Attestation, holders: Mapping[str, str]) -> None:
@@ -233,7 +240,7 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
                 raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
             if closed and statement.index > closed.index:
                 raise VerificationFailed(f"{statement.folder}: was signed after the end")
-        elif kind in ("close", "pack", "acknowledgement") and body["campaign"] != digest:
+        elif kind in ("close", "pack", "acknowledgement", "publication") and body["campaign"] != digest:
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
         if kind not in ("enrolment", "roster", "campaign") and statement.index < opened.index:
             raise VerificationFailed(f"{statement.folder}: was signed before the campaign")
@@ -256,18 +263,42 @@ def _seen(statement: Statement, closed: Statement | None) -> None:
         raise VerificationFailed(f"{statement.folder}: acknowledges another end than this one")
 
 
-def _chain(files: Files, found: list[Statement], seal: Attestation) -> int:
-    """The order of all that was signed, without a hole; how much of it is not in the pack."""
+def _named(files: Files, closed: Statement, found: list[Statement]) -> None:
+    """The end names, of each device with rows in the pack, its last statement or a later one."""
+    body = closed.attestation.predicate
+    heads = {head["device"]: head["seq"] for head in body["heads"]}
+    if digest := body["ext"].get(HEADS):
+        name = f"{closed.folder}/{HEADS_FILE}"
+        if files.digest(name) != digest:
+            raise VerificationFailed(f"{name}: is not the one that was signed")
+        heads |= {head["device"]: head["seq"] for _, head in json_lines(files, name)}
+    for statement in found:
+        said = statement.attestation.predicate
+        if statement.attestation.kind in ROWS and said["seq"] > heads.get(said["device"], 0):
+            raise VerificationFailed(f"{statement.folder}: the end does not name it")
+
+
+def _chain(files: Files, found: list[Statement], seal: Attestation) -> tuple[int, int]:
+    """The order of all that was signed, in the chain of the sealing device without a hole.
+
+    How much of it is not in the pack, and how much of other devices' chains is not even named.
+    """
     included = {s.index: s for s in found}
+    own = {seal.predicate["device"],
+           *(s.attestation.predicate["device"] for s in found if s.attestation.kind == "roster")}
     heads: dict[str, tuple[int, str]] = {}
+    chains = tlog.Chains(own)
     rows = list(lines(files, CHAIN))
     if not rows or rows[0] + b"\n" != table_line(CHAIN_COLUMNS):
         raise VerificationFailed(f"{CHAIN}: has other columns")
     last = gaps = 0
     for row in rows[1:]:
         index, device, seq, kind, name, prev, folder = row.decode().split("\t")
-        before, head = heads.get(device, (0, "-"))
-        if int(seq) != before + 1 or prev != head or int(index) <= last:
+        try:
+            chains.take(device, int(seq), name, None if prev == "-" else prev)
+        except VerificationFailed as error:
+            raise VerificationFailed(f"{CHAIN}: {error} (at {index})") from None
+        if int(index) <= last:
             raise VerificationFailed(f"{CHAIN}: something was dropped or reordered at {index}")
         statement = included.pop(int(index), None)
         if statement is None:
@@ -287,7 +318,7 @@ def _chain(files: Files, found: list[Statement], seal: Attestation) -> int:
     at = (seal.predicate["seq"] - 1, seal.predicate["prev"])
     if heads.get(seal.predicate["device"]) != at:
         raise VerificationFailed(f"{SEAL}: was not signed right after the last statement")
-    return gaps
+    return gaps, chains.lacking
 
 
 def _owner_key(sealed: Sealed, trusted: Trusted) -> None:
@@ -329,6 +360,11 @@ def _totals(sealed: Sealed, report: Report) -> None:
     if sealed.gaps:
         report.notes.append(
             f"{sealed.gaps} statements of other reviews are named by their digest only"
+        )
+    if sealed.lacking:
+        report.notes.append(
+            f"{sealed.lacking} statements of other devices are not named: by those devices' own "
+            "count they were signed, and never came here"
         )
     if not sealed.closed:
         report.notes.append("not closed: later decisions may exist, and the last may be left out")

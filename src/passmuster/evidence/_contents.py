@@ -13,6 +13,8 @@ from passmuster.evidence._log import PROOF, names_of
 from passmuster.evidence._report import Report
 from passmuster.evidence._statements import (
     ENVELOPE,
+    HEADS,
+    HEADS_FILE,
     ROSTER,
     SEAL,
     SUMS,
@@ -32,7 +34,7 @@ FROZEN = (
 SUBJECTS = {
     "enrolment": ("key.pub",), "campaign": FROZEN, "decisions": ("decisions.jsonl",),
     "own": ("own.jsonl",), "countersign": ("countersignatures.jsonl",), "close": (), "pack": (),
-    "acknowledgement": (), "roster": ("allowed_signers",),
+    "acknowledgement": (), "roster": ("allowed_signers",), "publication": ("queues.jsonl",),
 }  # fmt: skip
 DERIVED = ("findings.jsonl", "problems.jsonl", "rules.jsonl", "sources.jsonl")
 PAGE = "VERIFY.md"
@@ -74,7 +76,9 @@ def _subject(files: Files, statement: Statement) -> set[str]:
     for name, digest in subject if SUBJECTS[kind] else ():
         if _digest(files, f"{folder}/{name}") != digest:
             raise VerificationFailed(f"{folder}/{name}: is not the file that was signed")
-    beside = (ENVELOPE, PROOF, *side_files(statement.attestation), *SUBJECTS[kind])
+    beside = [ENVELOPE, PROOF, *side_files(statement.attestation), *SUBJECTS[kind]]
+    if HEADS in statement.attestation.predicate["ext"]:
+        beside.append(HEADS_FILE)
     return {f"{folder}/{name}" for name in beside}
 
 

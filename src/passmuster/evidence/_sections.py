@@ -33,11 +33,12 @@ OUTCOMES = {
     "stands": "access stands", "stands_until": "stands until a day", "stops": "access stops",
     "abstained": "nobody judged it", "no_response": "no response",
     "awaiting_second": "lacks a second person", "objected": "second person objects",
+    "contested": "contested: decided differently",
 }  # fmt: skip
 PEOPLE = ("By reviewer. Together: decided with others in one act; in < 5 s: approved alone, details"
           " not opened; rates are of the reviewer's own decisions")  # fmt: skip
-RARE = ("awaiting_second", "objected")
-"""Outcomes of a campaign with a two-person rule alone: told where there are any."""
+RARE = ("awaiting_second", "objected", "contested")
+"""Outcomes of a two-person rule, or of several devices: told where there are any."""
 RELATIONS = {
     "owner": "owner", "team lead": "decides for the team that owns it",
     "named": "named for this review", "unowned": "named, because the item has no owner",

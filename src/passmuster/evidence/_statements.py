@@ -25,6 +25,9 @@ PRINCIPALS = "keys/principals.tsv"
 SIGNERS = "keys/allowed_signers"
 ROSTER = "roster/allowed_signers"
 """Of the newest roster: it has every key that was ever listed, and when each was good."""
+HEADS, HEADS_FILE = "heads", "heads.jsonl"
+"""In `ext` of the end of a campaign that travels, the digest of this file beside it: the last
+statement of each device that the end knows of."""
 CHAIN = "chain.tsv"
 CHAIN_COLUMNS = ("index", "device", "seq", "kind", "statement", "prev", "folder")
 PRINCIPAL_COLUMNS = ("n", "principal", "fingerprint", "enrolment")

@@ -11,24 +11,13 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from passmuster import merkle, outcomes, seconds
+from passmuster.campaigns import check_row
 from passmuster.errors import VerificationFailed
 from passmuster.evidence._files import Files, lines, parsed
-from passmuster.model import CHANGE_VERBS, SECOND_VERDICTS
-from passmuster.outcomes import EFFECTS, TAKES_CHANGES, Outcome, Second, Vote
+from passmuster.outcomes import Outcome, Second, Vote
 from passmuster.seconds import Policy, Signer
 from passmuster.text import Json, sha256
 
-DECISION_FIELDS = frozenset((
-    "item", "dossier", "material", "verdict", "changes", "until", "reason", "saw", "attention",
-    "bulk", "salt", "stage", "capacity", "on_behalf_of", "relation_to_item", "actor_kind",
-    "recommendation", "carried_from", "exception",
-))  # fmt: skip
-COUNTERSIGN_FIELDS = frozenset((
-    "item", "row", "dossier", "material", "verdict", "reason", "saw", "attention", "bulk", "salt",
-    "capacity", "stage", "on_behalf_of", "relation_to_item", "actor_kind",
-))  # fmt: skip
-OWN_FIELDS = frozenset(("item", "dossier", "owner", "role", "evidence", "reviewer", "salt"))
-FIELDS = {"decisions": DECISION_FIELDS, "own": OWN_FIELDS, "countersign": COUNTERSIGN_FIELDS}
 POPULATION = "population.jsonl"
 ASSIGNMENTS = "assignments.jsonl"
 DOSSIERS = "dossiers.jsonl"
@@ -121,35 +110,6 @@ class _Cursor:
         row = parsed(line, where)
         check_row(self.batch.kind, row, where)
         self.head = Ballot(self.batch, merkle.leaf_hash(line).hex(), row)
-
-
-def check_row(kind: str, row: Json, where: str) -> None:
-    """Refuse a row with other fields or values than version 1 has: none is guessed at."""
-    if row.keys() != FIELDS[kind]:
-        raise VerificationFailed(f"{where}: has other fields than a row of {kind}")
-    if kind == "own":
-        if not isinstance(row["reviewer"], str | None):
-            raise VerificationFailed(f"{where}: its reviewer is no text")
-    elif kind == "countersign":
-        if row["verdict"] not in SECOND_VERDICTS or row["capacity"] != "second":
-            raise VerificationFailed(f"{where}: no verdict {row['verdict']!r} of a second person")
-    else:
-        _check_decision(row, where)
-
-
-def _check_decision(row: Json, where: str) -> None:
-    until, changes = row["until"], row["changes"]
-    if not isinstance(until, str | None) or (row["verdict"], until is not None) not in EFFECTS:
-        raise VerificationFailed(f"{where}: no verdict {row['verdict']!r} until {until!r}")
-    if not isinstance(changes, list) or (changes and row["verdict"] not in TAKES_CHANGES):
-        raise VerificationFailed(f"{where}: {row['verdict']} takes no changes")
-    for change in changes:
-        if (
-            not isinstance(change, dict)
-            or change.keys() - {"to", "by"} != {"verb", "target"}
-            or change["verb"] not in CHANGE_VERBS
-        ):
-            raise VerificationFailed(f"{where}: no such change: {change}")
 
 
 def walk(
@@ -258,5 +218,5 @@ def _vote(uri: str, ballot: Ballot) -> Vote:
     changes = tuple((c["verb"], c["target"]) for c in row["changes"])
     return Vote(
         uri, ballot.leaf, ballot.batch.principal, row["verdict"], row["until"], changes,
-        ballot.batch.index, ballot.batch.fingerprint,
+        ballot.batch.index, ballot.batch.fingerprint, tuple(row["saw"]),
     )  # fmt: skip

@@ -154,11 +154,7 @@ DUE_BEFORE = (
     "(n.state = 'open' AND ((SELECT c.due_at FROM campaign c WHERE c.id = n.campaign_id) < ?"
     " OR i.review_due < ?))"
 )
-_CONTESTED = (
-    "(SELECT count(DISTINCT x.verdict) FROM decision x WHERE x.item_id = n.id AND NOT EXISTS"
-    " (SELECT 1 FROM decision z WHERE z.item_id = x.item_id AND z.principal = x.principal"
-    " AND z.entry_id > x.entry_id)) > 1"
-)
+_CONTESTED = "n.contested = 1"
 NO_GROUPS, NO_ABSENT = "l.kind <> 'group'", "l.absent_since IS NULL"
 
 
@@ -282,8 +278,8 @@ def _about_items() -> dict[str, Key]:
                        _one_of(VERDICTS, VERDICT), of_item=True),
         "due": Key("in a queue: undecided, and to be decided within, or past its day",
                    ("<7d", "<30d", "past"), {}, _due, of_item=True),
-        "contested": Key("in a queue: people who signed differ", ("yes", "no"),
-                         _either(_CONTESTED), of_item=True),
+        "contested": Key("in a queue: decided differently, neither having seen the other",
+                         ("yes", "no"), _either(_CONTESTED), of_item=True),
         "unowned": Key("in a queue: when it was opened nobody who is here answered for it",
                        ("yes", "no"), _either(UNOWNED), of_item=True),
         "reviewer": Key("in a queue: a part of the reviewer's address", (), {},

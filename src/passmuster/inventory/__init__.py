@@ -97,8 +97,11 @@ def _import(
         for source_id, run_id in importing.sources.items():
             group = started.setdefault((source_id, f.format.name), {})
             group[run_id] = importing.runs[run_id]
+    partial = {f.format.name for f in files if f.format.partial}
     for (source_id, fmt), runs in started.items():
-        settle(db, source_id, fmt, runs, batches[source_id, fmt], now)
+        batch = batches[source_id, fmt]
+        settle(db, source_id, fmt, runs, batch, now, partial=fmt in partial)
+    _write.unwatch(db)  # the transaction may be a larger one, and go on
     return [run for runs in started.values() for run in runs.values()]
 
 

@@ -6,22 +6,31 @@ from passmuster.inventory._write import TABLES
 from passmuster.model import Problem
 from passmuster.store import Database
 
+OF_IDENTITY = ("credential", "grant", "trust", "owner", "usage", "sighting")
+"""Tables of parts, each of one identity."""
 REGISTERS = ("owner", "person", "team", "supplier", "environment")
 TWICE = "the same uid"
 """How the problem of a uid that a file carries twice begins; its rows were read all the same."""
 
 
 def settle(
-    db: Database, source_id: int, fmt: str, runs: dict[int, Run], batch: int, now: str
-) -> None:
-    """Finish the *runs* (run id → run) of one source and format, imported together."""
+    db: Database, source_id: int, fmt: str, runs: dict[int, Run], batch: int, now: str,
+    *, partial: bool = False,
+) -> None:  # fmt: skip
+    """Finish the *runs* (run id → run) of one source and format, imported together.
+
+    A *partial* format says nothing of the identities that it does not list; of those that it does,
+    it lists every part.
+    """
     unread = db.value(
         f"SELECT count(*) FROM problem WHERE run_id IN ({','.join(map(str, runs))})"
         " AND why NOT LIKE ?",
         (f"{TWICE}%",),
     )
     last = list(runs.values())[-1]
-    if unread and _would_miss(db, source_id, fmt, batch):
+    if partial:
+        _mark_parts(db, source_id, fmt, batch, now)
+    elif unread and _would_miss(db, source_id, fmt, batch):
         # a row that cannot be read is no proof that what it held is gone
         db.execute(
             "INSERT INTO problem (run_id, why) VALUES (?, ?)",
@@ -123,11 +132,7 @@ def _mark_absent(db: Database, source_id: int, fmt: str, batch: int, now: str) -
         (now, source_id, batch, fmt),
     )
     gone = int(db.value("SELECT changes()"))
-    db.execute(
-        "INSERT OR REPLACE INTO seen SELECT id, ?, last_seen_run FROM identity"
-        " WHERE source_id = ? AND last_seen_run >= ?",
-        (fmt, source_id, batch),
-    )
+    _see(db, source_id, fmt, batch)
     earlier = "SELECT id FROM import_run WHERE source_id = ? AND format = ? AND id < ?"
     for table in TABLES.values():
         if table != "identity":
@@ -137,6 +142,28 @@ def _mark_absent(db: Database, source_id: int, fmt: str, batch: int, now: str) -
                 (now, source_id, source_id, fmt, batch),
             )
     return gone
+
+
+def _see(db: Database, source_id: int, fmt: str, batch: int) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO seen SELECT id, ?, last_seen_run FROM identity"
+        " WHERE source_id = ? AND last_seen_run >= ?",
+        (fmt, source_id, batch),
+    )
+
+
+def _mark_parts(db: Database, source_id: int, fmt: str, batch: int, now: str) -> None:
+    """Set `absent_since` on parts of listed identities that earlier runs had and this has not."""
+    _see(db, source_id, fmt, batch)
+    for table in OF_IDENTITY:
+        db.execute(
+            f"UPDATE {table} SET absent_since = ?1 WHERE source_id = ?2 AND absent_since IS NULL"
+            " AND last_seen_run IN (SELECT id FROM import_run WHERE source_id = ?2 AND format = ?3"
+            "  AND id < ?4)"
+            " AND identity_id IN (SELECT id FROM identity WHERE source_id = ?2"
+            "  AND last_seen_run >= ?4)",
+            (now, source_id, fmt, batch),
+        )
 
 
 def _observe_parts(db: Database, source_id: int, fmt: str, batch: int, now: str) -> None:

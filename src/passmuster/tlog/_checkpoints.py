@@ -58,7 +58,9 @@ def origin(db: Database) -> str:
 
 def log_keys(db: Database, of: str) -> tuple[VerifierKey, ...]:
     """The keys that may sign checkpoints of the log *of*: those of this workspace's people."""
-    return tuple(key for line in known_keys(db, foreign=False).values() for key in _keys.forms(line, of))
+    return tuple(
+        key for line in known_keys(db, foreign=False).values() for key in _keys.forms(line, of)
+    )
 
 
 def checkpoint(db: Database, key: SigningKey, now: str) -> str:

@@ -25,9 +25,7 @@ def take(
     """
     leaf = check_leaf(envelope)
     said = unchecked(envelope)
-    held = db.value(
-        "SELECT id FROM entry WHERE leaf = ? OR statement = ?", (leaf.hex(), said.name)
-    )
+    held = db.value("SELECT id FROM entry WHERE leaf = ? OR statement = ?", (leaf.hex(), said.name))
     if held is not None:
         return int(held)
     with db.atomic():
@@ -58,9 +56,7 @@ def _signed(db: Database, envelope: bytes, said: Attestation, now: str) -> Attes
         keys.keep_foreign(db, request.principal, request.public, now)
     statement = verify(envelope, known_keys(db))
     principal = str(statement.predicate["principal"])
-    whose = db.value(
-        "SELECT principal FROM signing_key WHERE fingerprint = ?", (statement.keyid,)
-    )
+    whose = db.value("SELECT principal FROM signing_key WHERE fingerprint = ?", (statement.keyid,))
     if whose.lower() != principal.lower():
         raise VerificationFailed(f"it speaks for {principal}, its key for {whose}")
     rosters = roster.history(db)
@@ -82,9 +78,7 @@ def _in_chain(db: Database, said: Attestation) -> None:
             )
     if db.value("SELECT 1 FROM entry WHERE device = ? AND seq = ?", (device, seq)):
         raise VerificationFailed(f"there is another statement at place {seq} of its device's chain")
-    before = db.value(
-        "SELECT statement FROM entry WHERE device = ? AND seq = ?", (device, seq - 1)
-    )
+    before = db.value("SELECT statement FROM entry WHERE device = ? AND seq = ?", (device, seq - 1))
     after = db.value("SELECT envelope FROM entry WHERE device = ? AND seq = ?", (device, seq + 1))
     follows = after is not None and unchecked(bytes(after)).predicate["prev"] != said.name
     if follows or (before is not None and prev != before) or (seq == 1) != (prev is None):
