@@ -33,6 +33,7 @@ DRIVER = sqlite3.__name__.split(".")[0]
 SqliteError = sqlite3.Error
 OperationalError = sqlite3.OperationalError
 IntegrityError = sqlite3.IntegrityError
+is_whole = sqlite3.complete_statement
 
 
 class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignore]

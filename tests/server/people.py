@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from passmuster import attestations, central, keys, merkle, roster
 from passmuster.attestations import Link
+from passmuster.central import Invitation
 from passmuster.keys import SigningKey
 from passmuster.roster import Line, Person, Roster
 from passmuster.server import _enrolling, _invites
@@ -146,7 +147,7 @@ class Place:
     def somebody(self, principal: str) -> Somebody:
         return Somebody(self, keys.in_memory(principal))
 
-    def invitation(self, principal: str, *roles: str) -> central.Invitation:
+    def invitation(self, principal: str, *roles: str) -> Invitation:
         text = _enrolling.invitation(self.central, BASE, principal, roles)
         return central.invitation(text)
 
@@ -160,7 +161,8 @@ class Place:
         body = {"envelope": (line or who.enrolment()).decode(), "invite": token,
                 "roster": made.decode(), "allowed_signers": text.decode()}  # fmt: skip
         answer = self.http.post("/v1/enrolments", json=body)
-        if answer.status_code == 201:
+        name = attestations.unchecked(made).name
+        if answer.status_code == 201 and answer.json()["roster"] == name:
             self.people[who.principal] = who
             self.roster = roster.read(attestations.unchecked(made), text)
         return answer

@@ -80,6 +80,16 @@ class Client:
 
 
 @contextmanager
+def talking(url: str, town: Town | None = None, who: str | None = None) -> Iterator[Client]:
+    """A client, closed at the end."""
+    made = Client(url, town, who)
+    try:
+        yield made
+    finally:
+        made.http.close()
+
+
+@contextmanager
 def running(here: Central) -> Iterator[str]:
     """Serve *here* from a thread of this process; its URL."""
     told: queue.Queue[str] = queue.Queue()

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jwt
@@ -15,6 +15,14 @@ from passmuster.server import _dpop
 from tests.server.people import BASE, BOSS, OTHER, REV, Place, Somebody, place
 
 ABOUT_ME = "/v1/feed?after=0"
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A server with a team, for tables of requests that it refuses."""
+    with place(tmp_path_factory.mktemp("standing") / "central") as found:
+        found.team(REV)
+        yield found
 
 
 def refused(answer: Any, code: str = "unauthorized") -> str:
@@ -81,11 +89,11 @@ def test_a_request_for_a_session_is_good_once(here: Place) -> None:
 
 
 @pytest.mark.parametrize(("off", "fine"), [(-60, True), (60, True), (-61, False), (61, False)])
-def test_a_clock_that_is_off_is_told_by_how_much(here: Place, off: int, fine: bool) -> None:
+def test_a_clock_that_is_off_is_told_by_how_much(standing: Place, off: int, fine: bool) -> None:
     from passmuster.text import from_epoch
 
-    [rev] = here.team(REV)
-    answer = rev.ask(at=from_epoch(here.clock.seconds + off))
+    rev = standing.people[REV].session()
+    answer = rev.ask(at=from_epoch(standing.clock.seconds + off))
     assert (answer.status_code == 200) is fine
     if not fine:
         assert f"your clock is {abs(off)} s off the server's: set it" in refused(answer)
@@ -97,8 +105,8 @@ def test_a_request_for_another_log_begins_no_session_here(here: Place) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff", b'{"keyid":1,"payload":"","sig":""}'])
-def test_what_is_no_request_for_a_session_is_refused_in_words(here: Place, body: bytes) -> None:
-    [rev] = here.team(REV)
+def test_what_is_no_request_for_a_session_is_refused_in_words(standing: Place, body: bytes) -> None:
+    rev = standing.people[REV].session()
     assert "not a request for a session" in refused(rev.ask(body=body))
 
 
@@ -157,7 +165,7 @@ WRONG: dict[str, tuple[Wrong, str]] = {
         lambda w: signed(header(w), claims(w), Ed25519PrivateKey.generate()), "not a proof",
     ),
     "no signature": (
-        lambda w: jwt.encode(claims(w), None, "none", header(w, alg="none")), "not a proof",
+        lambda w: jwt.encode(claims(w), "", "none", header(w, alg="none")), "not a proof",
     ),
     "the key as a password": (
         lambda w: jwt.encode(
@@ -179,8 +187,8 @@ WRONG: dict[str, tuple[Wrong, str]] = {
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("how", WRONG)
-def test_a_wrong_proof_is_refused(here: Place, how: str) -> None:
-    [rev] = here.team(REV)
+def test_a_wrong_proof_is_refused(standing: Place, how: str) -> None:
+    rev = standing.people[REV].session()
     make, why = WRONG[how]
     answer = rev.call("GET", ABOUT_ME, proof=make(rev))
     assert answer.status_code == 401
@@ -196,7 +204,7 @@ def test_a_right_proof_of_the_table_is_taken(here: Place) -> None:
 
 @pytest.mark.parametrize("headers", [
     {}, {"Authorization": "DPoP x"}, {"DPoP": "x"}, {"Authorization": "Bearer x", "DPoP": "x"},
-    {"Authorization": "DPoP ", "DPoP": "x"}, {"Authorization": "DPoP x", "DPoP": "\xff"},
+    {"Authorization": "DPoP ", "DPoP": "x"}, {"Authorization": "DPoP x", "DPoP": b"\xff"},
 ])  # fmt: skip
 @pytest.mark.parametrize(("method", "path"), [
     ("GET", "/v1/feed"), ("POST", "/v1/records"), ("GET", f"/v1/records/{'0' * 64}"),
@@ -204,9 +212,9 @@ def test_a_right_proof_of_the_table_is_taken(here: Place) -> None:
     ("POST", "/v1/blobs/missing"), ("GET", "/v1/enrolments"), ("POST", "/v1/invites"),
 ])  # fmt: skip
 def test_without_a_session_nothing_but_what_is_public_answers(
-    here: Place, method: str, path: str, headers: dict[str, str]
+    standing: Place, method: str, path: str, headers: dict[str, str | bytes]
 ) -> None:
-    refused(here.http.request(method, path, headers=headers))
+    refused(standing.http.request(method, path, headers=headers))
 
 
 def test_two_proofs_are_none(here: Place) -> None:
@@ -240,7 +248,7 @@ def test_a_token_whose_header_chooses_another_algorithm_is_refused(here: Place, 
     [rev] = here.team(REV)
     said = jwt.decode(rev.token, options={"verify_signature": False})
     public = here.central.key.private.public_key().public_bytes_raw()
-    rev.token = jwt.encode(said, None if alg == "none" else public, alg, {"typ": "at+jwt"})
+    rev.token = jwt.encode(said, "" if alg == "none" else public, alg, {"typ": "at+jwt"})
     assert "not an access token" in refused(rev.call("GET", ABOUT_ME))
 
 

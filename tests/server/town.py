@@ -79,7 +79,7 @@ class Town:
         text = roster.written(self.lines)
         previous = self.under
         said = roster.body(version, previous, 1, self.people, frozenset())
-        link = Link("a" * 32, version, previous, previous)
+        link = Link(f"{self.seed:032x}", version, previous, previous)
         about = {"allowed_signers": self.blob(text)}
         payload = attestations.statement("roster", about, said, link, AT, signer)
         self.under = sha256(payload)

@@ -35,6 +35,7 @@ COMMANDS = {
     "sign-off": "sign_off",
     "key": "key",
     "enroll": "enroll",
+    "invite": "enroll",
     "roster": "roster",
     "sync": "sync",
     "evidence": "evidence",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from passmuster.cli import roster_text
+from passmuster.cli.admit import admit_command
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
 from passmuster.errors import KeyUnavailable, NotFound, UsageError
 from passmuster.text import plural
@@ -36,6 +37,9 @@ def roster_command() -> None:
       muster roster sign
       muster roster show
     """
+
+
+roster_command.add_command(admit_command)
 
 
 @roster_command.command("init")

@@ -27,11 +27,15 @@ DEFAULT_LISTEN = "127.0.0.1:8470"
 @click.option("--url", metavar="URL", help="How clients call it, where a proxy stands before it.")
 @click.option("--witness", "witnesses", metavar="VKEY=URL", multiple=True,
               help="Who cosigns checkpoints; may be given several times.")  # fmt: skip
+@click.option("--oidc", "issuer", metavar="URL",
+              help="An identity provider by which people may enrol.")  # fmt: skip
+@click.option("--oidc-client", metavar="ID", default="muster", show_default=True)
+@click.option("--oidc-audience", metavar="NAME", help="Of its access tokens; else --url.")
 @click.pass_context
 def serve_command(
     ctx: click.Context, folder: Path | None, database: str | None, anchor: str | None, listen: str,
     tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool, url: str | None,
-    witnesses: tuple[str, ...],
+    witnesses: tuple[str, ...], issuer: str | None, oidc_client: str, oidc_audience: str | None,
 ) -> None:  # fmt: skip
     """Serve the central log; without any option on this machine alone, over SQLite.
 
@@ -52,9 +56,21 @@ def serve_command(
             f"the server's parts are not installed ({error.name}): pip install 'passmuster[server]'"
         ) from None
     ctx.obj = Settings(folder or _default_folder(), database, anchor,
-                       tuple(map(witness_of, witnesses)), url and url.rstrip("/"))  # fmt: skip
+                       tuple(map(witness_of, witnesses)), url and url.rstrip("/"),
+                       _oidc(issuer, oidc_client, oidc_audience or url))  # fmt: skip
     if ctx.invoked_subcommand is None:
         _serve(ctx.obj, listen, tls_cert, tls_key, behind_proxy)
+
+
+def _oidc(issuer: str | None, client: str, audience: str | None) -> dict[str, str] | None:
+    from passmuster import central
+
+    if issuer is None:
+        return None
+    if audience is None:
+        raise UsageError("--oidc needs --oidc-audience (or --url): for whom its tokens shall be")
+    central.address(issuer)  # as it names itself: a `/` at its end belongs to the name
+    return {"issuer": issuer, "client_id": client, "audience": audience}
 
 
 def _default_folder() -> Path:
@@ -94,6 +110,32 @@ def _serve(
 
     talk(f"folder {settings.folder}; stop with ctrl+c")
     serve(here, where, ready)
+
+
+@serve_command.command("invite")
+@click.argument("principal")
+@click.option("--role", "roles", multiple=True, metavar="ROLE",
+              help="What a registrar is proposed to let them do.")  # fmt: skip
+@click.pass_obj
+def invite_command(settings: "Settings", principal: str, roles: tuple[str, ...]) -> None:
+    """Let somebody enrol, from the server's own machine; prints one string to give them.
+
+    It is good once, for fifteen minutes. A registrar has to admit them afterwards: the server lists
+    nobody. With --url before `invite` the string says where to go as well.
+
+    \b
+    Example:
+      muster serve --url https://muster.example.com invite ana@example.com --role reviewer
+    """
+    from passmuster.server import invitation, open_central
+
+    here = open_central(settings)
+    try:
+        print(invitation(here, settings.url, principal, roles))
+    finally:
+        here.close()
+    where = "'…that string…'" if settings.url else "URL --invite '…that string…'"
+    talk(f"For {principal}, once, for 15 minutes. They run: muster enroll {where}")
 
 
 @serve_command.command("recover")

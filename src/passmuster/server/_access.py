@@ -29,6 +29,8 @@ ANY_KIND = "acknowledgement"
 NO_ROSTER = ("there is no roster in the log yet: the first person enrols with the invitation that "
              "the server printed at its start")  # fmt: skip
 MAX_NONCE = 128
+WRITERS = ("reviewer", "second", "oncall", "owner", "registrar")
+"""Roles whose statements name bytes; an auditor's do not, and so they send none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,7 @@ def asked(request: Request) -> Asked:
 
 def address_of(request: Request) -> str:
     """The address that a client has called, as far as that can be known here."""
-    here = central_of(request)
-    told = getattr(here.settings, "url", None)
+    told = central_of(request).settings.url
     return f"{told}{request.url.path}" if told else str(request.url)
 
 

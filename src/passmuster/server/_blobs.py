@@ -71,7 +71,7 @@ def present(tx: Tx, digests: Iterable[str]) -> set[str]:
 
 async def put(request: Request) -> Response:
     """`PUT /v1/blobs/{sha256}`: 201 when it is new, 200 when it was here."""
-    await _access.who(request)
+    (await _access.who(request)).needs(*_access.WRITERS)
     digest, here = digest_of(request.path_params["sha256"]), central_of(request)
     if await here.read(lambda tx: present(tx, [digest])):
         async for _ in pieces(request, LIMITS.blob_bytes):

@@ -64,6 +64,8 @@ class Central:
     metrics: Metrics = field(default_factory=Metrics)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     """Told when the log has grown here, and when the server stops."""
+    growth: int = 0
+    """How many times that was told."""
     stopping: bool = False
     is_new: bool = False
     """Whether the log was begun by this start."""
@@ -129,6 +131,7 @@ class Central:
 
     async def tell_grown(self) -> None:
         """Wake everybody who waits for something new."""
+        self.growth += 1
         async with self.grown:
             self.grown.notify_all()
 
@@ -168,10 +171,12 @@ def open_central(settings: Settings) -> Central:
             key = _first_key(key_file, anchor)
             with store.transaction() as tx:
                 _log.found(tx, key)
-        else:
-            key = _key_of(key_file, origin)
         with store.reading() as tx:
             head = _log.head(tx)
+            recovered = tx.value("SELECT note FROM recovery ORDER BY n DESC LIMIT 1")
+        key = _key_of(key_file, head.origin)
+        if recovered is not None and str(key.verifier) != head.verifier:
+            key = _of_next_epoch(folder, head, recovered) or key
         if head.verifier != str(key.verifier):
             raise WorkspaceError(
                 f"{key_file}: not the key of the log in the database: every replica needs the "
@@ -232,5 +237,7 @@ def _of_next_epoch(folder: Path, head: Head, recovered: str) -> LogKey | None:
 def finish_recovery(folder: Path, old_origin: str) -> None:
     """Put the key of the new epoch in its place; the old one is kept beside it."""
     key_file = folder / _log.KEY_FILE
-    key_file.rename(folder / f"log-{old_origin.rpartition('/')[2]}.key")
+    old = folder / f"log-{old_origin.rpartition('/')[2]}.key"
+    old.touch(mode=0o600)
+    old.write_bytes(key_file.read_bytes())
     (folder / _log.NEXT_KEY_FILE).rename(key_file)

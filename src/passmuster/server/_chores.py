@@ -1,13 +1,17 @@
 """What a replica does by itself: look for records of other replicas, ask witnesses, sweep."""
 
 import asyncio
+import contextlib
 
+from passmuster.note import VerifierKey
 from passmuster.server import _blobs, _log, _witness
 from passmuster.server._central import Central
 from passmuster.server._http import log
 
 WATCH_S = 1.0
 SWEEP_S = 3600.0
+AGAIN_S = 60.0
+"""After which a witness that did not answer is asked again."""
 
 
 async def watch(here: Central) -> None:
@@ -42,8 +46,13 @@ async def witness(here: Central) -> None:
     if not here.settings.witnesses:
         return
     while True:
-        async with here.grown:
-            await here.grown.wait()
-        for key, url in here.settings.witnesses:
-            outcome = await _witness.ask(here, key, url)
-            here.metrics.add("muster_witness_total", witness=key.name, outcome=outcome)
+        growth = here.growth
+        await asyncio.gather(*(_ask(here, key, url) for key, url in here.settings.witnesses))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN_S), here.grown:
+                await here.grown.wait_for(lambda growth=growth: here.growth != growth)
+
+
+async def _ask(here: Central, key: VerifierKey, url: str) -> None:
+    outcome = await _witness.ask(here, key, url)
+    here.metrics.add("muster_witness_total", witness=key.name, outcome=outcome)

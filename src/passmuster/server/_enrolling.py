@@ -172,8 +172,11 @@ async def pending(request: Request) -> Response:
     return answer(await here.read(ask))
 
 
-def invitation(here: Central, url: str, principal: str, roles: tuple[str, ...]) -> str:
-    """An invitation made on the server's machine, as one string to paste.
+def invitation(
+    here: Central, url: str | None, principal: str, roles: tuple[str, ...]
+) -> str:  # fmt: skip
+    """An invitation made on the server's machine, as one string to paste; without *url* it does
+    not say where to go. Raises UsageError for what is no address, or no role.
 
     With `ANYBODY` and `FOUNDERS` it is the one that begins the roster.
     """
@@ -183,8 +186,10 @@ def invitation(here: Central, url: str, principal: str, roles: tuple[str, ...]) 
         if principal == _invites.ANYBODY:
             made = _invites.make(tx, principal, roles, _invites.SERVER, now)
         else:
-            made = _access.invite(tx, principal, list(roles), _invites.SERVER, now)
+            roster.check_principal(principal)
+            given = list(roster.given_roles(roles))
+            made = _access.invite(tx, principal, given, _invites.SERVER, now)
     return str(central.Invitation(
-        central.address(url), made.token, central.pin_of(str(here.key.verifier)),
+        central.address(url) if url else None, made.token, central.pin_of(str(here.key.verifier)),
         known[0].name if known else None,
     ))  # fmt: skip

@@ -1,6 +1,7 @@
 """The process: uvicorn around the application, told when it listens, stopped without a cut."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,8 @@ def server(here: Central, where: Listen, ready: Callable[[str], None]) -> uvicor
 def serve(here: Central, where: Listen, ready: Callable[[str], None]) -> None:
     """Serve until a signal says stop. Raises MusterError when the port is taken."""
     made = server(here, where, ready)
+    for one in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more at its end
+        signal.signal(one, lambda *_: None)
     try:
         made.run()
     except SystemExit:  # uvicorn's way to say that it could not bind

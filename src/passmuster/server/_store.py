@@ -201,13 +201,10 @@ def _statements(sql: str) -> Iterator[str]:
     """The statements of a script, one by one: `executescript` would commit in between."""
     held = ""
     for piece in sql.split(";"):
-        held += piece
-        if "BEGIN" not in held or held.rstrip().endswith("END"):
-            if held.strip():
-                yield held
+        held += f"{piece};"
+        if store.is_whole(held):
+            yield held
             held = ""
-        else:
-            held += ";"
 
 
 # --- PostgreSQL

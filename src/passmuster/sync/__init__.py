@@ -6,6 +6,22 @@ verified size is. One sync of a workspace runs at a time.
 """
 
 from passmuster.sync._calling import PROTOCOL, connect, speak
+from passmuster.sync._device import Bound, Provider, token
+from passmuster.sync._enrolling import (
+    FIRST_ROSTER,
+    About,
+    Enrolled,
+    Waiting,
+    about,
+    asked,
+    check_pin,
+    enrol,
+    invite,
+    list_them,
+    put_in_force,
+    trusted_roster,
+    waiting,
+)
 from passmuster.sync._recovering import Recovered, accept, recover
 from passmuster.sync._run import Report, sync
 from passmuster.sync._session import Session, session
@@ -13,6 +29,8 @@ from passmuster.sync._state import State, state
 from passmuster.sync._work import Progress, Work
 
 __all__ = [
-    "PROTOCOL", "Progress", "Recovered", "Report", "Session", "State", "Work", "accept", "connect",
-    "recover", "session", "speak", "state", "sync",
+    "FIRST_ROSTER", "PROTOCOL", "About", "Bound", "Enrolled", "Progress", "Provider", "Recovered",
+    "Report", "Session", "State", "Waiting", "Work", "about", "accept", "asked", "check_pin",
+    "connect", "enrol", "invite", "list_them", "put_in_force", "recover", "session", "speak",
+    "state", "sync", "token", "trusted_roster", "waiting",
 ]  # fmt: skip

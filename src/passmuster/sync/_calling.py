@@ -46,4 +46,4 @@ def speak(
             held.append(session(asking, origin, key))
         return held[-1].headers(method, address)
 
-    return connect(db, url, ca, authorize=authorize, **more)
+    return connect(db, url, ca, authorize=authorize, also_close=asking.close, **more)

@@ -13,6 +13,7 @@ from passmuster import campaigns, central, tlog
 from passmuster.central import NDJSON, Record
 from passmuster.errors import Declined, MusterError, Unreachable, VerificationFailed
 from passmuster.sync import _blobs
+from passmuster.sync._enrolling import trusted_roster
 from passmuster.sync._work import Work
 from passmuster.text import visible
 from passmuster.tlog import Fed
@@ -208,7 +209,7 @@ def _apply(work: Work, place: int, record: Record) -> str | None:
     work.before("apply")
     try:
         with work.db.atomic():
-            campaigns.apply(work.db, record, work.me, work.now())
+            campaigns.apply(work.db, record, work.me, work.now(), trusted_roster(work.db))
             tlog.settle(work.db, place, "applied")
     except VerificationFailed:
         raise

@@ -81,6 +81,8 @@ class Caller:
     authorize: Callable[[str, str], Mapping[str, str]] | None = None
     """(method, URL) → headers that prove who asks, made anew for each try."""
     patience: Patience = field(default_factory=Patience)
+    also_close: Callable[[], None] = lambda: None
+    """Called when this is closed: what it speaks through besides."""
     transport: "httpx.BaseTransport | None" = None
     """Instead of the network."""
     clock: Callable[[], float] = time.monotonic
@@ -128,6 +130,7 @@ class Caller:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self.also_close()
 
     def call(
         self, method: str, path: str, body: Body | None = None, *, kind: str = "application/json",
