@@ -111,7 +111,13 @@ if TYPE_CHECKING:
         second_rank,
         second_rows,
     )
-    from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
+    from passmuster.campaigns._signed import (
+        SignedRow,
+        named_owners,
+        said_last,
+        signed_counts,
+        signed_rows,
+    )
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
     from passmuster.campaigns._votes import asked, handed_over, late, votes
     from passmuster.campaigns._waiting import (
@@ -154,7 +160,7 @@ else:
         "_seconding":
             "Countersigned Objection SecondRow check_second clear_seconds objections "
             "said_on save_seconds second_like second_rank second_rows",
-        "_signed": "SignedRow named_owners signed_counts signed_rows",
+        "_signed": "SignedRow named_owners said_last signed_counts signed_rows",
         "_signing": "Batch OwnRow Row Signed prepare sign_off",
         "_votes": "asked handed_over late votes",
         "_waiting":
@@ -175,8 +181,8 @@ __all__ = [
     "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
     "items_of", "late", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
     "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
-    "progress", "publish", "rank", "rows", "said_on", "save_draft", "save_drafts", "save_own",
-    "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows", "sign_off",
-    "signed_counts", "signed_rows", "source_runs", "stranded", "tiers", "unlisted", "uri", "votes",
-    "waiting", "waiting_for", "wanted",
+    "progress", "publish", "rank", "rows", "said_last", "said_on", "save_draft", "save_drafts",
+    "save_own", "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows",
+    "sign_off", "signed_counts", "signed_rows", "source_runs", "stranded", "tiers", "unlisted",
+    "uri", "votes", "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

@@ -240,7 +240,10 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
                 raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
             if closed and statement.index > closed.index:
                 raise VerificationFailed(f"{statement.folder}: was signed after the end")
-        elif kind in ("close", "pack", "acknowledgement", "publication") and body["campaign"] != digest:
+        elif (
+            kind in ("close", "pack", "acknowledgement", "publication")
+            and body["campaign"] != digest
+        ):
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
         if kind not in ("enrolment", "roster", "campaign") and statement.index < opened.index:
             raise VerificationFailed(f"{statement.folder}: was signed before the campaign")
@@ -284,8 +287,10 @@ def _chain(files: Files, found: list[Statement], seal: Attestation) -> tuple[int
     How much of it is not in the pack, and how much of other devices' chains is not even named.
     """
     included = {s.index: s for s in found}
-    own = {seal.predicate["device"],
-           *(s.attestation.predicate["device"] for s in found if s.attestation.kind == "roster")}
+    own = {
+        seal.predicate["device"],
+        *(s.attestation.predicate["device"] for s in found if s.attestation.kind == "roster"),
+    }
     heads: dict[str, tuple[int, str]] = {}
     chains = tlog.Chains(own)
     rows = list(lines(files, CHAIN))

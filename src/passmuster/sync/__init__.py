@@ -22,6 +22,7 @@ from passmuster.sync._enrolling import (
     trusted_roster,
     waiting,
 )
+from passmuster.sync._pausing import pause_s
 from passmuster.sync._recovering import Recovered, accept, recover
 from passmuster.sync._run import Report, sync
 from passmuster.sync._session import Session, session
@@ -31,6 +32,6 @@ from passmuster.sync._work import Progress, Work
 __all__ = [
     "FIRST_ROSTER", "PROTOCOL", "About", "Bound", "Enrolled", "Progress", "Provider", "Recovered",
     "Report", "Session", "State", "Waiting", "Work", "about", "accept", "asked", "check_pin",
-    "connect", "enrol", "invite", "list_them", "put_in_force", "recover", "session", "speak",
-    "state", "sync", "token", "trusted_roster", "waiting",
+    "connect", "enrol", "invite", "list_them", "pause_s", "put_in_force", "recover", "session",
+    "speak", "state", "sync", "token", "trusted_roster", "waiting",
 ]  # fmt: skip

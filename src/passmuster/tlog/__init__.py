@@ -74,6 +74,7 @@ from passmuster.tlog._outbox import (
     reject,
     rejected,
     unsent,
+    waits,
 )
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
 from passmuster.tlog._taking import take
@@ -100,5 +101,5 @@ __all__ = [
     "offer_again", "opened", "origin", "outbox", "pin", "pinned", "proven_time", "rank", "rebuild",
     "receipt", "refused", "reject", "rejected", "request", "resume", "root", "root_of", "rows",
     "settle", "show", "size", "stage", "staged", "take", "take_rosters", "unsent", "unstage",
-    "void", "waiting", "witnessed",
+    "void", "waiting", "waits", "witnessed",
 ]  # fmt: skip

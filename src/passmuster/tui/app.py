@@ -36,6 +36,7 @@ from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.seconding import Seconding
 from passmuster.tui.sitting import Sitting
+from passmuster.tui.syncing import Syncing, Told
 from passmuster.tui.themed import ThemedApp
 from passmuster.tui.widgets.keys_bar import Key as KeyHint
 from passmuster.tui.widgets.line_view import LINEAR
@@ -51,6 +52,14 @@ class Written(Message):
     def __init__(self, job: Job, error: MusterError | None) -> None:
         super().__init__()
         self.job, self.error = job, error
+
+
+class Stood(Message):
+    """The sync has come further, or has ended."""
+
+    def __init__(self, told: Told | None) -> None:
+        super().__init__()
+        self.told = told
 
 
 LATER = (
@@ -93,6 +102,10 @@ class MusterApp(ThemedApp):
         self.writer = Writer(desk.folder, self._report)
         self.sitting = Sitting(self.db, self.writer, desk.clock, desk.me)
         self._seconding: Seconding | None = None
+        self.syncing = Syncing(
+            lambda: self.desk, lambda: not self.read_only,
+            lambda told: self.post_message(Stood(told)),
+        )  # fmt: skip
         self.campaign = campaign
         self.read_only = desk.settings.read_only
         self.key_troubles = self._load_keys()
@@ -151,6 +164,7 @@ class MusterApp(ThemedApp):
             if isinstance(screen, ListScreen) and screen.AT_ONCE:
                 screen.read_on()
         threading.Thread(target=_load_later, daemon=True).start()
+        self.syncing.start(self.db)
 
     def _first_place(self) -> str:
         """Where one begins without a campaign: the guide, the campaigns, or what there is."""
@@ -205,6 +219,7 @@ class MusterApp(ThemedApp):
         """Let the writer finish, then close."""
         for process in tuple(self.processes):
             process.terminate()  # all or nothing is what it does; nothing, then
+        self.syncing.stop()
         self.writer.stop()
         self.db.close()
 
@@ -219,6 +234,14 @@ class MusterApp(ThemedApp):
         for screen in self.screen_stack:
             if isinstance(screen, MusterScreen):
                 screen.written(message.job.ids, message.error)
+
+    def on_stood(self, message: Stood) -> None:
+        """Show where the sync stands, and what became of the one that a person started."""
+        screen = self.screen
+        if isinstance(screen, ListScreen):
+            if message.told is not None:
+                screen.say(message.told.words, "error" if message.told.failed else "plain")
+            screen.redraw_bars()
 
     async def on_event(self, event: Event) -> None:
         """Give a key to the line that is being typed in, else act on it, before the next one.
@@ -295,6 +318,22 @@ class MusterApp(ThemedApp):
             self.pop_screen()
         home.show_item(found[0])
         return True
+
+    def show_in_queue(self, item_id: int, campaign: Campaign) -> ReviewScreen | None:
+        """Show an item in the queue of its campaign; the queue where its cursor is on it now, and
+        None where it has to be read first.
+        """
+        if self.campaign is None or self.campaign.id != campaign.id:
+            self.open_campaign(campaign)
+            self.call_after_refresh(self.show_in_queue, item_id, campaign)
+            return None
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        home = self.screen_stack[-1]
+        if not isinstance(home, ReviewScreen):
+            return None
+        home.show_item(item_id)
+        return home if home.table.cursor_id == item_id else None
 
     def is_home(self, screen: Screen[Any]) -> bool:
         """Whether *screen* is the one that was opened first; leaving it is leaving the program."""
