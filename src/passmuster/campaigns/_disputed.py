@@ -122,5 +122,5 @@ def _disputed(
 
 
 def _said(*row: Any) -> Said:
-    *said, saw, opened, changes = row
-    return Said(*said, tuple(json.loads(saw)), bool(opened), changes)
+    saw, opened, changes = row[6:]
+    return Said(*row[:6], tuple(json.loads(saw)), bool(opened), changes)

@@ -50,13 +50,13 @@ class State(NamedTuple):
         count = plural(self.waiting, noun) if noun else f"{self.waiting:,}"
         rest = f", {count} waiting" if self.waiting else ""
         words = {
-            "none": lambda: "no central log", "halted": lambda: f"sync halted{rest}",
-            "attention": lambda: f"needs attention ({self.needs:,}){rest}",
-            "offline": lambda: f"offline since {time(self.offline_since or '')}{rest}",
-            "never": lambda: f"never synced{rest}", "waiting": lambda: rest[2:],
-            "synced": lambda: f"synced {time(self.synced_at or '')}",
+            "none": "no central log", "halted": f"sync halted{rest}",
+            "attention": f"needs attention ({self.needs:,}){rest}",
+            "offline": f"offline since {time(self.offline_since or '')}{rest}",
+            "never": f"never synced{rest}", "waiting": rest[2:],
+            "synced": f"synced {time(self.synced_at or '')}",
         }  # fmt: skip
-        return words[self.kind]()
+        return words[self.kind]
 
     @property
     def words(self) -> str:

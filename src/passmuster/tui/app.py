@@ -102,10 +102,7 @@ class MusterApp(ThemedApp):
         self.writer = Writer(desk.folder, self._report)
         self.sitting = Sitting(self.db, self.writer, desk.clock, desk.me)
         self._seconding: Seconding | None = None
-        self.syncing = Syncing(
-            lambda: self.desk, lambda: not self.read_only,
-            lambda told: self.post_message(Stood(told)),
-        )  # fmt: skip
+        self.syncing = Syncing(lambda: self.desk, lambda: not self.read_only, self._stands)
         self.campaign = campaign
         self.read_only = desk.settings.read_only
         self.key_troubles = self._load_keys()
@@ -234,6 +231,9 @@ class MusterApp(ThemedApp):
         for screen in self.screen_stack:
             if isinstance(screen, MusterScreen):
                 screen.written(message.job.ids, message.error)
+
+    def _stands(self, told: Told | None) -> None:
+        self.post_message(Stood(told))
 
     def on_stood(self, message: Stood) -> None:
         """Show where the sync stands, and what became of the one that a person started."""

@@ -191,28 +191,28 @@ class Syncing:
 
     def _once(self, db: Database, talk: Talk | None) -> tuple[Told, bool]:
         """Sync; what to tell whoever asked for it, and whether the key was wanting."""
+        locked = failed = True
         try:
-            report = self._synced(db, talk)
-        except _Ended as error:
-            return Told(str(error)), False
+            said = self._synced(db, talk).words
         except KeyUnavailable as error:
-            return Told(str(error), True), True
-        except Conflict as error:
-            self._due = time.monotonic() + BUSY_S
-            return Told(str(error), True), False
-        except Unreachable as error:
-            from passmuster import sync
+            said = str(error)
+        except (MusterError, store.SqliteError, OSError) as error:
+            locked, said = False, str(error)
+            self._later(error)
+        else:
+            locked = failed = False
+            self._failed = 0
+        return Told(said, failed), locked
 
+    def _later(self, error: Exception) -> None:
+        """When to try again, after what passes by itself; anything else waits its turn."""
+        from passmuster import sync
+
+        if isinstance(error, Conflict):
+            self._due = time.monotonic() + BUSY_S
+        elif isinstance(error, Unreachable) and error.again:
             self._failed += 1
-            if error.again:
-                self._due = time.monotonic() + sync.pause_s(self._failed, error)
-            return Told(str(error), True), False
-        except MusterError as error:
-            return Told(str(error), True), False
-        except (store.SqliteError, OSError) as error:
-            return Told(f"the sync could not go on: {error}; it is tried again", True), False
-        self._failed = 0
-        return Told(report.words), False
+            self._due = time.monotonic() + sync.pause_s(self._failed, error)
 
     def _synced(self, db: Database, talk: Talk | None) -> "Report":
         from passmuster import note, sync

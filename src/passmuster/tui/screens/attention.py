@@ -67,11 +67,11 @@ class AttentionScreen(ListScreen):
     def read_ids(self, db: Database, look: Look, limit: int | None) -> "array[int]":
         """What needs somebody, in the order in which it is to be looked at."""
         kinds = KINDS.get(look.section, ())
-        wanted = [word.lower() for word in plain_words(look.expression, "this list")]
+        wanted = plain_words(look.expression, "this list")
         found = [
             i for i in self._all(db, stale=limit is None)
             if (not kinds or self._needs[i].kind in kinds)
-            and all(word in _searched(self._needs[i]) for word in wanted)
+            and all((w.lower() in _searched(self._needs[i])) != no for w, no in wanted)
         ]  # fmt: skip
         return array("I", reversed(found) if look.backwards else found)
 
@@ -112,9 +112,7 @@ class AttentionScreen(ListScreen):
             return [[Span("  nothing of that is here; esc takes the filter off")]]
         standing = self.muster.syncing.standing
         if standing is None:
-            log = (
-                "  This workspace has no central log: nothing is sent, and nothing can be refused."
-            )
+            log = "  This workspace has no central log: nothing is sent or refused."
         else:
             log = f"  The central log: {standing.state.words}."
         return [
