@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         ages,
         course,
         forecast,
+        signed_by,
     )
     from passmuster.campaigns._deciding import (
         check_draft,
@@ -139,7 +140,7 @@ else:
         "_closing": "Progress by_reviewer close definition outcomes_of progress",
         "_coming": "apply wanted",
         "_countersigning": "Countersign",
-        "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast",
+        "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast signed_by",
         "_deciding":
             "check_draft check_own clear_drafts clear_own draft_of item_dossier part_uids "
             "save_draft save_drafts save_own",
@@ -183,6 +184,6 @@ __all__ = [
     "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
     "progress", "publish", "rank", "rows", "said_last", "said_on", "save_draft", "save_drafts",
     "save_own", "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows",
-    "sign_off", "signed_counts", "signed_rows", "source_runs", "stranded", "tiers", "unlisted",
-    "uri", "votes", "waiting", "waiting_for", "wanted",
+    "sign_off", "signed_by", "signed_counts", "signed_rows", "source_runs", "stranded", "tiers",
+    "unlisted", "uri", "votes", "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

@@ -123,4 +123,7 @@ def _disputed(
 
 def _said(*row: Any) -> Said:
     saw, opened, changes = row[6:]
-    return Said(*row[:6], tuple(json.loads(saw)), bool(opened), changes)
+    leaf, principal, verdict, until, reason, at = row[:6]
+    return Said(
+        leaf, principal, verdict, until, reason, at, tuple(json.loads(saw)), bool(opened), changes
+    )

@@ -210,7 +210,11 @@ class SecondScreen(Marking):
             few = not full and self.pane.size.height < SHORT_BELOW
             view = View(width, now, full, self.desk.old_days, few, verbs=False)
             head = second_lines.header(row, dossier, draft, view)
-            return head + dossier_lines(dossier, view, None, None, beside)
+            return (
+                travelled.snapshot(at, view)
+                + head
+                + dossier_lines(dossier, view, None, None, beside)
+            )
 
         return make
 
