@@ -17,8 +17,8 @@ from passmuster.tui.lines import Line, Span, fold, say
 WHO, IMPORT, KEY, CAMPAIGN, INVITED = range(5)
 TITLES = ("say who you are", "import an export", "make your signing key", "open a campaign",
           "or paste an invitation")  # fmt: skip
-OWN = (IMPORT, CAMPAIGN)
-"""Steps that are not for who was invited."""
+NOT_NEEDED = "not needed"
+"""How a step begins that is not for who was invited."""
 
 
 class Step(NamedTuple):
@@ -36,7 +36,7 @@ def steps(db: Database, me: str) -> list[Step]:
             if me and k["principal"].lower() == me.lower() and not k["replaced_by"]]  # fmt: skip
     opened = campaigns.campaigns(db)
     at = db.value("SELECT url FROM central")
-    came = f"not needed: it comes from {at}" if at else ""
+    came = f"{NOT_NEEDED}: it comes from {at}" if at else ""
     done = (
         me,
         plural(imports, "import") if imports else came,

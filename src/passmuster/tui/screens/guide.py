@@ -81,11 +81,12 @@ class GuideScreen(WithInvitation):
 
     def _row(self, place: int, step: Step) -> TableRow:
         number = "   " if place == INVITED else f"{place + 1}  "
-        state = f"done: {step.done}" if step.done else "if you have one" if place == INVITED else (
-            "to do"
-        )  # fmt: skip
-        cells = {"step": f"{number}{step.title}", "state": state.removeprefix("done: not")
-                 if state.startswith("done: not needed") else state}  # fmt: skip
+        state = f"done: {step.done}" if step.done else "to do"
+        if step.done.startswith(first_steps.NOT_NEEDED):
+            state = step.done
+        elif place == INVITED and not step.done:
+            state = "if you have one"
+        cells = {"step": f"{number}{step.title}", "state": state}
         return TableRow(cells, "✓" if step.done else "", "dim" if step.done else "plain")
 
     def columns(self, width: int) -> Sequence[Column]:  # noqa: ARG002 - they fit at any width
