@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 BUSY_S = 5.0
 """After another program was found syncing this workspace."""
-STOP_S = 3.0
+FIRST_S = 0.5
+"""After the first frame: the first keys go before it."""
+STOP_S = 2.0
 """How long the end of the program waits for a sync to come to its next step."""
 
 
@@ -135,7 +137,7 @@ class Syncing:
             db = store.open_(self.desk().folder)
         except (MusterError, store.SqliteError):
             return  # the screen says it where it matters
-        self._due = time.monotonic() + 0.5  # the first keys go first
+        self._due = time.monotonic() + FIRST_S
         try:
             while not self._ended:
                 talk, look, due = self._wait()
