@@ -38,7 +38,13 @@ def check(words: list[str]) -> None:
     context: click.Context = click.Context(cli.muster)
     command: click.Command | None = cli.muster
     rest = words[1:]
-    while rest and isinstance(command, click.Group) and not rest[0].startswith("-"):
+    while rest and isinstance(command, click.Group):
+        if rest[0].startswith("-"):  # options of the group stand before its command
+            given = next((p for p in command.params if rest[0] in p.opts), None)
+            if given is None:
+                break
+            rest = rest[1 if getattr(given, "is_flag", False) else 2 :]
+            continue
         command = command.get_command(context, rest[0])
         assert command is not None, words
         rest = rest[1:]

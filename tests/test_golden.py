@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import attestations, campaigns, evidence, roster
+from passmuster import attestations, blobs, campaigns, central, evidence, roster
 from passmuster.campaigns._countersigning import countersign_row
 from passmuster.campaigns._signing import decision_row
 from passmuster.model import Attention, Bulk, Change, Draft, SecondDraft
@@ -159,3 +159,32 @@ def test_a_decision_row_of_version_1() -> None:
     )  # fmt: skip
     row = decision_row("muster:s/identity/u", "a" * 64, "b" * 64, draft, ["c" * 64], "d" * 32)
     same("decision-row.json", canonical(row))
+
+
+def test_the_publication_of_version_1(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the list that it signs, its chunks, and what a hand-over brings."""
+    freeze_chance(db, monkeypatch)
+    bring_in(db, tmp_path, monkeypatch)
+    with db.atomic():
+        db.execute("DELETE FROM finding")
+        db.execute("UPDATE listing SET risk = 0")
+    scene = open_scene(db, tmp_path, monkeypatch, rules=0)
+    campaigns.publish(db, scene.campaign, scene.boss, LATER)
+    (envelope,) = db.one("SELECT envelope FROM entry WHERE predicate = 'publication'")
+    made = central.read(bytes(envelope))
+    same("publication.dsse.json", made.line)
+    same("publication.pae", made.statement.pae)
+    listed = blobs.get(db, made.blobs[0])
+    same("queues.jsonl", listed)
+    (chunk,) = [c for c in central.read_queues(listed).chunks if c.leaves is None]
+    rows = blobs.get(db, chunk.sha256)
+    same("chunk.jsonl", rows)
+    assert all(canonical(strict_json(line)) == line for line in rows.splitlines())
+    campaigns.save_own(db, [scene.item("ci-deploy")], SECOND, "asked", LATER, reassign=True)
+    scene.sign(scene.rev)
+    (envelope,) = db.one("SELECT envelope FROM entry WHERE predicate = 'own'")
+    own = central.read(bytes(envelope))
+    same("own-handed.pae", own.statement.pae)
+    assert blobs.get(db, own.blobs[1]) == rows.splitlines(keepends=True)[0]

@@ -3,6 +3,10 @@
 The table here is the same as the one in the documents: it is the test.
 """
 
+import itertools
+import random
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,3 +158,98 @@ def test_dropping_any_row_never_turns_no_response_or_a_stop_into_standing(
 @given(ballots)
 def test_the_order_of_arrival_does_not_matter(votes: list[Vote]) -> None:
     assert one(votes, *PEOPLE).effect == one(votes[::-1], *PEOPLE).effect
+
+
+# several devices: `saw` tells which row is the later, and nothing else does
+
+
+def row(name: str, who: str, verdict: Verdict, *saw: str, until: str | None = None) -> Vote:
+    return Vote("i", name, who, verdict, until, (), ord(name[0]), saw=saw)
+
+
+CONFLICTS: list[tuple[str, list[Vote], str]] = [
+    ("one approves", [row("p", "a", "approve")], "stands"),
+    ("two devices of one person differ", [row("p", "a", "approve"), row("q", "a", "revoke")],
+     "contested"),
+    ("two devices of one person agree", [row("p", "a", "approve"), row("q", "a", "approve")],
+     "stands"),
+    ("another day is another decision",
+     [row("p", "a", "approve"), row("q", "a", "approve", until="2027-01-31")], "contested"),
+    ("an abstention of one's other device", [row("p", "a", "approve"), row("q", "a", "abstain")],
+     "contested"),
+    ("two persons, neither saw the other", [row("p", "a", "approve"), row("q", "b", "disable")],
+     "contested"),
+    ("two persons, the second saw the first",
+     [row("p", "a", "approve"), row("q", "b", "disable", "p")], "stops"),
+    ("one denial denies, whoever approves later",
+     [row("p", "a", "revoke"), row("q", "b", "approve", "p")], "stops"),
+    ("two persons who approve", [row("p", "a", "approve"), row("q", "b", "approve")], "stands"),
+    ("an approval and an abstention", [row("p", "a", "approve"), row("q", "b", "abstain")],
+     "stands"),
+    ("resolved by one who saw both",
+     [row("p", "a", "approve"), row("q", "b", "revoke"), row("r", "a", "approve", "p", "q")],
+     "stands"),
+    ("resolved the other way",
+     [row("p", "a", "approve"), row("q", "b", "revoke"), row("r", "a", "revoke", "p", "q")],
+     "stops"),
+    ("who saw one of two resolves nothing",
+     [row("p", "a", "approve"), row("q", "b", "revoke"), row("r", "a", "approve", "p")],
+     "contested"),
+    ("two resolve at once, and differ",
+     [row("p", "a", "approve"), row("q", "b", "revoke"), row("r", "a", "approve", "p", "q"),
+      row("s", "b", "revoke", "p", "q")], "contested"),
+    ("what was seen is seen through another row too",
+     [row("p", "a", "approve"), row("q", "a", "revoke", "p"), row("r", "a", "approve", "q")],
+     "stands"),
+    ("a stranger resolves nothing",
+     [row("p", "a", "approve"), row("q", "b", "revoke"), row("r", "x", "approve", "p", "q")],
+     "contested"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "effect"), [c[1:] for c in CONFLICTS], ids=[c[0] for c in CONFLICTS]
+)
+def test_the_table_of_conflicts(rows: list[Vote], effect: str) -> None:
+    for order in itertools.permutations(range(len(rows))):
+        found = one([replace(v, order=n) for v, n in zip(rows, order, strict=True)], "a", "b")
+        assert found.effect == effect
+        if effect == "contested":
+            assert not found.remediations
+
+
+def test_an_emergency_stop_takes_effect_whoever_was_asked_and_whatever_is_contested() -> None:
+    urgent = replace(row("z", "oncall", "revoke"), emergency=True)
+    assert one([row("p", "a", "approve"), urgent], "a").effect == "stops"
+    found = one([row("p", "a", "approve"), row("q", "a", "abstain"), urgent], "a")
+    assert (found.effect, found.remediations) == ("stops", (("revoke", None),))
+    assert one([row("p", "oncall", "revoke")], "a").effect == "no_response"
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Vote]:
+    """Rows in an order in which they may have been made, each having seen some before it."""
+    rows: list[Vote] = []
+    for name in "pqrstu"[: draw(st.integers(1, 6))]:
+        seen = {r.leaf for r in rows if draw(st.booleans())}
+        rows.append(row(name, draw(st.sampled_from("abc")), draw(st.sampled_from(VERDICTS)), *seen))
+    return rows
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_tells_nothing(rows: list[Vote], chance: random.Random) -> None:
+    shuffled = list(rows)
+    chance.shuffle(shuffled)
+    shuffled = [replace(v, order=n) for n, v in enumerate(shuffled)]
+    first, second = one(rows, *"abc"), one(shuffled, *"abc")
+    assert (first.effect, first.until) == (second.effect, second.until)
+    assert set(first.leaves) == set(second.leaves)
+    assert set(first.remediations) == set(second.remediations)
+
+
+@given(histories(), st.sampled_from("abc"), st.sampled_from(VERDICTS))
+def test_who_saw_everything_ends_every_conflict(
+    rows: list[Vote], who: str, verdict: Verdict
+) -> None:
+    last = row("z", who, verdict, *(r.leaf for r in rows))
+    assert one([*rows, last], *"abc").effect != "contested"

@@ -66,6 +66,24 @@ def one() -> Roster:
     return succeed(made(None, KA, KB, at=T0))
 
 
+def test_only_the_enrolment_of_a_newcomer_may_name_no_roster(one: Roster) -> None:
+    # who has just made a key, and comes to a team, has seen none of its rosters
+    body = {"publicKey": KR.public, "fingerprint": KR.fingerprint, "keyKind": "software",
+            "store": "memory"}  # fmt: skip
+    for named, why in ((None, None), (one.name, None), ("0" * 64, "not in the log before it")):
+        link = Link("d" * 32, 1, None, named)
+        payload = attestations.statement("enrolment", {"key.pub": "0" * 64}, body, link, T1, ROBOT)
+        said = attestations.unchecked(attestations.sign(payload, KR))
+        if why is None:
+            assert roster.judge(said, [one], [one], None) is not None
+        else:
+            with pytest.raises(VerificationFailed, match=why):
+                roster.judge(said, [one], [one], None)
+    payload = attestations.statement("chain", {}, {}, Link("d" * 32, 1, None, None), T1, A)
+    with pytest.raises(VerificationFailed, match="names no roster"):
+        roster.judge(attestations.unchecked(attestations.sign(payload, KA)), [one], [one], None)
+
+
 # --- succession
 
 

@@ -302,3 +302,41 @@ def test_a_clock_that_is_off_is_told_by_how_much(team: Team) -> None:
     said = boss("invite", ANA, code=1).stderr
     assert re.search(r"your clock is 3\d\d\d s off the server's: set it", said)
     assert len(said.splitlines()) == 1
+
+
+# --- muster doctor
+
+
+def session_line(run: Run, code: int = 0) -> tuple[str, str]:
+    """(state, what was found) of the doctor's line about the session."""
+    rows = json.loads(run("doctor", "--json", code=code).stdout)
+    [row] = [row for row in rows if row["check"] == "session"]
+    return row["state"], row["found"]
+
+
+def test_doctor_says_whether_a_session_can_be_had(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boss, ana = team.first(), team.person(ANA)
+    assert "gives SHA256:" in session_line(boss)[1]
+    ana("enroll", boss("invite", ANA, "--role", "reviewer").stdout.strip())
+    state, found = session_line(ana, code=1)
+    assert state == "broken"
+    assert "is not on the roster: a registrar has to admit you" in found
+    monkeypatch.delenv("MUSTER_KEY_PASSPHRASE_FILE")
+    assert "the key would have to be unlocked" in session_line(boss)[1]
+
+
+def test_doctor_tells_a_server_that_does_not_answer_from_one_that_refuses(
+    team: Team, tmp_path: Path
+) -> None:
+    boss = team.first()
+    team.db(BOSS).execute("UPDATE central SET url = 'http://127.0.0.1:9'")
+    state, found = session_line(boss)
+    assert state == "warning"
+    assert "nothing listens there" in found
+
+
+def test_without_a_central_log_doctor_says_nothing_of_a_session(team: Team) -> None:
+    rows = json.loads(team.person(ANA)("doctor", "--json").stdout)
+    assert "session" not in {row["check"] for row in rows}

@@ -46,6 +46,13 @@ def database(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
+def shared(tmp_path: Path, database: str | None) -> Iterator[Place]:
+    """A server with an empty log over the one database or the other, to be given replicas."""
+    with place(tmp_path / "central", database=database) as found:
+        yield found
+
+
+@pytest.fixture
 def served(tmp_path: Path, town: Town, database: str | None) -> Central:
     """A server that does not serve yet; its log has the town's roster."""
     made = opened(tmp_path / "central", database=database)

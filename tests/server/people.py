@@ -221,6 +221,16 @@ class Place:
 
 
 @contextmanager
+def replica(of: Place) -> Iterator[Place]:
+    """A second server over the same database."""
+    settings = of.central.settings
+    with place(settings.folder, database=settings.database, oidc=settings.oidc) as found:
+        found.clock.seconds = of.clock.seconds
+        found.roster, found.people = of.roster, of.people
+        yield found
+
+
+@contextmanager
 def place(folder: Path, **settings: Any) -> Iterator[Place]:
     """A server that runs in this process."""
     clock = Clock()

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from passmuster import central, keys
 from passmuster.central import LIMITS
 from passmuster.server import _dpop
-from tests.server.people import BASE, BOSS, OTHER, REV, Place, Somebody, place
+from tests.server.people import BASE, BOSS, OTHER, REV, Place, Somebody, place, replica
 
 ABOUT_ME = "/v1/feed?after=0"
 
@@ -120,14 +120,36 @@ def test_a_proof_is_good_once(here: Place) -> None:
     assert "used before" in refused(rev.call("GET", ABOUT_ME, proof=proof))
 
 
-def test_a_proof_is_good_once_on_all_replicas_together(here: Place) -> None:
-    [rev] = here.team(REV)
-    with place(here.central.settings.folder) as replica:
-        replica.clock.seconds = here.clock.seconds
-        there = Somebody(replica, rev.key, short=rev.short, token=rev.token)
+def test_a_proof_is_good_once_on_all_replicas_together(shared: Place) -> None:
+    [rev] = shared.team(REV)
+    with replica(shared) as other:
+        there = Somebody(other, rev.key, short=rev.short, token=rev.token)
         proof = rev.proof("GET", ABOUT_ME)
         assert there.call("GET", ABOUT_ME, proof=proof).status_code == 200
         assert "used before" in refused(rev.call("GET", ABOUT_ME, proof=proof))
+
+
+def test_a_request_for_a_session_is_good_once_on_all_replicas_together(shared: Place) -> None:
+    [rev] = shared.team(REV)
+    body = central.ask(rev.key, shared.central.key.origin, "t" * 43, secrets.token_hex(16),
+                       shared.clock())  # fmt: skip
+    with replica(shared) as other:
+        answers = [p.http.post("/v1/sessions", content=body).status_code for p in (other, shared)]
+    assert answers == [200, 401]
+
+
+def test_who_is_taken_off_the_roster_on_one_replica_has_no_access_on_the_other(
+    shared: Place,
+) -> None:
+    [rev] = shared.team(REV)
+    with replica(shared) as other:
+        there = Somebody(other, rev.key, short=rev.short, token=rev.token)
+        assert there.call("GET", ABOUT_ME).status_code == 200
+        shared.clock.seconds += 10
+        shared.admit(ended={REV: shared.clock()})
+        shared.clock.seconds += 1
+        other.clock.seconds = shared.clock.seconds
+        assert "is valid from" in refused(there.call("GET", ABOUT_ME))
 
 
 Wrong = Callable[[Somebody], str]

@@ -12,7 +12,7 @@ from passmuster.central import LIMITS
 from passmuster.errors import UsageError
 from passmuster.server import _enrolling, _invites
 from passmuster.text import sha256
-from tests.server.people import BASE, BOSS, EYE, OTHER, REV, Place, Somebody, place
+from tests.server.people import BASE, BOSS, EYE, OTHER, REV, Place, Somebody, replica
 from tests.server.test_access import refused
 
 
@@ -44,13 +44,14 @@ def test_whoever_got_no_answer_sends_the_very_same_enrolment_again(here: Place) 
 
 
 def test_of_two_uses_at_once_one_enrolment_comes_in_whichever_replica_they_go_to(
-    here: Place,
+    shared: Place,
 ) -> None:
+    here = shared
     here.team()
-    with place(here.central.settings.folder) as replica:
+    with replica(here) as other:
         for _ in range(6):
             token = here.invitation(REV).token
-            people = [p.somebody(REV) for p in (here, replica, here, replica)]
+            people = [p.somebody(REV) for p in (here, other, here, other)]
             barrier = threading.Barrier(len(people))
             got: list[Any] = []
 
@@ -341,3 +342,17 @@ def test_without_tls_this_machine_alone_is_spoken_to(url: str) -> None:
 def test_a_body_with_other_fields_is_refused(here: Place) -> None:
     body = json.dumps({"envelope": "", "invite": "", "admin": True})
     refused(here.http.post("/v1/enrolments", content=body), "bad-request")
+
+
+def test_the_string_of_the_server_machine_may_leave_out_where_it_is(here: Place) -> None:
+    text = _enrolling.invitation(here.central, None, REV, ("reviewer",))
+    assert text.startswith("#m1.")
+    assert central.invitation(text).url is None
+
+
+@pytest.mark.parametrize(("who", "roles"), [("nobody", ()), (REV, ("king",)), ("*@x.example", ())])
+def test_the_server_machine_invites_no_such_person(
+    here: Place, who: str, roles: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError):
+        _enrolling.invitation(here.central, BASE, who, roles)

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,53 @@ def test_an_upload_that_never_ended_is_swept_away(served: Central) -> None:
         assert [row[0] for row in tx.execute("SELECT upload FROM piece WHERE upload IN (?, ?)",
                                              ("old", "new"))] == ["new"]  # fmt: skip
     served.close()
+
+
+def test_half_a_request_leaves_nothing(served: Central, speak: Speak) -> None:
+    boss = speak(BOSS)
+    digest = sha256(b"whole")
+    assert boss.session is not None
+    proof = boss.session.headers("PUT", f"{boss.url}/v1/blobs/{digest}")
+    host, port = boss.url.removeprefix("http://").split(":")
+    head = [
+        f"PUT /v1/blobs/{digest} HTTP/1.1",
+        f"Host: {host}:{port}",
+        f"Content-Length: {4 * _blobs.PIECE}",
+        *(f"{k}: {v}" for k, v in proof.items()),
+    ]
+    with socket.create_connection((host, int(port)), 10) as half:
+        half.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + bytes(2 * _blobs.PIECE + 5))
+    for _ in range(1_000):
+        with served.store.reading() as tx:
+            if not tx.value("SELECT count(*) FROM upload") and "400" in boss.ask(
+                "GET", "/metrics"
+            ).text:  # fmt: skip
+                break
+    with served.store.reading() as tx:
+        assert tx.value("SELECT count(*) FROM upload") == 0
+        assert tx.value("SELECT count(*) FROM piece") == 1  # of the roster's file
+    assert boss.ask("POST", "/v1/blobs/missing", f'{{"digests":["{digest}"]}}'.encode()).json()
+
+
+@pytest.mark.parametrize("database", [None])
+def test_a_full_disk_is_told_and_nothing_is_half_there(
+    served: Central, speak: Speak, town: Town, database: None
+) -> None:
+    digest = fill(served, town)
+    rev = speak(REV)
+    lines = town.decisions(REV, digest, 300)
+    before = head(served)
+    with served.store.transaction() as tx:
+        for line in lines:
+            _blobs.keep(tx, town.blobs[central.read(line).blobs[0]], served.clock())
+        pages = tx.value("PRAGMA page_count")
+        tx.execute(f"PRAGMA max_page_count = {pages + 10}")
+    full = rev.ask("POST", "/v1/records", b"\n".join(lines))
+    assert (full.status_code, full.json()["code"]) == (503, "unavailable")
+    assert head(served) == before
+    with served.store.transaction() as tx:
+        tx.execute("PRAGMA max_page_count = 1073741823")
+    assert rev.send(lines)["size"] == before.size + 300
 
 
 # --- what was set back

@@ -281,14 +281,14 @@ def test_a_token_that_anybody_could_use_is_not_taken(idp: Issuer) -> None:
 
 def test_a_provider_without_log_in_by_code_is_told(idp: Issuer) -> None:
     real = idp.get
-    idp.get = lambda p: (200, {k: v for k, v in real(p)[1].items() if "device" not in k})  # type: ignore[method-assign]
+    idp.get = lambda path: (200, {k: v for k, v in real(path)[1].items() if "device" not in k})  # type: ignore[method-assign]
     with pytest.raises(Unreachable, match="no log-in by code"):
         log_in(idp)
 
 
 def test_a_provider_cannot_send_the_client_to_a_place_without_tls(idp: Issuer) -> None:
     real = idp.get
-    idp.get = lambda p: (200, {**real(p)[1], "token_endpoint": "http://evil.example/t"})  # type: ignore[method-assign]
+    idp.get = lambda path: (200, {**real(path)[1], "token_endpoint": "http://evil.example/t"})  # type: ignore[method-assign]
     with pytest.raises(MusterError, match="without TLS"):
         log_in(idp)
 
@@ -297,9 +297,9 @@ def test_our_proof_to_the_provider_is_for_its_token_endpoint(idp: Issuer) -> Non
     proofs: list[str] = []
     real = idp.post
 
-    def keep(path: str, sent: dict[str, str], proof: str) -> tuple[int, Any]:
+    def keep(path: str, form: dict[str, str], proof: str) -> tuple[int, Any]:
         proofs.append(proof)
-        return real(path, sent, proof)
+        return real(path, form, proof)
 
     idp.post = keep  # type: ignore[method-assign]
     bound, *_ = log_in(idp)

@@ -7,18 +7,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="passmuster[server] is not installed")
 
-from passmuster import campaigns, tlog
 from tests.sync.town import Plan, Town, built, plan
-
-
-@pytest.fixture(autouse=True)
-def seam(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not hasattr(campaigns, "apply"):
-        monkeypatch.setattr(
-            campaigns, "wanted", lambda db, record, me: list(record.blobs), raising=False
-        )
-        monkeypatch.setattr(campaigns, "apply", lambda db, record, me, now: tlog.take(
-            db, record.line, record.campaign, now), raising=False)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +17,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 @pytest.fixture(scope="session")
 def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        seam.__wrapped__(monkeypatch)  # type: ignore[attr-defined]
-        return plan(tmp_path_factory.mktemp("rest"), synced=True)
+    return plan(tmp_path_factory.mktemp("rest"), synced=True)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`muster campaign open|list|status|close|acknowledge`."""
+"""`muster campaign open|publish|list|status|close|acknowledge`."""
 
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,14 @@ def campaign_command() -> None:
               help="Who must countersign; default: the settings.")  # fmt: skip
 @click.option("--second-when", metavar="WHEN",
               help="Which approvals need that: privileged, all, risk:70.")  # fmt: skip
+@click.option("--publish", is_flag=True, help="Let it travel to its reviewers at once.")
 @passphrase_option
 @json_option
 @pass_bench
 def open_command(
-    bench: Bench, /, passphrase_fd: int | None, as_json: bool, second: str | None, **wanted: Any
-) -> None:
+    bench: Bench, /, passphrase_fd: int | None, as_json: bool, second: str | None, publish: bool,
+    **wanted: Any,
+) -> None:  # fmt: skip
     """Freeze what will be judged, and sign that.
 
     With --second, an approval stands only once one of these persons has concurred with it; never
@@ -76,10 +78,13 @@ def open_command(
     bench.may_decide()
     bench.passphrase_fd = passphrase_fd
     bench.refresh()  # what is frozen must be what the rules say today
+    key = bench.key()
     opened = campaigns.open_campaign(
-        bench.db, campaigns.Definition(**wanted, second=_named(second)), bench.key(),
-        bench.settings, now(), bar("Freezing"),
+        bench.db, campaigns.Definition(**wanted, second=_named(second)), key, bench.settings,
+        now(), bar("Freezing"),
     )  # fmt: skip
+    if publish:
+        campaigns.publish(bench.db, campaigns.campaign(bench.db, opened.digest), key, now())
     if as_json:
         emit([{
             "name": opened.name, "digest": opened.digest, "population": opened.population,
@@ -116,6 +121,41 @@ def _needing(opened: Any) -> str:
     return f"; {plural(opened.needing_second, 'approval')} would need a second person"
 
 
+@campaign_command.command("publish")
+@click.argument("name", required=False)
+@passphrase_option
+@json_option
+@pass_bench
+def publish_command(
+    bench: Bench, name: str | None, passphrase_fd: int | None, as_json: bool
+) -> None:
+    """Let a campaign travel: its reviewers get their items when they sync.
+
+    Each gets their own items alone, and what proves that the population is whole. Publishing it
+    again changes nothing.
+
+    \b
+    Example:
+      muster campaign publish November
+    """
+    from passmuster import campaigns
+
+    bench.may_decide()
+    bench.passphrase_fd = passphrase_fd
+    at = bench.campaign(name)
+    made = campaigns.publish(bench.db, at, bench.key(), now())
+    if as_json:
+        emit([{"name": at.name, "digest": at.digest, "statement": made.statement,
+               "items": made.items, "reviewers": made.reviewers, "chunks": made.chunks,
+               "new": made.new}], {}, as_json=True)  # fmt: skip
+        return
+    if not made.new:
+        talk(f"{at.name} is published already: nothing changed")
+        return
+    talk(f"{at.name}: {plural(made.items, 'item')} for {plural(made.reviewers, 'reviewer')} can "
+         "travel")  # fmt: skip
+
+
 @campaign_command.command("list")
 @json_option
 @pass_bench
@@ -146,6 +186,7 @@ def status_row(bench: Bench, at: Any) -> dict[str, Any]:
         "scope": at.scope, "items": p.total, "signed": p.signed, "drafts": p.drafts,
         "open": p.open, "unowned": p.unowned, "excluded": at.excluded, "due_at": at.due_at,
         "opened_at": at.opened_at, "opened_by": at.opened_by, "closed_at": at.closed_at,
+        "travels": at.travels,
     }  # fmt: skip
 
 
@@ -179,6 +220,7 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
             "waiting_on": waits.on,
             "nobody_may_countersign": campaigns.stranded(bench.db, at).items,
         }
+        row |= {"disputed": [disputed_row(d) for d in campaigns.disputed(bench.db, at)]}
         emit([row], {}, as_json=True)
         return
     row = status_row(bench, at)
@@ -196,6 +238,29 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
     for o in campaigns.objections(bench.db, at, MOST_OBJECTIONS):
         print(visible(f"{o.by} objects to {o.display_name} ({o.item}): “{o.reason}”; {o.decider} is"
                       " to decide it again"))  # fmt: skip
+
+    for line in disputed_lines(campaigns.disputed(bench.db, at, MOST_OBJECTIONS)):
+        print(line)
+
+
+def disputed_row(one: Any) -> dict[str, Any]:
+    """A contested or stale item, as `status --json` has it."""
+    return {
+        "item": one.name, "display_name": one.display_name, "reviewer": one.reviewer,
+        "kind": one.kind, "changed": list(one.parts), "decisions": [r._asdict() for r in one.rows],
+    }  # fmt: skip
+
+
+def disputed_lines(found: Any) -> list[str]:
+    """What somebody has to look at again, and why."""
+    lines = []
+    for one in found:
+        said = "; ".join(f"{row.principal} {row.verdict}: “{row.reason}”" for row in one.rows)
+        why = f"contested, neither had seen the other ({said}); {one.reviewer} is to decide again"
+        if one.kind == "stale":
+            why = f"stale: since it was approved its {', '.join(one.parts)} changed ({said})"
+        lines.append(visible(f"{one.display_name} ({one.item}) is {why}"))
+    return lines
 
 
 @campaign_command.command("close")

@@ -205,7 +205,7 @@ def _sqlite() -> Check:
 
 
 def _central(bench: Bench) -> Iterator[Check]:
-    """The central log: which one, by which key, and how the last sync went. Asks no network."""
+    """The central log: which one, by which key, and how the last sync went."""
     from passmuster import central, store, sync, tlog
 
     try:
@@ -225,9 +225,29 @@ def _central(bench: Bench) -> Iterator[Check]:
     yield Check("central log", "ok", f"{at.url}, {text.plural(at.size, 'entry')} verified")
     yield Check("pinned key", "ok", f"{central.pin_of(str(at.key))} of {at.origin}")
     yield Check("last sync", state, found.words, advice)
+    yield _session(bench)
     ca = bench.settings.central_ca
     if ca is not None and not Path(ca).expanduser().is_file():
         yield Check("central_ca", "broken", f"no file {ca}", "mend central_ca in config.toml")
+
+
+def _session(bench: Bench) -> Check:
+    """Whether the central log lets me in now; asks for no passphrase, and for no touch."""
+    from passmuster import keys, sync
+
+    ca, row = bench.settings.central_ca, _key(bench)[0]
+    silent = row.get("store") == "keyring" or (
+        row.get("store") == "file" and "MUSTER_KEY_PASSPHRASE_FILE" in os.environ
+    )
+    path = Path(ca).expanduser() if ca else None
+    try:
+        timeout = bench.settings.keyring_timeout_s
+        load = lambda: keys.load(bench.db, bench.me, bench.talk(), timeout)  # noqa: E731
+        tried = sync.try_session(bench.db, bench.me, now(), path, load if silent else None)
+    except MusterError as error:
+        return Check("session", "warning", str(error))
+    state: State = "broken" if tried.good is False else "ok" if not tried.advice else "warning"
+    return Check("session", state, tried.found, tried.advice)
 
 
 def _clock(bench: Bench) -> Check:

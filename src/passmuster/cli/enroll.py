@@ -28,6 +28,10 @@ class _Enroll(click.Group):
             args = [THERE, *args]
         return super().parse_args(ctx, args)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; for an address the one that goes there."""
+        return super().get_command(ctx, THERE if "://" in cmd_name else cmd_name)
+
 
 @click.group("enroll", cls=_Enroll)
 def enroll_command() -> None:

@@ -149,10 +149,11 @@ def recover_command(settings: "Settings", size: int, reason: str) -> None:
     Stop every replica first. The statement that both keys sign says what the old log is worth: its
     first SIZE records, which is what the backup had. Every record of the database stays where it
     is; clients compare their own copies, follow the new name, and offer again what they hold.
+    What says which log it is (--folder, --database, --anchor) stands before `recover`.
 
     \b
     Example:
-      muster serve --folder /srv/muster recover --to 51200 --reason "disk lost on 3 May"
+      muster serve recover --to 51200 --reason "disk lost on 3 May"
     """
     from passmuster.server import recover
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from passmuster import sshsig
@@ -73,6 +74,7 @@ def blob(public: str) -> bytes:
     return base64.b64decode(public.split()[1])
 
 
+@lru_cache(maxsize=65_536)  # a roster of hundreds asks for each of its keys with each record
 def fingerprint(public: str) -> str:
     """The OpenSSH SHA-256 fingerprint of a public-key line."""
     digest = hashlib.sha256(blob(public)).digest()

@@ -6,6 +6,7 @@ own, good once on all replicas together. Whoever is listed no more has no access
 request on, whatever their token says.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -169,7 +170,7 @@ async def new_invite(request: Request) -> Response:
     return answer({"token": made.token, "expires_at": made.ends_at}, 201)
 
 
-def invite(tx: Tx, principal: str, roles: list[str], by: str, now: str) -> _invites.Made:
+def invite(tx: Tx, principal: str, roles: Sequence[str], by: str, now: str) -> _invites.Made:
     """An invitation, for one e-mail address; Problem `bad-request` for what is no such thing."""
     try:
         roster.check_principal(principal)

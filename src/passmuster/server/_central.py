@@ -17,7 +17,7 @@ from passmuster.errors import WorkspaceError
 from passmuster.note import Note, VerifierKey
 from passmuster.roster import Roster
 from passmuster.server import _log
-from passmuster.server._anchor import Anchor
+from passmuster.server._anchor import Ahead, Anchor
 from passmuster.server._log import Head, LogKey
 from passmuster.server._metrics import Metrics
 from passmuster.server._store import Store, Tx, connect
@@ -66,6 +66,8 @@ class Central:
     """Told when the log has grown here, and when the server stops."""
     growth: int = 0
     """How many times that was told."""
+    size: int = 0
+    """Of the log when it was told last."""
     stopping: bool = False
     is_new: bool = False
     """Whether the log was begun by this start."""
@@ -100,9 +102,18 @@ class Central:
 
         return await run_in_threadpool(work)
 
+    def anchored(self, head: Head) -> None:
+        """Return once the anchor has *head*; where it contradicts, nothing is written any more."""
+        try:
+            self.anchor.raise_to(self.store, head)
+        except Ahead as error:
+            with self.store.transaction() as tx:
+                _log.stop(tx, str(error))
+            raise
+
     def told(self, head: Head) -> Note:
         """The checkpoint of *head*, once the anchor has it: nothing else may leave the server."""
-        self.anchor.raise_to(self.store, head)
+        self.anchored(head)
         return self.key.sign(head.checkpoint)
 
     def newest(self) -> tuple[Head, str]:
@@ -129,16 +140,17 @@ class Central:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def tell_grown(self) -> None:
-        """Wake everybody who waits for something new."""
+    async def tell_grown(self, size: int) -> None:
+        """Wake everybody who waits for something new: the log has *size* records."""
         self.growth += 1
+        self.size = size
         async with self.grown:
             self.grown.notify_all()
 
     async def stop_waiting(self) -> None:
         """Let nobody wait any longer: the server is about to stop."""
         self.stopping = True
-        await self.tell_grown()
+        await self.tell_grown(self.size)
 
     def close(self) -> None:
         """Close the files."""

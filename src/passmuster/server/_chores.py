@@ -25,7 +25,7 @@ async def watch(here: Central) -> None:
         else:
             if now != size:
                 size = now
-                await here.tell_grown()
+                await here.tell_grown(size)
         await asyncio.sleep(WATCH_S)
 
 
@@ -50,7 +50,8 @@ async def witness(here: Central) -> None:
         await asyncio.gather(*(_ask(here, key, url) for key, url in here.settings.witnesses))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(AGAIN_S), here.grown:
-                await here.grown.wait_for(lambda growth=growth: here.growth != growth)
+                while here.growth == growth:
+                    await here.grown.wait()
 
 
 async def _ask(here: Central, key: VerifierKey, url: str) -> None:

@@ -187,7 +187,7 @@ def invitation(
             made = _invites.make(tx, principal, roles, _invites.SERVER, now)
         else:
             roster.check_principal(principal)
-            given = list(roster.given_roles(roles))
+            given = roster.given_roles(roles)
             made = _access.invite(tx, principal, given, _invites.SERVER, now)
     return str(central.Invitation(
         central.address(url) if url else None, made.token, central.pin_of(str(here.key.verifier)),

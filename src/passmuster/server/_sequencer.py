@@ -19,7 +19,7 @@ from passmuster.server import _blobs, _log
 from passmuster.server._accept import Accepting, Job, prepare
 from passmuster.server._anchor import Ahead
 from passmuster.server._central import Central
-from passmuster.server._http import Problem, log
+from passmuster.server._http import Problem
 from passmuster.server._log import Head
 from passmuster.server._store import Tx
 
@@ -107,7 +107,7 @@ class Sequencer:
         metrics.add("muster_commit_seconds_total", time.perf_counter() - began)
         for result in (r for of_job in results for r in of_job):
             metrics.add("muster_records_total", status=result.status, code=result.code or "")
-        await self._here.tell_grown()
+        await self._here.tell_grown(head.size)
 
 
 def append(here: Central, jobs: list[Job]) -> tuple[list[list[Result]], Head]:
@@ -129,13 +129,7 @@ def append(here: Central, jobs: list[Job]) -> tuple[list[list[Result]], Head]:
             if job.also is not None:
                 job.also(tx, results[-1])
         after = accepting.write()
-    try:
-        here.anchor.raise_to(here.store, after)
-    except Ahead as error:
-        log("anchor", error=str(error))
-        with here.store.transaction() as tx:
-            _log.stop(tx, str(error))
-        raise
+    here.anchored(after)
     return results, after
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Dialect = Literal["sqlite", "postgres"]
 Row = tuple[Any, ...]
+CLOSE_S = 10.0
+"""How long a connection that is in use is waited for before it is closed."""
 MAX_CONNECTIONS = 12
 """Of one replica to PostgreSQL, and readers of SQLite."""
 MIGRATIONS = ("CREATE TABLE IF NOT EXISTS migration"
@@ -183,6 +185,10 @@ class _Sqlite:
                 self._idle.put(db)
 
     def close(self) -> None:
+        # a thread of a task that was called off may still be at work in here
+        for _ in range(MAX_CONNECTIONS):
+            self._few.acquire(timeout=CLOSE_S)
+        self._lock.acquire(timeout=CLOSE_S)
         self._writer.close()
         with suppress(queue.Empty):
             while True:

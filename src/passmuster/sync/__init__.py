@@ -27,11 +27,12 @@ from passmuster.sync._recovering import Recovered, accept, recover
 from passmuster.sync._run import Report, sync
 from passmuster.sync._session import Session, session
 from passmuster.sync._state import State, state
+from passmuster.sync._trying import Tried, try_session
 from passmuster.sync._work import Progress, Work
 
 __all__ = [
     "FIRST_ROSTER", "PROTOCOL", "About", "Bound", "Enrolled", "Progress", "Provider", "Recovered",
-    "Report", "Session", "State", "Waiting", "Work", "about", "accept", "asked", "check_pin",
-    "connect", "enrol", "invite", "list_them", "pause_s", "put_in_force", "recover", "session",
-    "speak", "state", "sync", "token", "trusted_roster", "waiting",
+    "Report", "Session", "State", "Tried", "Waiting", "Work", "about", "accept", "asked",
+    "check_pin", "connect", "enrol", "invite", "list_them", "pause_s", "put_in_force", "recover",
+    "session", "speak", "state", "sync", "token", "trusted_roster", "try_session", "waiting",
 ]  # fmt: skip

@@ -203,9 +203,10 @@ def apply(work: Work, done: Pulled) -> None:
 
 def _apply(work: Work, place: int, record: Record) -> str | None:
     """Apply one record; why it has to wait, None when it is applied."""
-    for digest in campaigns.wanted(work.db, record, work.me):
-        if not _blobs.fetch(work, digest):
-            return f"bytes {digest[:16]}… that it names are not to be had"
+    while digests := campaigns.wanted(work.db, record, work.me):  # a list names others
+        for digest in digests:
+            if not _blobs.fetch(work, digest):
+                return f"bytes {digest[:16]}… that it names are not to be had"
     work.before("apply")
     try:
         with work.db.atomic():

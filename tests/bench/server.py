@@ -1,0 +1,150 @@
+"""The central server, as ratios: `python -m tests.bench.server 20000`.
+
+CPU seconds of whoever does the work. The floor of the HTTP ingest is the same work without HTTP:
+the same functions, in this process, over a database of their own; the floor of PostgreSQL is COPY
+of the same rows into a table with the same keys, by itself. Records are sign-offs with both forms
+of signature; 1,000 a request.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from passmuster import attestations
+from passmuster.server import Central, _sequencer
+from passmuster.server._accept import COLUMNS, Job, prepare
+from tests.server.postgres import Cluster, started
+from tests.server.running import Process, opened, settle, talking
+from tests.server.town import REV, Town
+
+BATCH = 1_000
+
+
+def made(count: int) -> tuple[Town, list[bytes], list[bytes]]:
+    """A town, what is in its log before, and *count* sign-offs for it."""
+    town = Town()
+    before = [town.roster(), *town.campaign()]
+    return town, before, town.decisions(REV, attestations.unchecked(before[1]).name, count)
+
+
+def batches(lines: list[bytes]) -> Iterator[list[bytes]]:
+    for at in range(0, len(lines), BATCH):
+        yield lines[at : at + BATCH]
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def in_process(here: Central, lines: list[bytes]) -> None:
+    with here.store.reading() as tx:
+        keys = _sequencer.rosters(tx, here)[-1].keys
+    for batch in batches(lines):
+        results, _ = _sequencer.append(here, [Job([prepare(line, keys) for line in batch])])
+        assert {r.status for r in results[0]} == {"accepted"}
+
+
+@contextmanager
+def timed(
+    found: dict[str, tuple[float, float]], name: str, pid: int | None = None
+) -> Iterator[None]:
+    pid = pid or os.getpid()
+    wall, cpu = time.perf_counter(), cpu_of(pid)
+    yield
+    found[name] = time.perf_counter() - wall, cpu_of(pid) - cpu
+
+
+def begin(folder: Path, town: Town, before: list[bytes], **more: Any) -> Central:
+    here = opened(folder, **more)
+    settle(here, town, before)
+    return here
+
+
+def rows_of(here: Central) -> list[tuple[Any, ...]]:
+    with here.store.reading() as tx:
+        return tx.execute(f"SELECT {COLUMNS} FROM record ORDER BY idx")
+
+
+def copied(cluster: Cluster, rows: list[tuple[Any, ...]], found: dict[str, Any]) -> None:
+    """The floor: the rows into a table of the same form, in transactions of as many rows."""
+    import psycopg
+
+    with psycopg.connect(cluster.database(), autocommit=True) as db:
+        db.execute(
+            "CREATE TABLE record (idx BIGINT PRIMARY KEY, leaf BYTEA NOT NULL UNIQUE,"
+            " statement TEXT, kind TEXT, principal TEXT, fingerprint TEXT, device TEXT,"
+            " seq BIGINT, campaign TEXT, line BYTEA, logged_at TEXT, UNIQUE (device, seq))"
+        )
+        with timed(found, "postgres copy"):
+            for at in range(0, len(rows), BATCH):
+                with db.transaction(), db.cursor() as cursor, cursor.copy(
+                    f"COPY record ({COLUMNS}) FROM STDIN".encode()
+                ) as copy:  # fmt: skip
+                    for row in rows[at : at + BATCH]:
+                        copy.write_row(row)
+
+
+def inserted(here: Central, rows: list[tuple[Any, ...]], found: dict[str, Any]) -> None:
+    """The server's own transaction without signatures: head, look, rows, tree, anchor."""
+    from passmuster.server._accept import Accepting, Candidate
+
+    lines = [bytes(row[9]) for row in rows[3:]]
+    read = [prepare(line, {}) for line in lines]
+    assert all(isinstance(c, Candidate) and c.record is not None for c in read)
+    with timed(found, "postgres insert"):
+        for at in range(0, len(read), BATCH):
+            part = read[at : at + BATCH]
+            with here.store.transaction() as tx:
+                from passmuster.server import _log
+
+                accepting = Accepting(tx, _log.head(tx, lock=True), [], here.clock())
+                accepting.look(part)
+                for candidate in part:
+                    assert candidate.record is not None
+                    accepting._add(candidate, candidate.record, None)
+                head = accepting.write()
+            here.anchor.raise_to(here.store, head)
+
+
+def main(count: int) -> None:
+    town, before, lines = made(count)
+    found: dict[str, tuple[float, float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        one = begin(folder / "one", town, before)
+        with timed(found, "in process"):
+            in_process(one, lines)
+        rows = rows_of(one)
+        one.close()
+        begin(folder / "two", town, before).close()
+        process = Process(folder / "two")
+        with talking(process.url, town, REV) as rev:
+            rev.feed()
+            with timed(found, "http", process.process.pid):
+                for batch in batches(lines):
+                    rev.send(batch)
+        process.end()
+        with started() as cluster:
+            copied(cluster, rows, found)
+            here = begin(folder / "three", town, before, database=cluster.database())
+            inserted(here, rows, found)
+            here.close()
+    for what, (wall, cpu) in found.items():
+        print(f"{what}: {count / cpu:,.0f} records/s of CPU, {count / wall:,.0f}/s", flush=True)
+    for over, under, goal in (
+        ("in process", "http", 0.7),
+        ("postgres copy", "postgres insert", 0.6),
+    ):
+        by_cpu, by_wall = (found[over][n] / found[under][n] for n in (1, 0))
+        print(f"{under} against {over}: {by_cpu:.2f} by CPU, {by_wall:.2f} by clock (goal {goal})")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
