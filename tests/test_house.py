@@ -28,7 +28,7 @@ WRITERS = {
     },
     "tlog": {
         "entry", "tile", "checkpoint", "cosignature", "cosigner", "witnessed", "refused", "central",
-        "mirror", "mirror_tile", "rejected", "halt", "held",
+        "mirror", "mirror_tile", "rejected", "halt", "held", "void_entry",
     },
     "blobs": {"blob"},
     "keys": {"signing_key"},

@@ -25,7 +25,9 @@ def vote(
     verdict: Verdict, number: int = 1, until: str | None = None, who: str = REV,
     saw: tuple[str, ...] | None = None,
 ) -> Vote:  # fmt: skip
-    return Vote("i", f"row{number}", who, verdict, until, (), number, f"key of {who}", saw)
+    return Vote(
+        "i", f"row{number}", who, verdict, until, (), number, f"key of {who}", saw=saw
+    )  # fmt: skip
 
 
 def word(who: str, row: str, verdict: SecondVerdict, number: int = 9, key: str = "") -> Second:

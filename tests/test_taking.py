@@ -101,8 +101,14 @@ def test_a_gap_in_the_own_chain_is_a_failure_and_in_a_foreign_one_is_not() -> No
     chains.take("theirs", 2, "b", "a")
     assert chains.lacking == 3
     chains.take("mine", 1, "x", None)
-    for wrong in (("theirs", 3, "c", "z"), ("theirs", 4, "y", "c"), ("theirs", 2, "other", "a"),
-                  ("theirs", 1, "a", "q"), ("mine", 3, "z", "y"), ("mine", 2, "y", None)):  # fmt: skip
+    for wrong in (
+        ("theirs", 3, "c", "z"),
+        ("theirs", 4, "y", "c"),
+        ("theirs", 2, "other", "a"),
+        ("theirs", 1, "a", "q"),
+        ("mine", 3, "z", "y"),
+        ("mine", 2, "y", None),
+    ):
         with pytest.raises(VerificationFailed):
             chains.take(*wrong)
 
@@ -118,7 +124,7 @@ def test_who_signs_with_a_key_of_another_person_is_refused(db: Database, ann: Da
         tlog.take(db, attestations.sign(payload, key("bob@x.example", 22)), None, NOW)
     second = store.create(db.path.parent.parent / "bob")
     tlog.enrol(second, key("bob@x.example", 21), NOW)
-    with pytest.raises(VerificationFailed, match="and is ann@x.example's"):
+    with pytest.raises(VerificationFailed, match="enrolled for bob"):
         tlog.take(db, all_of(second)[0], None, NOW)
     second.close()
 

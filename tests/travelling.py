@@ -51,6 +51,8 @@ class Desk:
     me: str
     key: SigningKey
     now: str = LATER
+    trust: str | None = None
+    """The first roster, as it was told by another way."""
 
     @property
     def at(self) -> Campaign:
@@ -60,7 +62,10 @@ class Desk:
     def push(self, log: Log) -> None:
         """Send what was signed here."""
         device = store.device(self.db)
-        rows = self.db.execute("SELECT envelope FROM entry WHERE device = ? ORDER BY id", (device,))
+        rows = self.db.execute(
+            "SELECT envelope FROM entry WHERE device = ? OR predicate = 'roster' ORDER BY id",
+            (device,),
+        )
         for (envelope,) in rows.fetchall():
             log.send(central.read(bytes(envelope)), self.db)
 
@@ -70,7 +75,7 @@ class Desk:
             with self.db.atomic():
                 for digest in missing:
                     assert blobs.put(self.db, log.blobs[digest]) == digest
-        campaigns.apply(self.db, record, self.me, self.now)
+        campaigns.apply(self.db, record, self.me, self.now, self.trust)
 
     def pull(self, log: Log) -> None:
         """Take everything, in the order of the log."""

@@ -66,6 +66,9 @@ class Vote:
     """Position in the log of whoever folds: rows that count are told in this order."""
     fingerprint: str = ""
     """The key that signed it."""
+    person: str = ""
+    """Who that is by the roster (`seconds.Signer`)."""
+    is_robot: bool = False
     saw: tuple[str, ...] | None = None
     """Names of the earlier rows on the item that its signer had seen; None: all before it."""
     emergency: bool = False
@@ -73,8 +76,8 @@ class Vote:
 
     @property
     def signer(self) -> Signer:
-        """Who signed it."""
-        return Signer(self.principal, self.fingerprint)
+        """Who signed it, for the two-person rule."""
+        return Signer(self.principal, self.fingerprint, self.person, self.is_robot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,8 @@ def _differ(one: Vote, other: Vote) -> bool:
 
 
 def _same(one: Vote, other: Vote) -> bool:
-    return seconds.same_person(one.signer, other.signer)
+    """By the address that a reviewer is asked at: nobody takes back what another was asked."""
+    return one.principal == other.principal
 
 
 def _outcome(uri: str, counted: list[Vote], *, contested: bool) -> Outcome:

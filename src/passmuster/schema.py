@@ -371,3 +371,12 @@ def version_5(db: UtilsDatabase) -> None:
     """The central log: its verified mirror, what it refused, and campaigns that travel."""
     for statement in _statements(CENTRAL):
         db.execute(statement)
+
+
+@migrations()
+def version_6(db: UtilsDatabase) -> None:
+    """What counts for nothing by what came to light after it was signed: made anew from the log
+    whenever a roster or a witness's line comes.
+    """
+    db.execute("CREATE TABLE void_entry (entry_id INTEGER PRIMARY KEY REFERENCES entry,"
+               " why TEXT NOT NULL)")  # fmt: skip

@@ -33,6 +33,8 @@ class Signer(NamedTuple):
     """Empty where it is not known yet: a draft has no key."""
     person: str = ""
     """Who it is by the roster, where there is one (`roster.Person`); empty where nobody says so."""
+    is_robot: bool = False
+    """The roster says that it is no person."""
 
 
 class Known(NamedTuple):
@@ -139,7 +141,7 @@ def same_person(one: Signer, other: Signer) -> bool:
     """Whether two signers are one person: by address in whatever case, by key, or by the roster.
 
     The one place that says so. Two addresses of one person with a key each are told to be one by
-    nothing but a roster's `person_uid`, which whoever makes a `Signer` gives it.
+    nothing but a roster's `person_uid`, which `roster.signer` gives a `Signer`.
     """
     if one.fingerprint and one.fingerprint == other.fingerprint:
         return True
@@ -149,5 +151,10 @@ def same_person(one: Signer, other: Signer) -> bool:
 
 
 def counts(second: Signer, decider: Signer, allowed: Collection[str]) -> bool:
-    """Whether a countersignature by *second* on a row of *decider* counts; *allowed* is `may`."""
+    """Whether a countersignature by *second* on a row of *decider* counts; *allowed* is `may`.
+
+    Two persons are asked for and a robot is none, whichever of the two it is.
+    """
+    if second.is_robot or decider.is_robot:
+        return False
     return second.principal.lower() in allowed and not same_person(second, decider)

@@ -55,14 +55,14 @@ def read_by_scan(steps: list[str]) -> list[str]:
 
 
 def test_a_window_of_what_waits_on_me_is_read_by_its_ids(db: Database) -> None:
-    assert not read_by_scan(plan(db, _seconding._ROW % "1, 2, 3", "sec@example.com"))
+    assert not read_by_scan(plan(db, _seconding._ROW % "1, 2, 3", "sec@example.com", "  "))
 
 
 @pytest.mark.parametrize("state", _seconding.STATES)
 def test_what_waits_on_me_is_found_by_the_items_that_need_somebody(
     db: Database, state: str
 ) -> None:
-    sql, values = _seconding.rank_sql(1, "sec@example.com", state)
+    sql, values = _seconding.rank_sql(1, ("sec@example.com", "  "), state)
     steps = plan(db, f"{sql} LIMIT 200", *values)
     assert not read_by_scan(steps)
     assert any("INDEX item_second" in step for step in steps)

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from passmuster import attestations, blobs, campaigns, central, inventory, merkle, tlog
+from passmuster import (
+    attestations,
+    blobs,
+    campaigns,
+    central,
+    evidence,
+    inventory,
+    merkle,
+    roster,
+    tlog,
+)
 from passmuster.attestations import Link
 from passmuster.campaigns._signing import decision_row
 from passmuster.central import Record
@@ -193,6 +203,40 @@ def test_a_second_person_elsewhere_sees_what_waits_and_countersigns(
         assert desk_.effect("backup") == "objected"
         assert campaigns.objections(desk_.db, desk_.at, 9)[0].by == SEC
     assert campaigns.waiting(boss.db, boss.at).rows == 0
+
+
+def test_under_a_roster_everybody_takes_it_first_and_signs_under_it(
+    tmp_path: Path, ann: Desk, bob: Desk, log: Log
+) -> None:
+    boss = desk(tmp_path / "boss", BOSS)
+    lines = [roster.Line(d.me, " ".join(d.key.public.split()[:2]), NOW, None)
+             for d in (ann, boss)]  # fmt: skip
+    people = (roster.Person(ANN, "person", ("reviewer",)),
+              roster.Person(BOSS, "person", ("reviewer", "owner", "registrar")))  # fmt: skip
+    first = roster.first(boss.db, people[1], lines[1], NOW, "c" * 32)
+    roster.keep(boss.db, first)
+    roster.keep(boss.db, roster.change(boss.db, BOSS, NOW, people=people, lines=tuple(lines)))
+    drafted = roster.draft(boss.db)
+    assert drafted is not None
+    tlog.append_roster(boss.db, roster.signed(boss.db, drafted, boss.key), NOW)
+    opened(boss, tmp_path, OWNERS)
+    boss.push(log)
+    with pytest.raises(VerificationFailed, match="not the one that you were told"):
+        ann.pull(log)
+    ann.trust = bob.trust = roster.current_name(boss.db)
+    ann.pull(log)
+    bob.pull(log)
+    assert roster.current_name(ann.db) == ann.trust
+    ann.decide("deploy", "approve")
+    ann.push(log)
+    boss.pull(log)
+    assert boss.effect("deploy") == "stands"
+    with pytest.raises(VerificationFailed, match="not on roster"):
+        bob.decide("etl", "approve")
+    for one in (boss, ann, bob):
+        assert tlog.check(one.db)
+    evidence.build_pack(boss.db, boss.at, tmp_path / "pack", boss.key, END)
+    assert evidence.verify(tmp_path / "pack").roster == ann.trust
 
 
 # conflicts

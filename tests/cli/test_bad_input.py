@@ -10,6 +10,8 @@ from passmuster import store
 from tests.conftest import ME, Muster
 from tests.estates import report
 
+LOG_KEY = "log.example/x+a65bb083+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
 # words of the command, exit code, what the one line must tell
 NO_WORKSPACE = [
     (["identities"], 1, "muster init"),
@@ -96,6 +98,8 @@ REVIEW = [
     (["evidence", "Autumn", "--out", "full"], 2, "full"),
     (["verify", "full"], 4, "full"),
     (["verify", "full", "--trust", "x"], 2, "EMAIL=SHA256"),
+    (["verify", "full", "--witness", "x"], 2, "not a verifier key"),
+    (["verify", "full", "--witness", LOG_KEY], 2, "is the key of a log"),
 ]  # fmt: skip
 
 

@@ -30,6 +30,21 @@ def as_(
     return run  # type: ignore[return-value]
 
 
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\xff\xfe\0", b"{}", b"hello\n", b"[" * 9999, b'{"payload":1}', b"null"]
+)
+def test_what_is_no_request_is_refused_in_one_plain_line(
+    as_: Muster, tmp_path: Path, garbage: bytes
+) -> None:
+    as_(ANA, "roster", "init")
+    (tmp_path / "x.json").write_bytes(garbage)
+    done = as_(ANA, "roster", "add", "x.json", "--role", "reviewer", code=4)
+    assert done.stderr == (
+        "muster: x.json: no request to be listed: it takes the file that "
+        "`muster enroll request --out FILE` wrote\n"
+    )
+
+
 def test_a_roster_from_the_first_key_to_two_registrars(as_: Muster, tmp_path: Path) -> None:
     assert "no roster: muster roster init" in as_(ANA, "roster", "show").stderr
     assert as_(ANA, "roster", "show", "--json").stdout == "[]\n"

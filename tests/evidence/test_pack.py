@@ -163,7 +163,7 @@ def test_one_envelope_verifies_with_the_key_beside_it(pack: Path, tmp_path: Path
     enrolment = pack / "statements" / "000001-enrolment"
     assert evidence.verify(enrolment / "statement.dsse.json").kind == "envelope"
     (enrolment / "key.pub").unlink()
-    with pytest.raises(VerificationFailed, match="no public key"):
+    with pytest.raises(VerificationFailed, match="no statement with public keys"):
         evidence.verify(enrolment / "statement.dsse.json")
     with pytest.raises(NotFound, match="no such pack"):
         evidence.verify(tmp_path / "nothing")

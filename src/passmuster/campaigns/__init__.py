@@ -120,6 +120,7 @@ if TYPE_CHECKING:
         signed_rows,
     )
     from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+    from passmuster.campaigns._standing import reopen
     from passmuster.campaigns._votes import asked, handed_over, late, votes
     from passmuster.campaigns._waiting import (
         Stranded,
@@ -167,6 +168,7 @@ else:
         "_waiting":
             "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
             "waiting_for",
+        "_standing": "reopen",
     })  # fmt: skip
 
 __all__ = [
@@ -182,8 +184,8 @@ __all__ = [
     "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
     "items_of", "late", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
     "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
-    "progress", "publish", "rank", "rows", "said_last", "said_on", "save_draft", "save_drafts",
-    "save_own", "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows",
-    "sign_off", "signed_by", "signed_counts", "signed_rows", "source_runs", "stranded", "tiers",
-    "unlisted", "uri", "votes", "waiting", "waiting_for", "wanted",
+    "progress", "publish", "rank", "reopen", "rows", "said_last", "said_on", "save_draft",
+    "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like", "second_rank",
+    "second_rows", "sign_off", "signed_by", "signed_counts", "signed_rows", "source_runs",
+    "stranded", "tiers", "unlisted", "uri", "votes", "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

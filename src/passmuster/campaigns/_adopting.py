@@ -212,7 +212,7 @@ def add_items(
     """
     db.execute("DROP TABLE IF EXISTS temp.staged")
     db.execute(f"CREATE TEMP TABLE staged ({_STAGED})")
-    needing = Needing(seconds.parse(definition.get("second")))
+    needing = Needing(db, seconds.parse(definition.get("second")))
     held: list[Line] = []
     count = 0
     with tempfile.TemporaryDirectory(prefix="muster-coming-") as folder:

@@ -50,7 +50,7 @@ def by_reviewer(db: Database, campaign_id: int) -> list[Progress]:
 
 
 def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
-    """The outcome of every item of a campaign, from what is signed and present."""
+    """The outcome of every item of a campaign, from what is signed, present and not void."""
     from passmuster import outcomes
     from passmuster.campaigns import _countersigning, _votes
 
@@ -62,11 +62,15 @@ def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
     for uri, principal in _votes.handed_over(db, at):
         if uri in asked:
             asked[uri].add(principal)
+    cast = _votes.votes(db, at)
     needed = _countersigning.needed(db, at)
     if not needed:
-        return outcomes.fold(_votes.votes(db, at), asked)
-    signers = _countersigning.fingerprints(db, at.digest)
-    signed = [replace(vote, fingerprint=signers[vote.order]) for vote in _votes.votes(db, at)]
+        return outcomes.fold(cast, asked)
+    signers = _countersigning.signers_of(db, at.digest)
+    signed = [
+        replace(vote, fingerprint=by.fingerprint, person=by.person, is_robot=by.is_robot)
+        for vote in cast for by in (signers[vote.order],)
+    ]  # fmt: skip
     return outcomes.fold(signed, asked, _countersigning.countersigned(db, at), needed)
 
 
@@ -112,7 +116,8 @@ def close(
             "unsignedDrafts": progress(db, at.id).drafts + _waiting.second_drafts(db, at.id),
         }
     payload = attestations.statement(
-        "close", {"campaign": at.digest}, body, link, now, key.principal, more
+        "close", {"campaign": at.digest}, body, link, now, key.principal,
+        {**more, **_void_ext(db, at)},
     )  # fmt: skip
     envelope = attestations.sign(payload, key)  # a hardware key waits for a touch: nobody else does
     with db.atomic():  # whoever signed meanwhile moved the chain, and `append` says so
@@ -121,7 +126,16 @@ def close(
     return dict(counts)
 
 
-def _heads(db: Database, at: Campaign, own: str) -> tuple[list[Json], Json | None]:
+def _void_ext(db: Database, at: Campaign) -> Json:
+    """The statements that were left out of the outcomes; nothing where none was."""
+    names = [row[0] for row in db.execute(
+        "SELECT e.statement FROM void_entry v JOIN entry e ON e.id = v.entry_id"
+        " WHERE e.campaign = ? ORDER BY e.statement", (at.digest,)
+    )]  # fmt: skip
+    return {"void": names} if names else {}
+
+
+def _heads(db: Database, at: Campaign, own: str) -> tuple[list[Json], Json]:
     """What had been signed by the end: the last statement of each device.
 
     Of a campaign that travels those of others stand in a file, which `ext` names: a campaign may
@@ -135,7 +149,7 @@ def _heads(db: Database, at: Campaign, own: str) -> tuple[list[Json], Json | Non
     ).fetchall()
     heads = [{"device": d, "seq": s, "head": h} for d, s, h in rows]
     if not db.value("SELECT travels FROM campaign WHERE id = ?", (at.id,)):
-        return heads, None
+        return heads, {}
     others = b"".join(canonical(head) + b"\n" for head in heads if head["device"] != own)
     return [head for head in heads if head["device"] == own], {_votes.HEADS: blobs.put(db, others)}
 

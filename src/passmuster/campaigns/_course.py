@@ -61,6 +61,8 @@ class Course:
     """Who has most to do first."""
     batches: list[SignedBatch]
     """In the order of time; together they are the items that are signed."""
+    contested: int = 0
+    """Items that were decided differently, neither having seen the other: to be decided again."""
 
     @property
     def total(self) -> int:
@@ -116,7 +118,11 @@ def course(db: Database, at: Campaign) -> Course:
         for first, count in db.execute(_BATCHES, (at.id,))
         if first in times
     ]
-    return Course(sorted(stands, key=lambda s: (-s.open, -s.drafts, s.reviewer)), sorted(batches))
+    contested = db.value(
+        "SELECT count(*) FROM item WHERE campaign_id = ? AND contested = 1", (at.id,)
+    )
+    stands.sort(key=lambda s: (-s.open, -s.drafts, s.reviewer))
+    return Course(stands, sorted(batches), contested)
 
 
 def signed_by(db: Database, at: Campaign) -> dict[str, int]:

@@ -153,7 +153,8 @@ def _settle_state(db: Database, item_id: int) -> None:
         "UPDATE item SET state = CASE"
         " WHEN EXISTS (SELECT 1 FROM draft WHERE item_id = item.id) THEN 'draft'"
         " WHEN EXISTS (SELECT 1 FROM decision d WHERE d.item_id = item.id"
-        "  AND d.principal = item.reviewer) THEN 'signed' ELSE 'open' END WHERE id = ?",
+        "  AND d.principal = item.reviewer AND d.entry_id NOT IN (SELECT entry_id FROM void_entry))"
+        " THEN 'signed' ELSE 'open' END WHERE id = ?",
         (item_id,),
     )
 

@@ -6,7 +6,7 @@ the evidence that was frozen, in the order of the population, so that the eviden
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Batch:
     statement: Attestation
     file: str
     """Digest of its file."""
-    rows: list[tuple[bytes, Json]]
+    data: bytes
 
     @property
     def kind(self) -> str:
@@ -44,6 +44,20 @@ class Batch:
     def principal(self) -> str:
         """Who signed it, in lower case as reviewers are."""
         return str(self.statement.predicate["principal"]).lower()
+
+    @property
+    def rows(self) -> Iterator[tuple[bytes, Json]]:
+        """Each line and what it says; one is taken apart at a time."""
+        for line in _lines(self.data):
+            yield line, strict_json(line)
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """The lines of *data*, without their newlines; what is after the last one is left out."""
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield data[start:end]
+        start = end + 1
 
 
 class _Item(NamedTuple):
@@ -68,37 +82,35 @@ def read_batch(db: Database, said: Attestation) -> Batch:
         raise VerificationFailed(f"a {said.kind} statement about other files")
     ((name, digest),) = said.subject
     where = f"{name} {digest}"
-    data, tree, rows = blobs.get(db, digest), merkle.Frontier(), []
-    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+    data, tree = blobs.get(db, digest), merkle.Frontier()
+    decided: list[str] = []
+    for number, line in enumerate(_lines(data), 1):
         try:
             row = strict_json(line)
         except (ValueError, RecursionError) as error:
             raise VerificationFailed(f"{where} line {number}: {error}") from None
         check_row(said.kind, row, f"{where} line {number}")
         tree.append(merkle.leaf_hash(line))
-        rows.append((line, row))
-    _as_signed(said, tree, rows, where)
+        if said.kind != "own":
+            at = row["attention"]["decided"]
+            decided = [min([at, *decided]), max([at, *decided])]
+    body = said.predicate
+    if (tree.root(), tree.size) != (body["root"], body["count"]) or not tree.size:
+        raise VerificationFailed(f"{where}: does not have the root and count that were signed")
+    if decided and decided != [body["decidedFrom"], body["decidedTo"]]:
+        raise VerificationFailed(f"{where}: was decided at other times than were signed")
     if not data.endswith(b"\n"):
         raise VerificationFailed(f"{where}: is cut short")
-    return Batch(said, digest, rows)
+    return Batch(said, digest, data)
 
 
-def _as_signed(
-    said: Attestation, tree: merkle.Frontier, rows: list[tuple[bytes, Json]], where: str
-) -> None:
-    body = said.predicate
-    if (tree.root(), tree.size) != (body["root"], body["count"]) or not rows:
-        raise VerificationFailed(f"{where}: does not have the root and count that were signed")
-    if said.kind != "own":
-        decided = [row["attention"]["decided"] for _, row in rows]
-        if (min(decided), max(decided)) != (body["decidedFrom"], body["decidedTo"]):
-            raise VerificationFailed(f"{where}: was decided at other times than were signed")
+def items_of(db: Database, at: Campaign, batch: Batch) -> Iterator[tuple[_Item, bytes, Json]]:
+    """The rows that are about items which are here, each with its item.
 
-
-def check_items(db: Database, at: Campaign, batch: Batch) -> list[tuple[_Item, bytes, Json]]:
-    """The rows that are about items which are here, each with its item."""
+    Raises VerificationFailed at the first that could not stand in the evidence.
+    """
     here = db.value("SELECT count(*) FROM item WHERE campaign_id = ?", (at.id,))
-    found, last = [], -1
+    last = -1
     for line, row in batch.rows:
         item = _item(db, at.id, row["item"])
         where = f"{FILES[batch.kind]} {batch.file}: {row['item']}"
@@ -114,8 +126,7 @@ def check_items(db: Database, at: Campaign, batch: Batch) -> list[tuple[_Item, b
         if batch.kind == "countersign" and not item.needs_second:
             raise VerificationFailed(f"{where} needs no second person")
         last = item.order
-        found.append((item, line, row))
-    return found
+        yield item, line, row
 
 
 def _item(db: Database, campaign_id: int, uri: str) -> _Item | None:
@@ -143,80 +154,71 @@ def fold(
 
     A row counts while the item is its signer's to decide; another one is left in its file.
     """
-    rows = [
-        (item, line, row) for item, line, row in check_items(db, at, batch)
-        if only is None or row["item"] in only
-    ]  # fmt: skip
-    mine = [each for each in rows if each[0].reviewer == batch.principal]
-    if batch.kind == "decisions":
-        _decisions(db, batch, mine, index)
-    elif batch.kind == "own":
-        _own(db, batch, mine, now)
-    else:
-        _countersignatures(db, batch, rows, index)
-    ids = [item.id for item, _, _ in rows]
+    ids: list[int] = []
+    for item, line, row in items_of(db, at, batch):
+        if only is not None and row["item"] not in only:
+            continue
+        ids.append(item.id)
+        if batch.kind == "countersign":
+            _countersignature(db, batch, item, line, row, index)
+        elif item.reviewer == batch.principal:
+            if batch.kind == "decisions":
+                _decision(db, batch, item, line, row, index)
+            else:
+                _own(db, batch, item, row, now)
     _settle(db, ids)
     mark_contested(db, at.id, ids)
 
 
-def _decisions(
-    db: Database, batch: Batch, rows: Iterable[tuple[_Item, bytes, Json]], index: int
+def _decision(db: Database, batch: Batch, item: _Item, line: bytes, row: Json, index: int) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO decision (leaf, item_id, entry_id, identity_id, uri, verdict,"
+        " until, changes, reason_code, reason_text, material, principal, decided_at, row)"
+        " SELECT ?, id, ?, identity_id, uri, ?, ?, ?, ?, ?, material, ?, ?, ? FROM item"
+        " WHERE id = ?",
+        (
+            merkle.leaf_hash(line).hex(), index, row["verdict"], row["until"],
+            json.dumps([Change(**c)._asdict() for c in row["changes"]]), row["reason"]["code"],
+            row["reason"]["text"], batch.principal, row["attention"]["decided"], line.decode(),
+            item.id,
+        ),
+    )  # fmt: skip
+    db.execute(
+        "DELETE FROM second_draft WHERE decision IN (SELECT leaf FROM decision"
+        " WHERE item_id = ? AND principal = ? AND entry_id < ?)",
+        (item.id, batch.principal, index),
+    )
+
+
+def _own(db: Database, batch: Batch, item: _Item, row: Json, now: str) -> None:
+    inventory.assign_owner(db, item.id, row["owner"], batch.statement.name, batch.principal, now)
+    db.execute("DELETE FROM own_draft WHERE item_id = ?", (item.id,))
+    if row["reviewer"] is not None:
+        db.execute("DELETE FROM draft WHERE item_id = ?", (item.id,))
+        db.execute(
+            "UPDATE item SET first_reviewer = coalesce(first_reviewer, reviewer),"
+            " first_assigned = coalesce(first_assigned, assigned), reviewer = ?,"
+            " assigned = ? WHERE id = ?",
+            (row["reviewer"], f"handed over by {batch.principal}", item.id),
+        )
+
+
+def _countersignature(
+    db: Database, batch: Batch, item: _Item, line: bytes, row: Json, index: int
 ) -> None:
-    for item, line, row in rows:
-        db.execute(
-            "INSERT OR IGNORE INTO decision (leaf, item_id, entry_id, identity_id, uri, verdict,"
-            " until, changes, reason_code, reason_text, material, principal, decided_at, row)"
-            " SELECT ?, id, ?, identity_id, uri, ?, ?, ?, ?, ?, material, ?, ?, ? FROM item"
-            " WHERE id = ?",
-            (
-                merkle.leaf_hash(line).hex(), index, row["verdict"], row["until"],
-                json.dumps([Change(**c)._asdict() for c in row["changes"]]),
-                row["reason"]["code"], row["reason"]["text"], batch.principal,
-                row["attention"]["decided"], line.decode(), item.id,
-            ),
-        )  # fmt: skip
-        db.execute(
-            "DELETE FROM second_draft WHERE decision IN (SELECT leaf FROM decision"
-            " WHERE item_id = ? AND principal = ? AND entry_id < ?)",
-            (item.id, batch.principal, index),
-        )
-
-
-def _own(db: Database, batch: Batch, rows: Iterable[tuple[_Item, bytes, Json]], now: str) -> None:
-    for item, _, row in rows:
-        inventory.assign_owner(
-            db, item.id, row["owner"], batch.statement.name, batch.principal, now
-        )
-        db.execute("DELETE FROM own_draft WHERE item_id = ?", (item.id,))
-        if row["reviewer"] is not None:
-            db.execute("DELETE FROM draft WHERE item_id = ?", (item.id,))
-            db.execute(
-                "UPDATE item SET first_reviewer = coalesce(first_reviewer, reviewer),"
-                " first_assigned = coalesce(first_assigned, assigned), reviewer = ?,"
-                " assigned = ? WHERE id = ?",
-                (row["reviewer"], f"handed over by {batch.principal}", item.id),
-            )
-
-
-def _countersignatures(
-    db: Database, batch: Batch, rows: Iterable[tuple[_Item, bytes, Json]], index: int
-) -> None:
-    for item, line, row in rows:
-        on = db.value(
-            "SELECT 1 FROM decision WHERE leaf = ? AND item_id = ?", (row["row"], item.id)
-        )
-        if on is None:
-            raise NotFound(f"the decision {row['row'][:16]}… that it is on is not here yet")
-        db.execute(
-            "INSERT OR IGNORE INTO countersignature (leaf, decision, item_id, entry_id, verdict,"
-            " reason_code, reason_text, principal, decided_at, row)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                merkle.leaf_hash(line).hex(), row["row"], item.id, index, row["verdict"],
-                row["reason"]["code"], row["reason"]["text"], batch.principal,
-                row["attention"]["decided"], line.decode(),
-            ),
-        )  # fmt: skip
+    on = db.value("SELECT 1 FROM decision WHERE leaf = ? AND item_id = ?", (row["row"], item.id))
+    if on is None:
+        raise NotFound(f"the decision {row['row'][:16]}… that it is on is not here yet")
+    db.execute(
+        "INSERT OR IGNORE INTO countersignature (leaf, decision, item_id, entry_id, verdict,"
+        " reason_code, reason_text, principal, decided_at, row)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            merkle.leaf_hash(line).hex(), row["row"], item.id, index, row["verdict"],
+            row["reason"]["code"], row["reason"]["text"], batch.principal,
+            row["attention"]["decided"], line.decode(),
+        ),
+    )  # fmt: skip
 
 
 def _settle(db: Database, item_ids: list[int]) -> None:

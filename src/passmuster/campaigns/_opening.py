@@ -298,7 +298,7 @@ class _Freezer:
         second: Policy | None,
     ) -> None:  # fmt: skip
         self.db, self.campaign_id, self.of, self.assigner = db, campaign_id, of, assigner
-        self.needing = Needing(second)
+        self.needing = Needing(db, second)
         self.population, self.assignments = merkle.Frontier(), merkle.Frontier()
         # files that a stock tool can check by one digest, without a tree (campaign statement)
         self.digest = {name: hashlib.sha256() for name in ("population", "assignments", "dossiers")}

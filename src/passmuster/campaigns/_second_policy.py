@@ -5,6 +5,7 @@ it can succeed. A rule under which some item could never be approved is refused 
 from collections.abc import Sequence
 
 from passmuster import blobs, seconds
+from passmuster.campaigns._who import not_another
 from passmuster.config import Settings
 from passmuster.errors import PreflightFailed, UsageError
 from passmuster.seconds import Known, Policy
@@ -66,8 +67,9 @@ def second_ext(policy: Policy | None) -> Json:
 class Needing:
     """Which items need a second person, counted while they are frozen."""
 
-    def __init__(self, policy: Policy | None) -> None:
+    def __init__(self, db: Database, policy: Policy | None) -> None:
         self.policy = policy
+        self._same = not_another(db, policy.by if policy else ())
         self.count = 0
         self._idle = set(policy.by) if policy else set()
         self._stuck: list[str] = []
@@ -80,7 +82,8 @@ class Needing:
             return 0, ""
         self.count += 1
         allowed = seconds.may(self.policy, item)
-        left = {email for email in allowed if email != reviewer.lower()}
+        left = {email for email in allowed if email != reviewer.lower()
+                and reviewer.lower() not in self._same[email]}  # fmt: skip
         self._idle -= left
         if not left:
             self._stuck.append(item["identity"]["display_name"])

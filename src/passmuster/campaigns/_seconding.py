@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from passmuster.campaigns import _who
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._deciding import MAX_REASON, refuse_secret
 from passmuster.campaigns._queue import GROUPS, chosen, ordered, part_name
@@ -21,27 +22,34 @@ from passmuster.text import nearest, visible
 STATES = ("waiting", "draft", "signed", "all")
 """What a second person may look at; `all` has the stops too, which wait for nobody."""
 
+VOID = "SELECT entry_id FROM void_entry"
 # `d` is a row that counts: the newest of somebody who was asked
 NEWEST = (
     "NOT EXISTS (SELECT 1 FROM decision later WHERE later.item_id = d.item_id"
-    " AND later.principal = d.principal AND later.entry_id > d.entry_id)"
+    " AND later.principal = d.principal AND later.entry_id > d.entry_id"
+    f" AND later.entry_id NOT IN ({VOID})) AND d.entry_id NOT IN ({VOID})"
     " AND (d.principal = n.reviewer OR n.first_reviewer IS NOT NULL)"
 )
-# I may countersign it: an owner is barred, and so is who decided
-_ME = "WITH me(who) AS (SELECT ?) "
+# I may countersign it: an owner is barred, and so is who decided, under whatever name
+_ME = "WITH me(who, also) AS (SELECT ?, ?) "
 MINE = (
     "instr(n.barred, ' ' || (SELECT who FROM me) || ' ') = 0"
     " AND d.principal <> (SELECT who FROM me)"
+    " AND instr((SELECT also FROM me), ' ' || d.principal || ' ') = 0"
 )
 STOPS = (
     "EXISTS (SELECT 1 FROM decision s WHERE s.item_id = n.id"
-    " AND s.verdict IN ('revoke', 'disable') AND NOT EXISTS (SELECT 1 FROM decision t"
-    " WHERE t.item_id = s.item_id AND t.principal = s.principal AND t.entry_id > s.entry_id))"
+    f" AND s.verdict IN ('revoke', 'disable') AND s.entry_id NOT IN ({VOID})"
+    " AND NOT EXISTS (SELECT 1 FROM decision t"
+    " WHERE t.item_id = s.item_id AND t.principal = s.principal AND t.entry_id > s.entry_id"
+    f" AND t.entry_id NOT IN ({VOID})))"
 )
 WAITS = (
     "d.verdict = 'approve'"
-    " AND NOT EXISTS (SELECT 1 FROM countersignature c WHERE c.decision = d.leaf)"
+    " AND NOT EXISTS (SELECT 1 FROM countersignature c WHERE c.decision = d.leaf"
+    f" AND c.entry_id NOT IN ({VOID}))"
     f" AND NOT {STOPS}"
+    " AND n.contested = 0"  # who decided has to decide again first
 )
 DRAFTED = (
     "EXISTS (SELECT 1 FROM second_draft f JOIN me ON f.author = me.who WHERE f.decision = d.leaf)"
@@ -97,18 +105,18 @@ def second_rank(
 ) -> "array[int]":  # fmt: skip
     """Items with a row for *me* to look at, in view order; *state* is one of `STATES`."""
     by = ordered(order, backwards=backwards)
-    sql, values = rank_sql(campaign_id, me, state, expression, now, by)
+    sql, values = rank_sql(campaign_id, _who.me_of(db, me), state, expression, now, by)
     tail = "" if limit is None else f" LIMIT {limit:d}"
     return array("I", (row[0] for row in db.execute(f"{sql}{tail}", values)))
 
 
 def rank_sql(
-    campaign_id: int, me: str, state: str, expression: str = "", now: str = "",
+    campaign_id: int, me: tuple[str, str], state: str, expression: str = "", now: str = "",
     by: str = "n.risk DESC, n.id",
 ) -> tuple[str, list[object]]:  # fmt: skip
     """The query of `second_rank`, and its values."""
     frame, where, values = chosen(campaign_id, None, expression, now, "l." in by)
-    return f"{_items(frame, where, _STATE[state])} ORDER BY {by}", [me, *values]
+    return f"{_items(frame, where, _STATE[state])} ORDER BY {by}", [*me, *values]
 
 
 def _items(frame: str, where: str, state: str) -> str:
@@ -126,7 +134,7 @@ def second_like(
     """
     frame, where, values = chosen(campaign_id, None, "", "", True)
     sql = _items(frame, f"{where} AND {GROUPS[by]} IS ?", f"{WAITS} AND NOT {DRAFTED}")
-    return array("I", (row[0] for row in db.execute(sql, [me, *values, value])))
+    return array("I", (row[0] for row in db.execute(sql, [*_who.me_of(db, me), *values, value])))
 
 
 _ROW = f"""
@@ -146,13 +154,13 @@ ORDER BY n.id, ({WAITS}) DESC, d.entry_id DESC
 def second_rows(db: Database, item_ids: Sequence[int], me: str) -> dict[int, SecondRow]:
     """Of each item the row that waits on *me*, else the newest; meant for one window of a list."""
     first: dict[int, tuple[Any, ...]] = {}
-    for row in db.execute(_ROW % ",".join(map(str, item_ids)), (me,)):
+    for row in db.execute(_ROW % ",".join(map(str, item_ids)), _who.me_of(db, me)):
         first.setdefault(row[0], row)
     marks = ",".join("?" * len(first))
     said: dict[str, list[Countersigned]] = {}
     for leaf, *one in db.execute(
         "SELECT decision, principal, verdict, reason_text, decided_at FROM countersignature"
-        f" WHERE decision IN ({marks}) ORDER BY entry_id, leaf",
+        f" WHERE decision IN ({marks}) AND entry_id NOT IN ({VOID}) ORDER BY entry_id, leaf",
         [row[6] for row in first.values()],
     ):
         said.setdefault(leaf, []).append(Countersigned(*one))
@@ -184,7 +192,8 @@ def said_on(db: Database, item_id: int) -> tuple[Countersigned, ...]:
     return tuple(Countersigned(*row) for row in db.execute(
         "SELECT c.principal, c.verdict, c.reason_text, c.decided_at FROM countersignature c"
         " JOIN decision d ON d.leaf = c.decision JOIN item n ON n.id = c.item_id"
-        f" WHERE c.item_id = ? AND {NEWEST} ORDER BY c.entry_id, c.leaf",
+        f" WHERE c.item_id = ? AND {NEWEST} AND c.entry_id NOT IN ({VOID})"
+        " ORDER BY c.entry_id, c.leaf",
         (item_id,),
     ))  # fmt: skip
 
@@ -208,9 +217,11 @@ def objections(db: Database, at: Campaign, limit: int) -> list[Objection]:
             " FROM item n JOIN decision d ON d.item_id = n.id JOIN identity y"
             " ON y.id = n.identity_id JOIN countersignature c ON c.decision = d.leaf"
             f" WHERE n.campaign_id = ? AND n.needs_second = 1 AND {NEWEST}"
-            " AND d.verdict = 'approve' AND c.verdict = 'object' AND NOT EXISTS (SELECT 1"
+            f" AND d.verdict = 'approve' AND c.verdict = 'object' AND c.entry_id NOT IN ({VOID})"
+            " AND NOT EXISTS (SELECT 1"
             " FROM countersignature e WHERE e.decision = d.leaf AND e.principal = c.principal"
-            " AND e.entry_id > c.entry_id) ORDER BY n.risk DESC, n.id LIMIT ?",
+            f" AND e.entry_id > c.entry_id AND e.entry_id NOT IN ({VOID}))"
+            " ORDER BY n.risk DESC, n.id LIMIT ?",
             (at.id, limit),
         )
     ]
@@ -275,9 +286,12 @@ def _may_draft(db: Database, item_id: int, by: str) -> SecondRow:
         raise UsageError(f"{by} is no second person of {name!r}: {', '.join(policy.by)} may be")
     if f" {by} " in barred:
         raise UsageError(f"you are an owner of {shown}: somebody else must be the second person")
+    _who.check_role(db, by)
     row = second_rows(db, [item_id], by).get(item_id)
     if row is None and reviewer == by:
         raise UsageError(f"{shown} is yours to decide: somebody else must be the second person")
+    if row is None and (why := _who.why_not_another(db, reviewer, by)):
+        raise UsageError(f"{shown} is for {reviewer} to decide: {why}")
     if row is None:
         raise UsageError(f"{shown} has no signed decision of somebody else yet: wait for it")
     return row

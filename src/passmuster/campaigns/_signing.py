@@ -149,7 +149,7 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
             f"the key is {key.principal}'s, the queue is {batch.principal}'s: "
             "nobody signs for somebody else"
         )
-    _countersigning.refuse_unless_second(batch.seconds, key)
+    _countersigning.refuse_unless_second(db, batch.seconds, key)
     decisions = b"".join(row.bytes + b"\n" for row in batch.rows)
     owners = _handing.parts(db, batch.campaign_id, batch.own)
     link, envelopes = _link(db, batch, key, now), []

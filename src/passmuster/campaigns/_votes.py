@@ -31,13 +31,13 @@ _VOTES = (
 def votes(db: Database, at: Campaign) -> "list[Vote]":
     """Every signed row of a campaign that may count, in log order."""
     rows = db.execute(f"{_VOTES} WHERE i.campaign_id = ? ORDER BY d.entry_id, d.leaf", (at.id,))
-    return list(_counted(rows, Asked(db, at.id, at.digest), late(db, at.digest)))
+    return list(_counted(rows, Asked(db, at.id, at.digest), _uncounted(db, at.digest)))
 
 
 def votes_on(db: Database, at: Campaign, item_id: int) -> "list[Vote]":
     """Those of one item."""
     rows = db.execute(f"{_VOTES} WHERE i.id = ? ORDER BY d.entry_id, d.leaf", (item_id,))
-    return list(_counted(rows, Asked(db, at.id, at.digest), late(db, at.digest)))
+    return list(_counted(rows, Asked(db, at.id, at.digest), _uncounted(db, at.digest)))
 
 
 def _counted(
@@ -59,15 +59,23 @@ def _vote(row: Sequence[Any]) -> "Vote":
 
 
 def asked(db: Database, digest: str) -> "Asked":
-    """Who had to decide the items of the campaign *digest*, and when."""
-    return Asked(db, db.value("SELECT id FROM campaign WHERE digest = ?", (digest,)) or 0, digest)
+    """Who had to decide the items of the campaign *digest*, and when, as it was at the time: what
+    became void later had its effect.
+    """
+    campaign_id = db.value("SELECT id FROM campaign WHERE digest = ?", (digest,)) or 0
+    return Asked(db, campaign_id, digest, late(db, digest))
 
 
 class Asked:
     """Who had to decide an item, and from when on, where items were handed over."""
 
-    def __init__(self, db: Database, campaign_id: int, digest: str) -> None:
-        """Reads the statements that hand over, if an item of the campaign was."""
+    def __init__(
+        self, db: Database, campaign_id: int, digest: str, uncounted: frozenset[int] | None = None
+    ) -> None:
+        """Reads the statements that hand over, if an item of the campaign was.
+
+        *uncounted* are entries that hand over nothing: those that count for nothing, if not given.
+        """
         self.since: dict[str, list[tuple[int, str]]] = {}
         """URI → (entry, whose it was from then on), of items that were handed over."""
         first = dict(db.execute(
@@ -77,9 +85,9 @@ class Asked:
         if not first:
             return
         known = tlog.known_keys(db)
-        too_late = late(db, digest)
+        out = _uncounted(db, digest) if uncounted is None else uncounted
         for entry in tlog.entries(db, digest):
-            if entry.kind == "own" and entry.id not in too_late:
+            if entry.kind == "own" and entry.id not in out:
                 self._hand_over(db, entry, first, known)
 
     def _hand_over(
@@ -135,6 +143,11 @@ def late(db: Database, digest: str) -> frozenset[int]:
     )  # fmt: skip
 
 
+def _uncounted(db: Database, digest: str) -> frozenset[int]:
+    """Entries of a campaign that count for nothing: too late, or void."""
+    return late(db, digest) | tlog.voids(db).keys()
+
+
 def heads_of(db: Database, end: "Attestation") -> dict[str, int]:
     """Device → its last statement that the close statement *end* names."""
     heads = list(end.predicate["heads"])
@@ -157,8 +170,8 @@ def mark_contested(db: Database, campaign_id: int, item_ids: Sequence[int]) -> N
         )]  # fmt: skip
     if not several:
         return
-    asked, too_late = Asked(db, campaign_id, digest), late(db, digest)
+    whose, too_late = Asked(db, campaign_id, digest), _uncounted(db, digest)
     for item_id in several:
         rows = db.execute(f"{_VOTES} WHERE i.id = ? ORDER BY d.entry_id, d.leaf", (item_id,))
-        _, contested = outcomes.heads(list(_counted(rows, asked, too_late)))
+        _, contested = outcomes.heads(list(_counted(rows, whose, too_late)))
         db.execute("UPDATE item SET contested = ? WHERE id = ?", (contested, item_id))

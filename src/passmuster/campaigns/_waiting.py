@@ -5,15 +5,15 @@ only one who could countersign it: handing it over to that person is refused, an
 happened all the same (an address changed meanwhile) it is told wherever a campaign is looked at.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from passmuster.campaigns import _who
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._queue import part_name
 from passmuster.campaigns._second_policy import policy_of
 from passmuster.campaigns._seconding import NEWEST, STOPS, WAITS
 from passmuster.errors import UsageError
-from passmuster.seconds import Policy
 from passmuster.store import Database
 
 AT_ONCE = 10_000
@@ -53,22 +53,29 @@ def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...])
     found = Waiting(0, {}, 0)
     if policy is None:
         return found
+    same = _who.not_another(db, policy.by)
     for decider, barred, count in db.execute(
         "SELECT d.principal, n.barred, count(*) FROM item n JOIN decision d ON d.item_id = n.id"
         f" WHERE {which} AND n.needs_second = 1 AND {NEWEST} AND {WAITS}"
         " GROUP BY d.principal, n.barred",
         values,
     ):
-        who = _free(policy, barred, decider)
+        who = _free(same, barred, decider)
         for email in who:
             found.on[email] = found.on.get(email, 0) + count
         found = found._replace(rows=found.rows + count, nobody=found.nobody + (0 if who else count))
     return found._replace(on=dict(sorted(found.on.items(), key=lambda p: (-p[1], p[0]))))
 
 
-def _free(policy: Policy, barred: str, decider: str) -> list[str]:
-    """Who may countersign what *decider* decides of an item with these *barred*."""
-    return [e for e in policy.by if f" {e} " not in barred and e != decider]
+def _free(same: Mapping[str, set[str]], barred: str, decider: str) -> list[str]:
+    """Who may countersign what *decider* decides of an item with these *barred*.
+
+    *same* has those named in the campaign, each with the addresses that are no other person.
+    """
+    return [
+        e for e, no_other in same.items()
+        if f" {e} " not in barred and e != decider and decider not in no_other
+    ]  # fmt: skip
 
 
 class Stranded(NamedTuple):
@@ -106,12 +113,13 @@ def stranded(db: Database, at: Campaign) -> Stranded:
     policy = policy_of(db, at.definition)
     if policy is None or at.closed_at:
         return Stranded(0, (), ())
+    same = _who.not_another(db, policy.by)
     stuck = [
         (decider, barred)
         for decider, barred in db.execute(
             f"SELECT DISTINCT decider, barred FROM ({_OPEN})", (at.id,)
         )
-        if not _free(policy, barred, decider)
+        if not _free(same, barred, decider)
     ]
     if not stuck:
         return Stranded(0, (), ())
@@ -141,7 +149,8 @@ def check_hand_over(db: Database, item_ids: Iterable[int], to: str) -> None:
     """Raise UsageError when an item would be left with nobody to countersign it, were it *to* that
     person to decide.
     """
-    to, ids, policies, stuck = to.lower(), list(item_ids), dict[str, Policy | None](), list[str]()
+    to, ids, stuck = to.lower(), list(item_ids), list[str]()
+    named_by = dict[str, dict[str, set[str]]]()
     for start in range(0, len(ids), AT_ONCE):
         for definition, barred, *named in db.execute(
             "SELECT c.definition, n.barred, y.display_name, n.uri, y.uid FROM item n"
@@ -149,10 +158,11 @@ def check_hand_over(db: Database, item_ids: Iterable[int], to: str) -> None:
             " WHERE n.needs_second = 1"
             f" AND n.id IN ({','.join(map(str, ids[start : start + AT_ONCE]))})"
         ):
-            if definition not in policies:
-                policies[definition] = policy_of(db, definition)
-            policy = policies[definition]
-            if policy is not None and not _free(policy, barred, to):
+            if definition not in named_by:
+                policy = policy_of(db, definition)
+                named_by[definition] = _who.not_another(db, policy.by) if policy else {}
+            same = named_by[definition]
+            if same and not _free(same, barred, to):
                 stuck.append(part_name(*named))
     if stuck:
         which = ", ".join(stuck[:NAMED]) + (" …" if len(stuck) > NAMED else "")

@@ -219,8 +219,8 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
             "waiting_for_second": waits.rows,
             "waiting_on": waits.on,
             "nobody_may_countersign": campaigns.stranded(bench.db, at).items,
+            "disputed": [disputed_row(d) for d in campaigns.disputed(bench.db, at)],
         }
-        row |= {"disputed": [disputed_row(d) for d in campaigns.disputed(bench.db, at)]}
         emit([row], {}, as_json=True)
         return
     row = status_row(bench, at)

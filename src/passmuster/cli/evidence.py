@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +16,10 @@ from passmuster.cli.common import (
     talk,
 )  # fmt: skip
 from passmuster.cli.inventory import bar
-from passmuster.errors import UsageError
+from passmuster.errors import UsageError, VerificationFailed
+
+if TYPE_CHECKING:
+    from passmuster import note
 
 
 @click.command("evidence")
@@ -116,15 +120,36 @@ def _sample(
     print(out)
 
 
+def _witness(words: str) -> "note.VerifierKey":
+    from passmuster import note
+
+    try:
+        found = note.parse_key(words)
+    except VerificationFailed as error:
+        raise UsageError(f"--witness: {error}") from None
+    if found.kind != note.COSIGNATURE:
+        raise UsageError(f"--witness: {words[:60]!r} is the key of a log, not of a witness")
+    return found
+
+
 @click.command("verify")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--trust", multiple=True, metavar="EMAIL=SHA256:…",
               help="A fingerprint that you got by another way.")  # fmt: skip
 @click.option("--tsa-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Certificates of the time-stamp authority, got by another way.")  # fmt: skip
+@click.option("--witness", "witnesses", multiple=True, metavar="VKEY",
+              help="A witness's key, got by another way; only these prove times.")  # fmt: skip
 @json_option
-def verify_command(path: Path, trust: tuple[str, ...], tsa_ca: Path | None, as_json: bool) -> None:
+def verify_command(
+    path: Path, trust: tuple[str, ...], tsa_ca: Path | None, witnesses: tuple[str, ...],
+    as_json: bool,
+) -> None:  # fmt: skip
     """Check an evidence pack (or a workspace); exit code 4 when it does not hold.
+
+    A statement whose key was told later to have been stolen before is void: its signature holds,
+    it counts for nothing, and the first line says how many there are. The pack holds all the same
+    (exit code 0).
 
     \b
     Example:
@@ -141,7 +166,8 @@ def verify_command(path: Path, trust: tuple[str, ...], tsa_ca: Path | None, as_j
                 f"--trust takes EMAIL=SHA256:… or roster=DIGEST of the first one, not {words!r}"
             )
         trusted[email.lower()] = mark
-    report = evidence.verify(path, trusted, tsa_ca.read_bytes() if tsa_ca else None)
+    roots = tsa_ca.read_bytes() if tsa_ca else None
+    report = evidence.verify(path, trusted, roots, tuple(map(_witness, witnesses)))
     if as_json:
         emit([report.as_dict()], {}, as_json=True)
         return

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from passmuster import text
+from passmuster.cli import roster_text
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
 from passmuster.errors import ImportRefused, UsageError
 
@@ -216,6 +217,7 @@ def cosigned_command(bench: Bench, path: Path, as_json: bool) -> None:
     from passmuster import tlog
 
     found = tlog.cosigned(bench.db, read(path))
+    roster_text.tell_void(bench)
     if as_json:
         emit([{"witness": str(one.witness), "cosigned_at": one.cosigned_at} for one in found], {},
              as_json=True)  # fmt: skip

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +10,6 @@ from passmuster.cli import roster_text
 from passmuster.cli.admit import admit_command
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
 from passmuster.errors import KeyUnavailable, NotFound, UsageError
-from passmuster.text import plural
 
 if TYPE_CHECKING:
     from passmuster import roster
@@ -99,7 +98,7 @@ def add_command(
     from passmuster import roster
 
     bench.may_decide()
-    asked = roster.possession(roster_text.read(file))
+    asked = roster_text.request(file)
     base, at = roster.base_of(bench.db), now()
     if base.lines_of(asked.fingerprint, asked.principal):
         raise UsageError(f"{asked.fingerprint} is listed for {asked.principal} already")
@@ -254,7 +253,7 @@ def show_command(bench: Bench, of_draft: bool, allowed_signers: bool, as_json: b
     if as_json:
         emit([said | {"draft": made.roster.version if made else None}], {}, as_json=True)
         return
-    _table(said)
+    roster_text.table(said)
     if made is not None and not of_draft:
         lacking = roster.lacking(bench.db, made)
         talk(f"A draft of version {made.roster.version} waits: {lacking or 'it can be signed'}")
@@ -265,16 +264,6 @@ def _me(bench: Bench) -> str:
         return bench.me
     except UsageError:
         return ""
-
-
-def _table(said: dict[str, Any]) -> None:
-    print(f"version    {said['version']}, of {said['signed_at']}")
-    print(f"statement  {said['statement']}")
-    print(f"threshold  {said['threshold']} of {plural(said['registrars'], 'registrar')}")
-    emit(roster_text.rows(said), {
-        "principal": "PRINCIPAL", "kind": "KIND", "roles": "ROLES", "fingerprint": "KEY",
-        "valid_after": "FROM", "valid_before": "UNTIL",
-    })  # fmt: skip
 
 
 @roster_command.command("sign")
@@ -307,6 +296,7 @@ def sign_command(bench: Bench, yes: bool, passphrase_fd: int | None) -> None:
     roster.drop(bench.db)
     print(made.roster.name)
     talk(f"Roster version {made.roster.version} is in force.")
+    roster_text.tell_void(bench)
 
 
 def _drafted(bench: Bench) -> "roster.Draft":
@@ -369,6 +359,7 @@ def import_command(bench: Bench, file: Path, trust: str | None) -> None:
         talk(f"A draft of version {version}: {lacking or 'it can be signed'}")
     if not taken.versions and taken.draft is None:
         talk("Nothing in it is new.")
+    roster_text.tell_void(bench)
     if alarm := roster.alarm(bench.db, _me(bench)):
         talk(alarm)
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passmuster.errors import ImportRefused
+from passmuster.cli.common import Bench, emit, talk
+from passmuster.errors import ImportRefused, VerificationFailed
 from passmuster.text import plural
 
 if TYPE_CHECKING:
-    from passmuster.roster import Line, Person, Roster
+    from passmuster.roster import Line, Person, Request, Roster
 
 MAX_BYTES = 64 << 20
 
@@ -20,6 +21,32 @@ def read(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise ImportRefused(f"{path}: too long to be an enrolment or a roster")
     return data
+
+
+def tell_void(bench: Bench) -> None:
+    """Say which statements count for nothing by what has just come, and open again what they
+    decided.
+    """
+    from passmuster import campaigns, tlog
+
+    found = tlog.voids(bench.db)
+    opened = campaigns.reopen(bench.db) if found else 0
+    for entry_id, why in found.items():
+        talk(f"  void      log entry {entry_id}: {why}")
+    if found:
+        talk(f"{plural(len(found), 'statement')} in the log {'is' if len(found) == 1 else 'are'} "
+             "void: the signature holds, and it counts for nothing. "
+             + (f"To decide again: {plural(opened, 'item')}." if opened else ""))  # fmt: skip
+
+
+def request(path: Path) -> "Request":
+    """What somebody asks to be listed with, once it is theirs; the error names the file."""
+    from passmuster import roster
+
+    try:
+        return roster.possession(read(path))
+    except VerificationFailed as error:
+        raise VerificationFailed(f"{path}: {error}") from None
 
 
 def as_json(roster: "Roster", strange: list[str]) -> dict[str, Any]:
@@ -89,3 +116,14 @@ def _threshold(before: "Roster | None", new: "Roster") -> Iterator[str]:
     if before is None or before.threshold != new.threshold:
         was = f"; was {before.threshold}" if before else ""
         yield f"threshold {plural(new.threshold, 'registrar')} must sign{was}"
+
+
+def table(said: dict[str, Any]) -> None:
+    """Print what `as_json` says, for people."""
+    print(f"version    {said['version']}, of {said['signed_at']}")
+    print(f"statement  {said['statement']}")
+    print(f"threshold  {said['threshold']} of {plural(said['registrars'], 'registrar')}")
+    emit(rows(said), {
+        "principal": "PRINCIPAL", "kind": "KIND", "roles": "ROLES", "fingerprint": "KEY",
+        "valid_after": "FROM", "valid_before": "UNTIL",
+    })  # fmt: skip

@@ -16,7 +16,7 @@ from passmuster.attestations import Attestation, unchecked
 from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.errors import Conflict, NotFound, UsageError
-from passmuster.evidence import _log, _page, _sources, _tables, formats
+from passmuster.evidence import _log, _page, _sources, _standing, _tables, formats
 from passmuster.evidence._after import After
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._log import Authority
@@ -124,6 +124,8 @@ class _Build:
         self.known = tlog.known_keys(db)
         self.authority = authority
         self.last = 0
+        self.void: dict[int, str] = {}
+        self.all_void: dict[int, str] = {}
         self.outcomes: dict[str, int] = {}
 
     def run(self, progress: Progress) -> tuple[int, int, dict[str, int], str]:
@@ -133,7 +135,7 @@ class _Build:
         after = After(self.db, self.campaign, opened.attestation.predicate["runs"])
         draft = Draft(
             self.db, self.campaign, self.files, self.writer, statements, opened, self.now,
-            self.settings, after.unseen,
+            self.settings, after.unseen, self.void,
         )  # fmt: skip
         written = [module.begin(draft) for module in formats.modules()]
         self._judged(draft, after, written)
@@ -144,7 +146,7 @@ class _Build:
             each.end()
         self.writer.add("VERIFY.md", _page.render(self.campaign, principals(statements)))
         with self.db.atomic():
-            if self._last_entry() != self.last:
+            if self._last_entry() != self.last or tlog.voids(self.db) != self.all_void:
                 raise Conflict("something was signed while the pack was written: write it again")
             return self._seal(statements, opened)
 
@@ -176,6 +178,8 @@ class _Build:
                     signers.remove(attestation.keyid)  # a key of two workspaces is enrolled twice
                     found.append(Statement(entry.id, attestation, entry.envelope))
         found.sort(key=lambda s: s.index)
+        self.all_void = tlog.voids(self.db)
+        self.void = {s.index: self.all_void[s.index] for s in found if s.index in self.all_void}
         for statement in found:
             self._write_statement(statement.folder, statement.attestation, statement.envelope)
         return found
@@ -238,7 +242,9 @@ class _Build:
 
     def _judged(self, draft: Draft, after: After, written: list[Format]) -> None:
         """Write the outcomes and what follows from them, from the files written so far."""
-        batches = [s.batch for s in draft.statements if s.batch is not None]
+        batches = _standing.batches(self.files, draft.statements, self.void)
+        if self.void:
+            self.writer.add(_tables.VOID_CSV, _tables.void_lines(draft.statements, self.void))
         second = policy(draft.opened)
         with (
             self.writer.stream(_tables.OUTCOMES) as as_json,
@@ -303,8 +309,9 @@ class _Build:
         }  # fmt: skip
         link = tlog.next_link(self.db)
         payload = attestations.statement(
-            "pack", {SUMS: sha256(sums)}, body, link, self.now, self.key.principal
-        )
+            "pack", {SUMS: sha256(sums)}, body, link, self.now, self.key.principal,
+            _standing.ext(statements, self.void),
+        )  # fmt: skip
         envelope = attestations.sign(payload, self.key)
         tlog.append(self.db, envelope, self.known, self.campaign.digest, self.now)
         sealed = attestations.verify(envelope, self.known)

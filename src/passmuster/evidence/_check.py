@@ -6,7 +6,7 @@ lies under its signatures, so no key and no statement can be slipped in without 
 that key, and each other one, is told by comparing fingerprints alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from passmuster import attestations, tlog
 from passmuster.attestations import Attestation
 from passmuster.errors import VerificationFailed
-from passmuster.evidence import _contents, _log
+from passmuster.evidence import _contents, _log, _standing, _times
 from passmuster.evidence._files import Files, json_lines, lines, whole
 from passmuster.evidence._report import Report, Trusted, check_trust
 from passmuster.evidence._rosters import Rosters
@@ -38,6 +38,7 @@ from passmuster.evidence._statements import (
     table_line,
 )  # fmt: skip
 from passmuster.keys import fingerprint
+from passmuster.note import VerifierKey
 from passmuster.roster import Proven
 
 KINDS = (
@@ -69,36 +70,47 @@ def _known_form() -> Iterator[None]:
         raise VerificationFailed(f"the pack is not of a form known here: {error!r}") from None
 
 
-def check(files: Files, trusted: Trusted | None = None, roots: bytes | None = None) -> Report:
+def check(
+    files: Files, trusted: Trusted | None = None, roots: bytes | None = None,
+    witnesses: Collection[VerifierKey] = (),
+) -> Report:  # fmt: skip
     """The report on the pack in *files*; VerificationFailed names the file and the reason."""
     with _known_form():
         names = files.names()
         keys = _claimed_keys(files, names)
         seal = _seal(files, names, keys)
-        return check_contents(files, names, seal, trusted, roots)
+        return check_contents(files, names, seal, trusted, roots, witnesses)
 
 
 def check_contents(
     files: Files, names: set[str], seal: Attestation, trusted: Trusted | None = None,
-    roots: bytes | None = None, proven: Proven = lambda _: None,
+    roots: bytes | None = None, witnesses: Collection[VerifierKey] = (),
 ) -> Report:  # fmt: skip
     """All that holds whoever sealed the pack: the statements, and what they are about.
 
-    *proven* tells when a witness had seen the statement at an index of the log.
+    *witnesses* are those whose keys the caller got by another way: only they prove a time.
     """
     with _known_form():
-        sealed = _statements(files, names, seal, proven)
+        seen = _times.read(files, names, _log.origin_of(seal))
+        asked = _times.trusted(seen, witnesses)
+        sealed = _statements(files, names, seal, _times.proven(seen))
+        void = _standing.check_void(
+            sealed.statements, seal, sealed.rosters.void(),
+            sealed.rosters.void(_times.proven(seen)), sealed.rosters.void(_times.proven(asked)),
+        )  # fmt: skip
         people = [(str(s.attestation.predicate["principal"]), s.attestation.keyid)
                   for s in principals(sealed.statements)]  # fmt: skip
         report = Report("pack", people, len(sealed.statements) + 1, gaps=sealed.gaps)
-        sealed.rosters.tell(report)
+        sealed.rosters.tell(report, _times.proven(asked), named_witnesses=bool(witnesses))
+        _standing.tell(report, sealed.statements, void)
         check_trust(report, trusted or {})
         _owner_key(sealed, trusted or {})
-        _contents.check(files, names, sealed.statements, sealed.opened, report)
-        _totals(sealed, report)
+        _contents.check(files, names, sealed.statements, sealed.opened, report, void)
+        _totals(files, sealed, report, void)
         sealer = {s.attestation.keyid: s.attestation.predicate["publicKey"]
                   for s in principals(sealed.statements)}[seal.keyid]  # fmt: skip
-        _log.check(files, names, sealed.statements, seal, sealer, report, roots)
+        stamped = _log.check(files, names, sealed.statements, seal, sealer, report, seen, roots)
+        _times.tell(report, sealed.statements, [*asked, *stamped], witnesses)
         return report
 
 
@@ -348,7 +360,21 @@ def _owner_key(sealed: Sealed, trusted: Trusted) -> None:
             )
 
 
-def _totals(sealed: Sealed, report: Report) -> None:
+def _at_the_end(
+    files: Files, sealed: Sealed, report: Report, void: Mapping[int, str]
+) -> dict[str, int]:
+    """The outcomes as they were when the review ended: what fell since then still counted."""
+    assert sealed.closed is not None
+    then = _standing.named(sealed.statements, sealed.closed.attestation)
+    if not then <= void.keys():
+        raise VerificationFailed(f"{sealed.closed.folder}: calls void what is not")
+    if then == {index for index in void if index < sealed.closed.index}:
+        return report.outcomes
+    report.notes.append("some of what is void fell after the end: it signs the outcomes of then")
+    return _contents.outcomes(files, sealed.opened, sealed.statements, then)
+
+
+def _totals(files: Files, sealed: Sealed, report: Report, void: Mapping[int, str]) -> None:
     """The numbers that were signed against those that were counted."""
     body = sealed.seal.predicate
     signed = (body["outcomes"], body["population"], body["statements"], body["namedByDigestOnly"])
@@ -359,7 +385,7 @@ def _totals(sealed: Sealed, report: Report) -> None:
     if sealed.closed:
         end = sealed.closed.attestation.predicate
         report.closed_at = end["signedAt"]
-        if end["outcomes"] != report.outcomes:
+        if end["outcomes"] != _at_the_end(files, sealed, report, void):
             raise VerificationFailed(f"{sealed.closed.folder}: signs other outcomes than there are")
     report.files = body["files"]
     if sealed.gaps:

@@ -3,14 +3,16 @@
 import hashlib
 import itertools
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 from passmuster import campaigns, merkle
 from passmuster.errors import VerificationFailed
-from passmuster.evidence import _tables
+from passmuster.evidence import _standing, _tables
 from passmuster.evidence._files import Files, json_lines, lines, parsed, whole
 from passmuster.evidence._log import PROOF, names_of
 from passmuster.evidence._report import Report
+from passmuster.evidence._standing import Void
 from passmuster.evidence._statements import (
     ENVELOPE,
     HEADS,
@@ -41,8 +43,9 @@ PAGE = "VERIFY.md"
 
 
 def check(
-    files: Files, names: set[str], statements: list[Statement], opened: Statement, report: Report
-) -> None:
+    files: Files, names: set[str], statements: list[Statement], opened: Statement,
+    report: Report, void: Void,
+) -> None:  # fmt: skip
     """Check every file of the pack against *statements* and fill *report*."""
     expected = {SUMS, PAGE, "chain.tsv", _tables.OUTCOMES, _tables.OUTCOMES_CSV,
                 _tables.REMEDIATIONS, *DERIVED, *names_of(names)}  # fmt: skip
@@ -53,7 +56,11 @@ def check(
     body = opened.attestation.predicate
     report.campaign, report.digest = body["name"], opened.attestation.name
     report.opened_at = body["openedAt"]
-    _items(files, opened, statements, report)
+    _items(files, opened, statements, report, void)
+    if void:
+        expected.add(_tables.VOID_CSV)
+        if whole(files, _tables.VOID_CSV) != b"".join(_tables.void_lines(statements, void)):
+            raise VerificationFailed(f"{_tables.VOID_CSV}: is not what is void")
     _excluded(files, opened)
     expected |= _rules(files, opened)
     expected |= _sources(files, opened)
@@ -98,14 +105,25 @@ def _batch(files: Files, statement: Statement) -> None:
         raise VerificationFailed(f"{name}: was decided at other times than were signed")
 
 
-def _items(files: Files, opened: Statement, statements: list[Statement], report: Report) -> None:
+def outcomes(
+    files: Files, opened: Statement, statements: list[Statement], void: Collection[int]
+) -> dict[str, int]:
+    """How many items come to what when just the statements of *void* count for nothing."""
+    batches = _standing.batches(files, statements, void)
+    items = walk(files, opened.folder, batches, policy(opened))
+    return dict(sorted(Counter(judged.outcome.effect for judged in items).items()))
+
+
+def _items(
+    files: Files, opened: Statement, statements: list[Statement], report: Report, void: Void
+) -> None:
     """Every item: its rows in the trees, its outcome computed again, its lines in the tables."""
     population, assignments = merkle.Frontier(), merkle.Frontier()
     second = policy(opened)
     tables = _Tables(files, second)
     seen = array("Q")
     ignored = 0
-    batches = [s.batch for s in statements if s.batch is not None]
+    batches = _standing.batches(files, statements, void)
     for judged in walk(files, opened.folder, batches, second):
         _strict(judged)
         population.append(merkle.leaf_hash(judged.population))

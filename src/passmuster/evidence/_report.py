@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from passmuster.errors import VerificationFailed
+from passmuster.text import plural
 
 Trusted = Mapping[str, str | Collection[str]]
 """E-mail → the fingerprint, or fingerprints, that the person gave by another way."""
@@ -32,6 +33,11 @@ class Report:
     """SHA-256 of the first roster's statement, from which the others follow."""
     roster_version: int = 0
     """Of the newest roster; 0 without one."""
+    void: list[dict[str, str]] = field(default_factory=list)
+    """Statements that hold and count for nothing, each with the reason."""
+    proven: list[dict[str, str]] = field(default_factory=list)
+    """Statements that were there by a time which a witness that the caller named, or an authority
+    whose certificates he has, vouches for."""
     notes: list[str] = field(default_factory=list)
     """What holds, but somebody should know."""
 
@@ -42,7 +48,8 @@ class Report:
 
     def lines(self) -> list[str]:
         """For a terminal."""
-        out = [f"verified: {self.kind}, {self.statements:,} statements"]
+        void = f", {plural(len(self.void), 'statement')} void" if self.void else ""
+        out = [f"verified{void}: {self.kind}, {self.statements:,} statements"]
         if self.campaign is not None:
             closed = f"closed {self.closed_at}" if self.closed_at else "not closed yet"
             out += [f"review    {self.campaign}, opened {self.opened_at}, {closed}",
@@ -51,9 +58,23 @@ class Report:
         if self.roster is not None:
             out += [f"roster    version {self.roster_version}; the first is {self.roster}",
                     "          compare that with what a registrar tells you"]  # fmt: skip
+        out += [f"void      {one['statement']} by {one['principal']}: it holds and counts for "
+                f"nothing: {one['why']}" for one in self.void]  # fmt: skip
+        out += self._proven()
         out += [f"note      {note}" for note in self.notes]
         out += ["signed by these keys; compare each with what the person tells you:"]
         return out + [f"  {mark}  {principal}" for principal, mark in self.people]
+
+    def _proven(self) -> list[str]:
+        """By whom how many times are proven, and between when."""
+        by: dict[str, list[str]] = {}
+        for one in self.proven:
+            by.setdefault(one["by"], []).append(one["at"])
+        return [
+            f"proven    {plural(len(times), 'statement')} by {name}: there by {min(times)}"
+            + (f", the last by {max(times)}" if max(times) != min(times) else "")
+            for name, times in sorted(by.items())
+        ]
 
 
 def check_trust(report: Report, trusted: Trusted) -> None:

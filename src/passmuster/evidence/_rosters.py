@@ -25,7 +25,8 @@ class Rosters:
         known = [self._read(folder)[1] for folder in folders]
         if (ROSTER in names) != bool(known) or (known and whole(files, ROSTER) != known[-1].text):
             raise VerificationFailed(f"{ROSTER}: is not that of the newest roster")
-        self._replay = Replay(known, proven)
+        self._known, self._replay = known, Replay(known, proven)
+        self._judged: list[tuple[int, Attestation, int]] = []
 
     def _read(self, where: str) -> tuple[bytes, roster.Roster]:
         """(envelope, roster), not judged yet."""
@@ -69,16 +70,30 @@ class Rosters:
             self._replay.take(index, attestation)
         except VerificationFailed as error:
             raise VerificationFailed(f"{where}: {error}") from None
+        self._judged.append((index, attestation, len(self._replay.rosters)))
 
-    def tell(self, report: Report) -> None:
+    def void(self, proven: Proven = lambda _: None) -> dict[int, str]:
+        """Index → why what was taken there counts for nothing, by those times."""
+        times = {
+            index: roster.judge(said, self._known[:count], self._known, proven(index))
+            for index, said, count in self._judged
+        }
+        return {index: time.void for index, time in times.items() if time and time.void}
+
+    def tell(self, report: Report, proven: Proven, *, named_witnesses: bool) -> None:
         """Put into *report* whose keys the rosters rest on, and what was only claimed."""
         if not self._replay.rosters:
             return
         report.roster = self._replay.rosters[0].name
         report.roster_version = self._replay.rosters[-1].version
         report.people += [who for who in self._signers if who not in report.people]
-        if self._replay.claimed:
+        claimed = sum(not one for one in self._proven_of(proven))
+        if claimed:
             report.notes.append(
-                f"{self._replay.claimed} statements are judged by the time that they claim, in "
-                "the order of the log: no witness has seen them"
-            )
+                f"{claimed} statements are judged by the time that they claim, in the order of the "
+                "log: " + ("the witnesses that you named have not seen them" if named_witnesses
+                           else "no witness that you named (--witness) has seen them")
+            )  # fmt: skip
+
+    def _proven_of(self, proven: Proven) -> list[str | None]:
+        return [proven(index) for index, _, count in self._judged if count]

@@ -69,6 +69,9 @@ def head(found: Facts) -> Html:
         note(flagged(f"{plural(silent, 'item')} where access neither stands nor stops"),
              ": silence approves nothing.")
         if silent else Html(""),
+        note(flagged(f"{plural(len(found.draft.void), 'signed statement')} void"),
+             ": the signature holds and what it says counts for nothing; see below.")
+        if found.draft.void else Html(""),
         Html("</header>\n"),
     )  # fmt: skip
 
@@ -202,6 +205,24 @@ def when(found: Facts) -> Html:
                ("Acknowledged by management", _acknowledged(found))]),
         capped("What was signed, in the order of the log",
                 ("statement", "signed by", "signed", "rows", "folder"), rows, "chain.tsv"),
+    )  # fmt: skip
+
+
+def void(found: Facts) -> Html:
+    """What was signed and counts for nothing, each with the reason; nothing where there is none."""
+    rows = [
+        (code(s.folder), s.attestation.predicate["principal"], moment(signed_at(s)),
+         Num(s.attestation.predicate.get("count")), found.draft.void[s.index])
+        for s in found.draft.statements if s.index in found.draft.void
+    ]  # fmt: skip
+    if not rows:
+        return Html("")
+    return section(
+        "Void",
+        para("These signatures hold, and what they say counts for nothing: the key was told later "
+             "to be no good at that time. Each item reads as if the statement were not there."),
+        capped("What is void", ("statement", "signed by", "signed", "rows", "why"), rows,
+               "void.csv"),
     )  # fmt: skip
 
 

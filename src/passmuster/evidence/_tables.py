@@ -8,10 +8,11 @@ lines of a remediation have, since they are to be pasted.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from passmuster import connectors
+from passmuster.evidence._statements import Statement
 from passmuster.evidence._walk import Ballot, Judged
 from passmuster.seconds import Policy
 from passmuster.text import Json, canonical, sha256, visible
@@ -30,6 +31,11 @@ SECOND_COLUMNS = (
 )  # fmt: skip
 """At the end, in packs of a campaign with a two-person rule alone; all countersignatures that count
 stand in one cell, `; ` between them."""
+VOID_CSV = "void.csv"
+VOID_COLUMNS = (
+    "statement", "kind", "signed_by", "fingerprint", "signed_at", "rows", "why", "sha256",
+)  # fmt: skip
+"""Of statements that hold and count for nothing; the file is there where there is one."""
 REMEDIATION_COLUMNS = (
     "item", "name", "source", "verb", "part", "by", "reason", "what", "stop", "undo",
     "undo_class", "propagation_s", "residual",
@@ -68,7 +74,20 @@ def outcome_line(judged: Judged, second: Policy | None = None) -> bytes:
         **({} if second is None else {
             "needsSecond": judged.may is not None, "seconds": list(outcome.seconds),
         }),
+        **({"void": [ballot.leaf for ballot in judged.void]} if judged.void else {}),
     }) + b"\n"  # fmt: skip
+
+
+def void_lines(statements: Iterable[Statement], void: Mapping[int, str]) -> Iterator[bytes]:
+    """The lines of `void.csv`."""
+    yield csv_line(VOID_COLUMNS)
+    for s in statements:
+        if s.index in void:
+            said = s.attestation.predicate
+            yield csv_line((
+                s.folder, s.attestation.kind, said["principal"], s.attestation.keyid,
+                said["signedAt"], said.get("count"), void[s.index], s.attestation.name,
+            ))  # fmt: skip
 
 
 def outcome_cells(judged: Judged, second: Policy | None = None) -> bytes:

@@ -1,27 +1,35 @@
 """Check a pack, a workspace, or one envelope, whichever *path* is."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from passmuster import attestations, blobs, campaigns, keys, merkle, store, tlog
-from passmuster.errors import MusterError, NotFound, VerificationFailed
+from passmuster.errors import MusterError, NotFound, UsageError, VerificationFailed
 from passmuster.evidence import _check
 from passmuster.evidence._files import Folder
 from passmuster.evidence._report import Report, Trusted, check_trust
 from passmuster.evidence._statements import SUMS
+from passmuster.note import VerifierKey
 from passmuster.store import Database
 from passmuster.text import sha256, strict_json
 
 _TABLES = {"decisions": "decision", "countersign": "countersignature"}
 
 
-def verify(path: Path, trusted: Trusted | None = None, roots: bytes | None = None) -> Report:
+def verify(
+    path: Path, trusted: Trusted | None = None, roots: bytes | None = None,
+    witnesses: Collection[VerifierKey] = (),
+) -> Report:  # fmt: skip
     """Check the evidence at *path*; *trusted* are fingerprints that were got by another way.
 
-    *roots* (PEM) are the certificates of a time-stamp authority that were got by another way.
+    *roots* (PEM) are the certificates of a time-stamp authority that were got by another way,
+    *witnesses* the keys of witnesses: of a pack, only these prove by when a statement was there.
     Raises VerificationFailed naming the file and what is wrong with it.
     """
     if (path / SUMS).is_file():
-        return _check.check(Folder(path), trusted, roots)
+        return _check.check(Folder(path), trusted, roots, witnesses)
+    if witnesses:
+        raise UsageError("--witness is for a pack: a workspace knows its witnesses itself")
     if (path / store.FILE).is_file():
         report = _workspace(path)
     elif path.is_file():
@@ -39,6 +47,12 @@ def _workspace(path: Path) -> Report:
     db = store.open_(path, read_only=True)
     try:
         count = tlog.check(db)
+        fallen = tlog.voids(db)
+        void = [
+            {"statement": f"log entry {entry.id}", "kind": entry.kind, "principal": entry.principal,
+             "fingerprint": attestations.unchecked(entry.envelope).keyid, "why": fallen[entry.id]}
+            for entry in (tlog.entries(db) if fallen else ()) if entry.id in fallen
+        ]  # fmt: skip
         for (digest,) in db.execute("SELECT sha256 FROM blob ORDER BY sha256"):
             blobs.get(db, digest)
         _rows(db)
@@ -51,7 +65,7 @@ def _workspace(path: Path) -> Report:
         raise VerificationFailed(f"{path}: {error}") from None
     finally:
         db.close()
-    return Report("workspace", [(p, f) for p, f in people], count)
+    return Report("workspace", [(p, f) for p, f in people], count, void=void)
 
 
 def _rows(db: Database) -> None:

@@ -36,11 +36,16 @@ class Batch:
     file: str
     fingerprint: str = ""
     """The key that signed it."""
+    person: str = ""
+    """Who that is by the roster (`seconds.Signer`)."""
+    is_robot: bool = False
+    is_void: bool = False
+    """Its rows count for nothing (`roster.judge`)."""
 
     @property
     def signer(self) -> Signer:
         """Who signed it, for the two-person rule."""
-        return Signer(self.principal, self.fingerprint)
+        return Signer(self.principal, self.fingerprint, self.person, self.is_robot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class Judged:
     """Decision rows by the person who was asked at the time, in log order."""
     ignored: list[Ballot] = field(default_factory=list)
     """Rows by somebody who was not asked: they count for nothing."""
+    void: list[Ballot] = field(default_factory=list)
+    """Rows of statements that are void: they count for nothing."""
     may: tuple[str, ...] | None = None
     """Who may be its second person, where its approval needs one."""
     seconds: list[Ballot] = field(default_factory=list)
@@ -184,8 +191,10 @@ def _judge(
 def _count(judged: Judged, ballots: list[Ballot]) -> None:
     """Fold the rows of those who were asked, each while it was theirs to decide."""
     asked = {judged.reviewer}
-    countersigned = [b for b in ballots if b.batch.kind == "countersign"]
-    for ballot in (b for b in ballots if b.batch.kind != "countersign"):
+    judged.void = [b for b in ballots if b.batch.is_void]
+    live = [b for b in ballots if not b.batch.is_void]
+    countersigned = [b for b in live if b.batch.kind == "countersign"]
+    for ballot in (b for b in live if b.batch.kind != "countersign"):
         if ballot.batch.principal != judged.reviewer:
             judged.ignored.append(ballot)
         elif ballot.batch.kind == "decisions":
@@ -218,5 +227,5 @@ def _vote(uri: str, ballot: Ballot) -> Vote:
     changes = tuple((c["verb"], c["target"]) for c in row["changes"])
     return Vote(
         uri, ballot.leaf, ballot.batch.principal, row["verdict"], row["until"], changes,
-        ballot.batch.index, ballot.batch.fingerprint, tuple(row["saw"]),
+        ballot.batch.index, *ballot.batch.signer[1:], tuple(row["saw"]),
     )  # fmt: skip

@@ -20,7 +20,7 @@ from passmuster.note._keys import (
     witness_key,
 )
 from passmuster.note._policy import Policy, parse_policy
-from passmuster.note._receipt import Receipt, parse_receipt, verify_receipt
+from passmuster.note._receipt import Receipt, parse_proof, parse_receipt, verify_receipt
 from passmuster.note._request import Request, parse_request
 from passmuster.note._signed import (
     Line,
@@ -37,6 +37,6 @@ from passmuster.note._signed import (
 __all__ = [
     "COSIGNATURE", "ED25519", "Checkpoint", "Line", "Note", "Opened", "Policy", "Raw", "Receipt",
     "Request", "SignedBy", "VerifierKey", "cosign", "ed25519_key", "open_checkpoint", "parse",
-    "parse_checkpoint", "parse_key", "parse_lines", "parse_policy", "parse_receipt",
-    "parse_request", "sign", "ssh_key", "verify", "verify_receipt", "witness_key",
+    "parse_checkpoint", "parse_key", "parse_lines", "parse_policy", "parse_proof",
+    "parse_receipt", "parse_request", "sign", "ssh_key", "verify", "verify_receipt", "witness_key",
 ]  # fmt: skip

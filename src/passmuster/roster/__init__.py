@@ -45,21 +45,23 @@ from passmuster.roster._history import (
     current_name,
     envelopes,
     history,
+    in_force,
     mine,
     signers_of,
     strange_keys,
 )  # fmt: skip
-from passmuster.roster._judging import Proven, Replay, Time, judge, may_sign, time_of
+from passmuster.roster._judging import CAN_FALL, Proven, Replay, Time, judge, may_sign, time_of
 from passmuster.roster._model import FOR, KINDS, ROLES, Kind, Person, Role, Roster, body, read
-from passmuster.roster._people import is_robot, person_of, same_person
+from passmuster.roster._people import is_robot, person_of, same_person, signer
 from passmuster.roster._succession import missing, signed_by, succeed
 
 __all__ = [
-    "DRAFT", "FILE", "FOR", "KINDS", "MAX_BYTES", "ROLES", "Draft", "Kind", "Line", "Person",
-    "Proven", "Replay", "Request", "Role", "Roster", "Time", "alarm", "as_draft", "base_of", "body",
-    "carried", "change", "check_key", "check_principal", "check_signatures", "current",
-    "current_name", "draft", "drop", "ended", "envelopes", "first", "given_roles", "history",
-    "is_robot", "joined", "judge", "keep", "lacking", "may_sign", "mine", "missing", "opened",
-    "parsed", "person_of", "possession", "read", "same_person", "signed", "signed_by", "signers_of",
-    "stamp", "strange_keys", "succeed", "time_of", "with_person", "written",
+    "CAN_FALL", "DRAFT", "FILE", "FOR", "KINDS", "MAX_BYTES", "ROLES", "Draft", "Kind", "Line",
+    "Person", "Proven", "Replay", "Request", "Role", "Roster", "Time", "alarm", "as_draft",
+    "base_of", "body", "carried", "change", "check_key", "check_principal", "check_signatures",
+    "current", "current_name", "draft", "drop", "ended", "envelopes", "first", "given_roles",
+    "history", "in_force", "is_robot", "joined", "judge", "keep", "lacking", "may_sign", "mine",
+    "missing", "opened", "parsed", "person_of", "possession", "read", "same_person", "signed",
+    "signed_by", "signer", "signers_of", "stamp", "strange_keys", "succeed", "time_of",
+    "with_person", "written",
 ]  # fmt: skip

@@ -9,6 +9,8 @@ from passmuster.keys import fingerprint
 from passmuster.roster._allowed import check_key, check_principal
 from passmuster.text import sha256
 
+ASK = "it takes the file that `muster enroll request --out FILE` wrote"
+
 
 class Request(NamedTuple):
     """What an enrolment statement asks for, once its signature holds."""
@@ -26,9 +28,12 @@ def possession(envelope: bytes) -> Request:
     VerificationFailed when it is not. Whether the person is who they say is not in it: compare
     the fingerprint with what they tell you by another way.
     """
-    said = attestations.unchecked(envelope)
+    try:
+        said = attestations.unchecked(envelope)
+    except (VerificationFailed, UnicodeDecodeError):
+        raise VerificationFailed(f"no request to be listed: {ASK}") from None
     if said.kind != "enrolment":
-        raise VerificationFailed(f"a {said.kind} statement, no enrolment")
+        raise VerificationFailed(f"a {said.kind} statement, and no request to be listed: {ASK}")
     try:
         line, principal = str(said.predicate["publicKey"]), str(said.predicate["principal"])
         public = " ".join(line.split()[:2])
@@ -39,6 +44,8 @@ def possession(envelope: bytes) -> Request:
         about = (("key.pub", sha256(f"{line}\n".encode())),)
         if statement.predicate["fingerprint"] != mark or statement.subject != about:
             raise VerificationFailed("the enrolment is about another key than it is signed with")
-    except (KeyError, ValueError, IndexError, UsageError) as error:
-        raise VerificationFailed(f"not an enrolment of a form known here: {error}") from None
+    except UsageError as error:
+        raise VerificationFailed(f"no request to be listed: {error}") from None
+    except (KeyError, ValueError, IndexError):
+        raise VerificationFailed(f"no request to be listed: {ASK}") from None
     return Request(principal, public, mark, statement)

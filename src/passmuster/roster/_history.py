@@ -1,5 +1,7 @@
 """The rosters of a workspace: its log has the statements, its blobs the `allowed_signers`."""
 
+import functools
+
 from passmuster import attestations, blobs, store
 from passmuster.errors import NotFound, VerificationFailed
 from passmuster.roster._allowed import Line
@@ -16,6 +18,15 @@ def current(db: Database) -> Roster | None:
     It was verified when it was logged, and `tlog.check` verifies it again.
     """
     row = db.one(f"{_ENVELOPES} LIMIT 1")
+    return None if row is None else _read(db, bytes(row[0]))
+
+
+def in_force(db: Database, entry_id: int) -> Roster | None:
+    """The roster in force at a place of the log: the newest one before that entry."""
+    row = db.one(
+        "SELECT envelope FROM entry WHERE predicate = 'roster' AND id < ? ORDER BY id DESC LIMIT 1",
+        (entry_id,),
+    )
     return None if row is None else _read(db, bytes(row[0]))
 
 
@@ -46,7 +57,13 @@ def signers_of(db: Database, envelope: bytes) -> bytes:
 
 
 def _read(db: Database, envelope: bytes) -> Roster:
-    return read(attestations.unchecked(envelope), signers_of(db, envelope))
+    return _parsed(envelope, signers_of(db, envelope))
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(envelope: bytes, text: bytes) -> Roster:
+    """A version; lists ask for the same one with each window that they draw."""
+    return read(attestations.unchecked(envelope), text)
 
 
 def strange_keys(db: Database, me: str) -> list[Line]:

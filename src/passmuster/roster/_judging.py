@@ -8,6 +8,10 @@ A key must be good twice: by the roster in force at the statement's place, so th
 in afterwards, and by those that came later, so that a compromise which is told on Wednesday takes
 away what the thief signed on Tuesday. An end that a later roster sets for the time after itself
 takes nothing away from what the log had before it, however late a witness came.
+
+What its signer might not sign when it was logged is refused, and the whole log with it. What was
+let in rightly and loses its standing by what came to light later (a theft that is told, a witness
+who saw it only afterwards) is **void**: its signature holds, and it counts for nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +33,13 @@ class Time(NamedTuple):
     at: str
     proven: bool
     """False: it is the signer's claim."""
+    void: str = ""
+    """Why the statement counts for nothing, though it was let in rightly; else empty."""
+
+
+CAN_FALL = frozenset({"decisions", "own", "countersign", "acknowledgement", "remediation"})
+"""Kinds of statement that may be void. Without its opening, its end or its seal there is no review
+to speak of: where one of those loses its standing, the whole is refused."""
 
 
 def may_sign(
@@ -92,11 +103,13 @@ def time_of(statement: Attestation, in_force: Roster, proven: str | None) -> Tim
 def judge(
     statement: Attestation, rosters: Sequence[Roster], known: Sequence[Roster], proven: str | None
 ) -> Time | None:
-    """The time by which *statement* may be signed by its key; None without a roster.
+    """The time of *statement*, and whether it is void by it; None without a roster.
 
     *rosters* are those before it in the log, *known* these and all that came later. Raises
-    VerificationFailed with the reason. A statement may name an earlier roster than the one in
-    force, for its signer may not have seen the newest, but none that is not in the log; only the
+    VerificationFailed with the reason for what its signer might not sign when it was logged; what
+    fell later, by its claimed time or by the proven one, is void. A statement may
+    name an earlier roster than the one in force, for its signer may not have seen the newest, but
+    none that is not in the log; only the
     enrolment of a newcomer, who has seen none yet, names none.
     """
     named = statement.predicate["rosterDigest"]
@@ -115,12 +128,19 @@ def judge(
     if statement.kind == "enrolment":  # of a key that is not listed yet: it proves possession
         return time
     principal = str(statement.predicate["principal"])
+    claimed = time_of(statement, in_force, None)
     for mark in statement.signers:
-        why = may_sign(in_force, known[len(rosters) :], principal, mark, time, statement.kind)
-        if why:
+        if why := may_sign(in_force, (), principal, mark, claimed, statement.kind):
             raise VerificationFailed(why)
     check_pins(in_force, statement)
-    return time
+    later = known[len(rosters) :]
+    void = [
+        why for at in dict.fromkeys((claimed, time)) for mark in statement.signers
+        if (why := may_sign(in_force, later, principal, mark, at, statement.kind))
+    ]  # fmt: skip
+    if void and statement.kind not in CAN_FALL:
+        raise VerificationFailed(void[0])
+    return time._replace(void=void[0]) if void else time
 
 
 class Replay:
@@ -131,6 +151,8 @@ class Replay:
         self.rosters: list[Roster] = []
         self.claimed = 0
         """Statements that were judged by a time that is only claimed."""
+        self.void: dict[int, str] = {}
+        """Index → why the statement there counts for nothing."""
         self._known, self._proven = known, proven
 
     def take_roster(self, envelope: bytes, text: bytes) -> Roster:
@@ -143,4 +165,6 @@ class Replay:
         """Judge any other statement, which stands at *index*."""
         time = judge(statement, self.rosters, self._known, self._proven(index))
         self.claimed += time is not None and not time.proven
+        if time is not None and time.void:
+            self.void[index] = time.void
         return time

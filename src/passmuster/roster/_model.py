@@ -152,8 +152,8 @@ def _person(given: Json) -> Person:
     if given["kind"] not in KINDS or unknown:
         raise ValueError(f"a kind or role that is not known: {given['kind']!r}, {sorted(unknown)}")
     uid = given["person_uid"]
-    if uid is not None and (not isinstance(uid, str) or not uid.strip()):
-        raise ValueError("a person_uid that is empty")
+    if uid is not None and (not isinstance(uid, str) or not uid.strip() or not uid.isascii()):
+        raise ValueError("a person_uid that is empty or has other than ASCII characters")
     roles = tuple(role for role in ROLES if role in given["roles"])
     return Person(given["principal"], given["kind"], roles, uid)
 

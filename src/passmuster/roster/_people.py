@@ -1,6 +1,17 @@
 """Who is who: two principals, or two keys, may be one human being."""
 
-from passmuster.roster._model import Roster
+from passmuster.roster._model import Person, Roster
+from passmuster.seconds import Signer
+
+
+def _listed(roster: Roster | None, principal: str, mark: str | None) -> Person | None:
+    """Whom the roster lists for a key, by the key first, else for its principal."""
+    if roster is None:
+        return None
+    listed = {p.principal.casefold(): p for p in roster.people}
+    holders = [line.principal for line in roster.lines_of(mark)] if mark else []
+    names = [name.casefold() for name in (*holders, principal)]
+    return next((listed[name] for name in names if name in listed), None)
 
 
 def person_of(roster: Roster | None, principal: str, mark: str | None = None) -> str:
@@ -8,13 +19,15 @@ def person_of(roster: Roster | None, principal: str, mark: str | None = None) ->
 
     The roster says it, by the key first; without one everybody is who they say they are.
     """
-    if roster is not None:
-        listed = {p.principal.casefold(): p for p in roster.people}
-        holders = [line.principal for line in roster.lines_of(mark)] if mark else []
-        for name in (*holders, principal):
-            if (found := listed.get(name.casefold())) is not None:
-                return found.who
-    return principal.casefold()
+    found = _listed(roster, principal, mark)
+    return principal.casefold() if found is None else found.who
+
+
+def signer(roster: Roster | None, principal: str, mark: str) -> Signer:
+    """Who signed with the key *mark* as *principal*, for the two-person rule."""
+    found = _listed(roster, principal, mark)
+    who = "" if roster is None else person_of(roster, principal, mark)
+    return Signer(principal, mark, who, found is not None and found.kind == "robot")
 
 
 def same_person(
@@ -30,7 +43,5 @@ def same_person(
 
 def is_robot(roster: Roster | None, principal: str) -> bool:
     """Whether the roster lists *principal* as a robot, which is no second person to anybody."""
-    if roster is None:
-        return False
-    return any(p.kind == "robot" and p.principal.casefold() == principal.casefold()
-               for p in roster.people)  # fmt: skip
+    found = _listed(roster, principal, None)
+    return found is not None and found.kind == "robot"

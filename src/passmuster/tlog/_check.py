@@ -9,6 +9,7 @@ from passmuster.store import Database
 from passmuster.tlog import _tree
 from passmuster.tlog._checkpoints import check_kept, checkpoints, proven_time
 from passmuster.tlog._entries import entries, known_keys
+from passmuster.tlog._voids import check_voids
 
 BROKEN = "the device chain is broken: something was dropped or reordered"
 
@@ -60,6 +61,7 @@ def _leaves(db: Database) -> Iterator[bytes]:
         except VerificationFailed as error:
             raise VerificationFailed(f"log entry {entry.id}: {error}") from None
         yield merkle.leaf_hash(entry.envelope)
+    check_voids(db, replay.void)
 
 
 def own_chains(db: Database) -> "Chains":

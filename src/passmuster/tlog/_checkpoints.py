@@ -16,6 +16,7 @@ from passmuster.store import Database
 from passmuster.text import from_epoch, visible
 from passmuster.tlog import _keys, _tree
 from passmuster.tlog._entries import known_keys
+from passmuster.tlog._voids import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,14 @@ def proven_time(db: Database, entry_id: int) -> str | None:
     return None if at is None else str(at)
 
 
+def rebuild(db: Database) -> int:
+    """Make anew what follows from the entries: the tree, and what is void; the size."""
+    with db.atomic():
+        size = _tree.rebuild(db)
+        settle(db, lambda index: proven_time(db, index))
+    return size
+
+
 # --- witnesses
 
 
@@ -259,6 +268,7 @@ def cosigned(db: Database, data: bytes) -> list[Cosignature]:
                     == (line.name, line.id)]  # fmt: skip
             if mine:
                 found.append(_keep(db, line, mine))
+        settle(db, lambda index: proven_time(db, index))
     if not found:
         raise VerificationFailed(
             "no line of a witness that was asked: write a request with "

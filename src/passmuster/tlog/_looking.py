@@ -11,6 +11,7 @@ from passmuster.store import Database
 from passmuster.tlog._check import follows, neighbours
 from passmuster.tlog._checkpoints import proven_time
 from passmuster.tlog._entries import known_keys
+from passmuster.tlog._voids import voids
 
 CALLED = {
     "enrolment": "key", "roster": "roster", "campaign": "opened", "decisions": "decisions",
@@ -101,6 +102,8 @@ class Found(NamedTuple):
     """Whom the key speaks for that it names; None when that key is not known here."""
     wrong: str
     """Why it does not hold; empty when it does."""
+    void: str = ""
+    """Why it counts for nothing although it holds; else empty."""
 
 
 def look_up(db: Database, entry_id: int) -> Found:
@@ -127,7 +130,7 @@ def look_up(db: Database, entry_id: int) -> Found:
             wrong = f"it speaks for {found.predicate['principal']}, its key for {whose}"
     except VerificationFailed as error:
         wrong = str(error)
-    return Found(found, whose, wrong)
+    return Found(found, whose, wrong, "" if wrong else voids(db).get(entry_id, ""))
 
 
 def _same(whose: str | None, principal: str) -> bool:

@@ -5,7 +5,9 @@ from typing import NamedTuple
 from passmuster import blobs, roster
 from passmuster.errors import UsageError, VerificationFailed
 from passmuster.store import Database
+from passmuster.tlog._checkpoints import proven_time
 from passmuster.tlog._entries import append
+from passmuster.tlog._voids import settle
 
 
 class Taken(NamedTuple):
@@ -26,7 +28,9 @@ def append_roster(db: Database, made: roster.Draft, now: str) -> int:
         raise VerificationFailed("nobody has signed this roster")
     with db.atomic():
         blobs.put(db, made.roster.text)
-        return append(db, made.envelope, {}, None, now)
+        entry_id = append(db, made.envelope, {}, None, now)
+        settle(db, lambda index: proven_time(db, index))
+        return entry_id
 
 
 def take_rosters(db: Database, data: bytes, trust: str | None, now: str) -> Taken:

@@ -8,8 +8,10 @@ from passmuster import keys, roster, store
 from passmuster.attestations import Attestation, unchecked, verify
 from passmuster.errors import VerificationFailed
 from passmuster.store import Database
+from passmuster.tlog._checkpoints import proven_time
 from passmuster.tlog._entries import insert, known_keys, next_link
 from passmuster.tlog._tree import check_leaf
+from passmuster.tlog._voids import settle
 
 
 def take(
@@ -34,7 +36,10 @@ def take(
         else:
             said = _signed(db, envelope, said, now)
         _in_chain(db, said)
-        return insert(db, said, envelope, leaf, campaign, now)
+        index = insert(db, said, envelope, leaf, campaign, now)
+        if said.kind == "roster":
+            settle(db, lambda place: proven_time(db, place))
+        return index
 
 
 def _roster(db: Database, envelope: bytes, said: Attestation, trust: str | None) -> None:

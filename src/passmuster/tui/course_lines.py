@@ -140,6 +140,8 @@ def _standing(known: Known) -> Line:
         line = travelled.mine(course)
     if drafts := sum(r.drafts for r in course.reviewers):
         line.append(Span(f"  {plural(drafts, 'draft')} not signed"))
+    if course.contested:
+        line.append(Span(f"  {course.contested:,} contested: decide again", "strong"))
     how = state(at, now)
     if how == "closed":
         line.append(say(f"  closed {words.dated(at.closed_at or '', now)}"))

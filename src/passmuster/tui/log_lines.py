@@ -124,6 +124,10 @@ def _holds(found: Found, width: int) -> list[Line]:
     if found.wrong:
         line: Line = [say(f"NOT VERIFIED: {found.wrong}", "error"), ALARM]
         return _labelled("check", line, width)
+    if found.void:
+        void: Line = [say("void", "strong"), ALARM,
+                      say(f": it holds, and counts for nothing: {found.void}")]  # fmt: skip
+        return _labelled("check", void, width)
     said = found.attestation
     assert said is not None
     after = "it is the first of its device" if said.predicate.get("prev") is None else (

@@ -38,6 +38,8 @@ class Draft:
     settings: Settings = field(default_factory=Settings)
     unseen: Mapping[str, str] = field(default_factory=dict)
     """Sources of which it is not known how they are after the review, and why (`_after`)."""
+    void: Mapping[int, str] = field(default_factory=dict)
+    """Index of each statement that counts for nothing, and why."""
 
 
 class Format(Protocol):

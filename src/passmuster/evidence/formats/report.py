@@ -33,7 +33,8 @@ class Page:
         """Write the page."""
         self.facts.end()
         parts = [part(self.facts) for part in (
-            _sections.head, _sections.reviewed, _sections.who, _sections.when, _results.tests,
+            _sections.head, _sections.reviewed, _sections.who, _sections.when, _sections.void,
+            _results.tests,
             _results.carried_out, _results.exceptions, _results.how, _results.rules,
             _sections.keys, _sections.checking,
         )]  # fmt: skip
