@@ -6,6 +6,7 @@ or a touch is asked for when a person starts the sync. A session that is once op
 ends; no key is kept for longer than the sync that it was given for.
 """
 
+import contextvars
 import threading
 import time
 from collections.abc import Callable
@@ -92,7 +93,10 @@ class Syncing:
     def start(self, db: Database) -> None:
         """Begin, if this workspace has a central log."""
         if self._thread is None and db.one("SELECT 1 FROM central") is not None:
-            self._thread = threading.Thread(target=self._run, name="muster-sync", daemon=True)
+            inside = contextvars.copy_context().run  # a key that asks looks for the app in it
+            self._thread = threading.Thread(
+                target=inside, args=(self._run,), name="muster-sync", daemon=True
+            )
             self._thread.start()
 
     @property
@@ -189,7 +193,8 @@ class Syncing:
             if self._key is key:
                 self._key = None
         if not self._ended:
-            self._show(db, told if talk else None, locked=locked)
+            wanted = talk is not None and not talk.called_off()
+            self._show(db, told if wanted else None, locked=locked)
 
     def _once(self, db: Database, talk: Talk | None) -> tuple[Told, bool]:
         """Sync; what to tell whoever asked for it, and whether the key was wanting."""
