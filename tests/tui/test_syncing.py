@@ -1,9 +1,7 @@
 """The sync beside the screen: what the first line says of it, and that nothing waits for it."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,33 +11,12 @@ from passmuster import campaigns, sync, tlog
 from passmuster.config import Settings
 from passmuster.errors import KeyUnavailable
 from passmuster.tui import syncing
-from tests.sync.town import Plan, Town, built, plan, town
-from tests.tui.central import LONG_S, Seat, evidence, header, listing, open_campaign, reading, until
+from tests.sync.town import Town
+from tests.tui.central import LONG_S, Seat, evidence, header, listing, reading, until
 from tests.tui.conftest import Review, bar, painted, press, settle
 
 SIZE = (120, 40)
 SYNCED = "synced 08:00 UTC"
-
-
-@pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """A town in which a campaign has been published, and has come to its reviewer."""
-    folder = tmp_path_factory.mktemp("published")
-    begun = plan(folder, synced=False)
-    with town(folder, None, begun.keys) as found:
-        (folder / "files").mkdir()
-        open_campaign(found, folder / "files")
-    return begun
-
-
-@pytest.fixture
-def seat(
-    published: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_world: None
-) -> Iterator[Seat]:
-    """The reviewer's workstation, which has synced before."""
-    monkeypatch.setattr(syncing, "FIRST_S", 0.0)
-    with built(published, tmp_path / "town") as found:
-        yield Seat(found)
 
 
 def lines(at: Town) -> int:
