@@ -250,6 +250,6 @@ async def test_the_owner_of_a_campaign_is_told_nothing_of_a_snapshot(seat: Seat)
 
 
 def test_a_key_that_has_something_to_ask_is_refused_to_the_sync() -> None:
-    for ask in (lambda: syncing.SILENT.ask("passphrase"), lambda: syncing.SILENT.tell("touch")):
+    for ask in (lambda: syncing.silent().ask("passphrase"), lambda: syncing.silent().tell("touch")):
         with pytest.raises(KeyUnavailable, match="nobody was asked"):
             ask()

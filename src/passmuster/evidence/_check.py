@@ -299,10 +299,8 @@ def _chain(files: Files, found: list[Statement], seal: Attestation) -> tuple[int
     How much of it is not in the pack, and how much of other devices' chains is not even named.
     """
     included = {s.index: s for s in found}
-    own = {
-        seal.predicate["device"],
-        *(s.attestation.predicate["device"] for s in found if s.attestation.kind == "roster"),
-    }
+    own = {s.attestation.predicate["device"] for s in found if s.attestation.kind == "roster"}
+    own.add(seal.predicate["device"])
     heads: dict[str, tuple[int, str]] = {}
     chains = tlog.Chains(own)
     rows = list(lines(files, CHAIN))

@@ -36,8 +36,7 @@ from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.seconding import Seconding
 from passmuster.tui.sitting import Sitting
-from passmuster.tui.syncing import Syncing, Told
-from passmuster.tui.themed import ThemedApp
+from passmuster.tui.syncing_app import SyncingApp
 from passmuster.tui.widgets.keys_bar import Key as KeyHint
 from passmuster.tui.widgets.line_view import LINEAR
 from passmuster.tui.widgets.text_line import TextLine
@@ -54,14 +53,6 @@ class Written(Message):
         self.job, self.error = job, error
 
 
-class Stood(Message):
-    """The sync has come further, or has ended."""
-
-    def __init__(self, told: Told | None) -> None:
-        super().__init__()
-        self.told = told
-
-
 LATER = (
     "connectors", "inventory", "outcomes", "campaigns._signing", "tui.screens.details",
     "tui.screens.sign_off", "tui.screens.signed", "tui.screens.help",
@@ -75,7 +66,7 @@ def _load_later() -> None:
         importlib.import_module(f"passmuster.{name}")
 
 
-class MusterApp(ThemedApp):
+class MusterApp(SyncingApp):
     """The workstation."""
 
     TITLE = "passmuster"
@@ -102,7 +93,6 @@ class MusterApp(ThemedApp):
         self.writer = Writer(desk.folder, self._report)
         self.sitting = Sitting(self.db, self.writer, desk.clock, desk.me)
         self._seconding: Seconding | None = None
-        self.syncing = Syncing(lambda: self.desk, lambda: not self.read_only, self._stands)
         self.campaign = campaign
         self.read_only = desk.settings.read_only
         self.key_troubles = self._load_keys()
@@ -231,17 +221,6 @@ class MusterApp(ThemedApp):
         for screen in self.screen_stack:
             if isinstance(screen, MusterScreen):
                 screen.written(message.job.ids, message.error)
-
-    def _stands(self, told: Told | None) -> None:
-        self.post_message(Stood(told))
-
-    def on_stood(self, message: Stood) -> None:
-        """Show where the sync stands, and what became of the one that a person started."""
-        screen = self.screen
-        if isinstance(screen, ListScreen):
-            if message.told is not None:
-                screen.say(message.told.words, "error" if message.told.failed else "plain")
-            screen.redraw_bars()
 
     async def on_event(self, event: Event) -> None:
         """Give a key to the line that is being typed in, else act on it, before the next one.

@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from passmuster import store
 from passmuster.errors import Conflict, Declined, KeyUnavailable, MusterError, Unreachable
-from passmuster.keys import SigningKey, Talk
 from passmuster.store import Database
 from passmuster.tui.desk import Desk
 
 if TYPE_CHECKING:
+    from passmuster.keys import SigningKey, Talk
     from passmuster.sync import Report, State
 
 BUSY_S = 5.0
 """After another program was found syncing this workspace."""
 FIRST_S = 0.5
 """After the first frame: the first keys go before it."""
+LOOK_S = 3600.0
+"""It looks around after so long at most."""
 STOP_S = 2.0
 """How long the end of the program waits for a sync to come to its next step."""
 
@@ -57,8 +59,11 @@ def _refuse(words: str) -> Any:
     raise KeyUnavailable(f"{words}: nobody was asked")
 
 
-SILENT = Talk(_refuse, _refuse)
-"""A key that would ask or wait for something is not to be had through this."""
+def silent() -> "Talk":
+    """A key that would ask or wait for something is not to be had through this."""
+    from passmuster.keys import Talk
+
+    return Talk(_refuse, _refuse)
 
 
 @dataclass
@@ -79,10 +84,10 @@ class Syncing:
     _not_before: float = 0.0
     _failed: int = 0
     _look: bool = True
-    _asked: Talk | None = None
-    _key: SigningKey | None = None
+    _asked: "Talk | None" = None
+    _key: "SigningKey | None" = None
     """That has just signed: good for opening one session without asking again."""
-    _talk: Talk | None = None
+    _talk: "Talk | None" = None
     """Of whoever asked for the sync that runs."""
     _caller: Any = None
     """The one of this thread, whose session is used until it ends."""
@@ -108,11 +113,11 @@ class Syncing:
         """Somebody has written: read anew where the sync stands."""
         self._wake(_look=True)
 
-    def now(self, talk: Talk) -> None:
+    def now(self, talk: "Talk") -> None:
         """Sync now, because a person wants it: the key may ask them."""
         self._wake(_asked=talk, _not_before=0.0)
 
-    def soon(self, key: SigningKey | None = None) -> None:
+    def soon(self, key: "SigningKey | None" = None) -> None:
         """After a sign-off: sync when the time is over in which it is held back."""
         held = time.monotonic() + self.desk().settings.sync_hold_s
         self._wake(_key=key, _not_before=held, _due=held, _failed=0, _look=True)
@@ -154,16 +159,16 @@ class Syncing:
                 self._caller.close()
             db.close()
 
-    def _wait(self) -> tuple[Talk | None, bool, bool]:
+    def _wait(self) -> "tuple[Talk | None, bool, bool]":
         """(who asks, whether to look, whether it is time) as soon as one of them is so."""
         with self._turn:
             while True:
                 left = max(self._due, self._not_before) - time.monotonic()
                 if not self.desk().settings.sync_every_s:
-                    left = threading.TIMEOUT_MAX  # only when a person asks
+                    left = LOOK_S  # only when a person asks
                 if self._ended or self._asked or self._look or left <= 0:
                     break
-                self._turn.wait(left)
+                self._turn.wait(min(left, LOOK_S))
             talk, look = self._asked, self._look
             self._asked, self._look = None, False
             return talk, look, left <= 0
@@ -181,8 +186,8 @@ class Syncing:
         if told or self.standing != was:
             self.changed(told)
 
-    def _sync(self, db: Database, talk: Talk | None) -> None:
-        self._due = time.monotonic() + (self.desk().settings.sync_every_s or threading.TIMEOUT_MAX)
+    def _sync(self, db: Database, talk: "Talk | None") -> None:
+        self._due = time.monotonic() + self.desk().settings.sync_every_s
         key = self._key
         if not self.allowed():
             if talk:
@@ -196,7 +201,7 @@ class Syncing:
             wanted = talk is not None and not talk.called_off()
             self._show(db, told if wanted else None, locked=locked)
 
-    def _once(self, db: Database, talk: Talk | None) -> tuple[Told, bool]:
+    def _once(self, db: Database, talk: "Talk | None") -> tuple[Told, bool]:
         """Sync; what to tell whoever asked for it, and whether the key was wanting."""
         locked = failed = True
         try:
@@ -221,7 +226,7 @@ class Syncing:
             self._failed += 1
             self._due = time.monotonic() + sync.pause_s(self._failed, error)
 
-    def _with_session(self, db: Database, talk: Talk | None) -> "Report":
+    def _with_session(self, db: Database, talk: "Talk | None") -> "Report":
         """Sync, with a new session where the server does not know the old one any more: a laptop
         that slept does not notice how long.
         """
@@ -235,7 +240,7 @@ class Syncing:
         self._caller = None
         return self._synced(db, talk)
 
-    def _synced(self, db: Database, talk: Talk | None) -> "Report":
+    def _synced(self, db: Database, talk: "Talk | None") -> "Report":
         from passmuster import note, sync
         from passmuster.transport import Patience
 
@@ -255,8 +260,8 @@ class Syncing:
         )  # fmt: skip
         return sync.sync(work)
 
-    def _signer(self) -> SigningKey:
-        return self._key or self.desk().signer(self._talk or SILENT)
+    def _signer(self) -> "SigningKey":
+        return self._key or self.desk().signer(self._talk or silent())
 
     def _go_on(self) -> None:
         if self._ended:

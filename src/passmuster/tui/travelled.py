@@ -5,17 +5,20 @@ tell whether it is still so.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from passmuster.campaigns import Campaign, Course
 from passmuster.text import plural
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.sections import View, block, cut
+
+if TYPE_CHECKING:
+    from passmuster.campaigns import Campaign, Course
 
 FROM = "in"
 """`Campaign.travels` of one that came."""
 
 
-def snapshot(at: Campaign, view: View) -> list[Line]:
+def snapshot(at: "Campaign", view: View) -> list[Line]:
     """Above the evidence: of when it is, and whose; nothing for a campaign that is one's own."""
     if at.travels != FROM:
         return []
@@ -24,12 +27,12 @@ def snapshot(at: Campaign, view: View) -> list[Line]:
     return block("", [cut(line, view.width) if view.short else line], view, label_width=0)
 
 
-def mine(course: Course) -> Line:
+def mine(course: "Course") -> Line:
     """What is signed of the items that are here."""
     return [Span("your part: ", "strong"), Span(f"{course.signed:,} of {course.total:,} signed")]
 
 
-def whole(at: Campaign, course: Course, signed: Mapping[str, int]) -> Line:
+def whole(at: "Campaign", course: "Course", signed: Mapping[str, int]) -> Line:
     """What is known here of the rest: its size, and how much everybody has signed."""
     others = {who: count for who, count in signed.items() if count}
     said = f"{plural(sum(others.values()), 'decision')} signed by {len(others):,}" if others else (

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from passmuster import campaigns, tlog
+from passmuster import campaigns
 from passmuster.errors import UsageError
 from passmuster.model import Attention, Change, Draft, Verdict
 from passmuster.text import Json
@@ -142,6 +142,8 @@ class Deciding(Grouping):
 
     def _bring_back(self, signed: Mapping[int, tuple[Draft, int]]) -> None:
         """Nothing signed is ever deleted: both statements go, and the later one counts."""
+        from passmuster import tlog
+
         waiting = {i: draft for i, (draft, entry) in signed.items()
                    if tlog.waits(self.muster.db, entry)}  # fmt: skip
         if not waiting:

@@ -1,12 +1,14 @@
 """`S` on every list: sync now, and let the signing key ask what it has to."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from passmuster.tui.key_talk import Box, KeyTalk
 from passmuster.tui.lines import Role, Span, say
 from passmuster.tui.screens._looking import Looking
+
+if TYPE_CHECKING:
+    from passmuster.tui.key_talk import Box, KeyTalk
 
 
 class Syncs(Looking):
@@ -17,7 +19,7 @@ class Syncs(Looking):
                 tooltip="send what was signed and fetch what others signed, now"),
     ]  # fmt: skip
 
-    _sync_talk: KeyTalk | None = None
+    _sync_talk: "KeyTalk | None" = None
     """Of the sync that was asked for here last."""
 
     def say(self, words: str, role: Role = "plain") -> None:
@@ -26,6 +28,8 @@ class Syncs(Looking):
 
     def action_sync(self) -> None:
         """Sync in the thread beside; the key may ask for a passphrase or a touch."""
+        from passmuster.tui.key_talk import KeyTalk
+
         app = self.muster
         if app.read_only:
             self.say("read only: nothing is sent or taken until % allows it", "error")
@@ -44,7 +48,7 @@ class Syncs(Looking):
         if not answered and self._sync_talk is not None:
             self._sync_talk.call_off()
 
-    def _put_key_question(self, question: str, box: Box) -> None:
+    def _put_key_question(self, question: str, box: "Box") -> None:
         if self.typing is not None:  # what is being typed is no passphrase
             assert self._sync_talk is not None
             self._sync_talk.call_off()

@@ -24,7 +24,8 @@ Deciding (drafts only: nothing is signed or stopped before $)
   o        name the owner; you may hand the item to them
   A R D …  in upper case: take just that back
   e        write the reason of the draft in your $EDITOR
-  u        take everything drafted on this item back
+  u        take everything drafted on this item back; where it is signed and
+           not sent yet: a draft again, which supersedes it when you sign
   z  Z     undo, redo your last act
   $        see everything that you drafted, then sign it
   %        read only: refuse every verb; again: allow them
@@ -61,6 +62,10 @@ Many at once
   "        show only what is marked; esc takes all marks away
   ;        then a verb: for all that is marked, recorded as one act
   =        groups by owner, source, kind …: a verb for a whole group
+
+The central log (where a workspace has one; the first line says how it is)
+  S        sync now: send what was signed, fetch what others signed
+  1        what needs you: refused, contested, stale, halted
 
 Moving
   j k      one row down, up; also the arrows, page up and down, home, end
