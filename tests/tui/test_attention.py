@@ -80,7 +80,7 @@ async def test_when_all_is_well_it_says_so_and_how_one_knows(
 ) -> None:
     async with seat.app().run_test(size=size) as pilot:
         await until(pilot, lambda: "synced" in header(pilot))
-        await press(pilot, "1")
+        await press(pilot, "h")
         assert isinstance(pilot.app.screen, AttentionScreen)
         assert "all is well: nothing needs you" in painted(pilot)
         assert f"The central log: synced {AT}" in painted(pilot)
@@ -90,7 +90,7 @@ async def test_when_all_is_well_it_says_so_and_how_one_knows(
 
 async def test_a_workspace_without_a_central_log_has_the_place_too(review: Review) -> None:
     async with review.app().run_test(size=(80, 24)) as pilot:
-        await press(pilot, "1")
+        await press(pilot, "h")
         assert "all is well" in painted(pilot)
         assert "no central log" in painted(pilot)
 
@@ -132,7 +132,7 @@ async def test_a_halted_sync_shows_both_checkpoints_and_what_to_do_and_work_goes
         with reading(seat.desk.folder) as db:
             assert sync.state(db).words.startswith("sync halted: ")
             [halt] = tlog.halts(db)
-        await press(pilot, "1")
+        await press(pilot, "h")
         said = evidence(pilot)
         assert "it was set back" in said
         assert "decide and sign as ever" in said
@@ -158,7 +158,7 @@ async def test_what_is_contested_shows_both_decisions_and_is_ended_by_a_verb(
         await until(pilot, lambda: "needs attention (1)" in header(pilot))
         with reading(seat.desk.folder) as db:
             assert sync.state(db).words == "needs attention (1): 1 item contested"
-        await press(pilot, "1")
+        await press(pilot, "h")
         said = evidence(pilot)
         assert "decided differently on two devices" in said
         assert "no approval stands and nothing is carried out" in said
@@ -170,7 +170,7 @@ async def test_what_is_contested_shows_both_decisions_and_is_ended_by_a_verb(
         assert isinstance(pilot.app.screen, ReviewScreen)
         await press(pilot, "=asked both: not needed", "enter", "dollar_sign", "s", "escape")
         await until(pilot, lambda: "synced" in header(pilot))
-        await press(pilot, "1")
+        await press(pilot, "h")
         assert "all is well" in painted(pilot)
     seat.town.boss.sync()
     at = campaigns.campaign(seat.town.boss.db)
@@ -185,7 +185,7 @@ async def test_somebody_elses_contested_item_is_not_decided_from_here(seat: Seat
     seat.who = BOSS
     async with seat.app().run_test(size=(160, 48)) as pilot:
         await until(pilot, lambda: "needs attention (1)" in header(pilot))
-        await press(pilot, "1")
+        await press(pilot, "h")
         assert f"{REV} is to decide it again" in evidence(pilot)
         await press(pilot, "a")
         assert isinstance(pilot.app.screen, AttentionScreen)
@@ -200,7 +200,7 @@ async def test_a_stale_approval_says_what_changed(seat: Seat, tmp_path: Path) ->
     inventory.import_file(boss.db, csv, now=LATER, by=BOSS)
     seat.who = BOSS
     async with seat.app().run_test(size=(160, 48)) as pilot:
-        await press(pilot, "1")
+        await press(pilot, "h")
         await until(pilot, lambda: listing(pilot).table.rank and listing(pilot).whole)
         assert "Changed at its source since" in evidence(pilot)
         assert "approved" in evidence(pilot)

@@ -30,7 +30,7 @@ def standing(at: Standing | None, now: str, width: int) -> Line:
     told = state.told(lambda stamp: clock(stamp, now), "")
     key = ""
     if width >= WIDE and state.kind in ("halted", "attention"):
-        key = "  1 shows it"
+        key = "  h shows it"
     elif width >= WIDE and at.locked and state.kind in ("never", "waiting"):
         key = "  S sends" if state.waiting else "  S syncs"
     role = "error" if state.kind == "halted" else "strong" if state.kind == "attention" else (

@@ -24,8 +24,7 @@ Deciding (drafts only: nothing is signed or stopped before $)
   o        name the owner; you may hand the item to them
   A R D …  in upper case: take just that back
   e        write the reason of the draft in your $EDITOR
-  u        take everything drafted on this item back; where it is signed and
-           not sent yet: a draft again, which supersedes it when you sign
+  u        take everything drafted on this item back
   z  Z     undo, redo your last act
   $        see everything that you drafted, then sign it
   %        read only: refuse every verb; again: allow them
@@ -65,7 +64,8 @@ Many at once
 
 The central log (where a workspace has one; the first line says how it is)
   S        sync now: send what was signed, fetch what others signed
-  1        what needs you: refused, contested, stale, halted
+  u        on what is signed and not sent yet: a draft again; what was signed
+           stays, and is superseded when you sign again
 
 Moving
   j k      one row down, up; also the arrows, page up and down, home, end
