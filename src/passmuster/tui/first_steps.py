@@ -36,7 +36,7 @@ def steps(db: Database, me: str) -> list[Step]:
             if me and k["principal"].lower() == me.lower() and not k["replaced_by"]]  # fmt: skip
     opened = campaigns.campaigns(db)
     at = db.value("SELECT url FROM central")
-    came = f"{NOT_NEEDED}: it comes from {at}" if at else ""
+    came = NOT_NEEDED if at else ""
     done = (
         me,
         plural(imports, "import") if imports else came,
