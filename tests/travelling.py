@@ -166,12 +166,18 @@ def estate(boss: Desk, folder: Path, owners: dict[str, str]) -> None:
 
 def opened(
     boss: Desk, folder: Path, owners: dict[str, str], *, second: tuple[str, ...] = (),
-    when: str | None = None,
+    when: str | None = None, of: str = "identity",
 ) -> Campaign:  # fmt: skip
     """A campaign by owner, published."""
     estate(boss, folder, owners)
     wanted = campaigns.Definition(
-        "Autumn", "2026-12-31", "owner", fallback=BOSS, second=second, second_when=when
+        "Autumn",
+        "2026-12-31",
+        "owner",
+        fallback=BOSS,
+        of=of,  # type: ignore[arg-type]
+        second=second,
+        second_when=when,
     )
     campaigns.open_campaign(boss.db, wanted, boss.key, config.Settings(), NOW)
     campaigns.publish(boss.db, boss.at, boss.key, NOW)

@@ -9,6 +9,7 @@ before an `atomic()` block or the one after it; opening again is the ordinary pa
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,42 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
             if self.in_transaction:
                 self.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """The block reads one state of the workspace, whatever others write meanwhile.
+
+        It takes nobody's turn to write: only what is `aside` can be written in it.
+        """
+        if self.in_transaction:
+            yield
+            return
+        self.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self.in_transaction:
+                self.execute("COMMIT")  # of nothing but what is aside
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """In the block tables can be made in `aside.`, a file that nobody else sees.
+
+        A temporary table would do, but the SQLite that ships with the driver holds those in memory.
+        """
+        handle, name = tempfile.mkstemp(prefix=".aside-", dir=self.path.parent)
+        os.close(handle)
+        try:
+            self.execute("ATTACH ? AS aside", (name,))
+            self.execute("PRAGMA aside.journal_mode = OFF")
+            self.execute("PRAGMA aside.synchronous = OFF")
+            self.execute("PRAGMA aside.cache_size = -8192")
+        finally:
+            Path(name).unlink()  # it lives as long as it is open
+        try:
+            yield
+        finally:
+            self.execute("DETACH aside")
 
     def _begin(self) -> None:
         try:

@@ -205,6 +205,22 @@ def test_a_second_person_elsewhere_sees_what_waits_and_countersigns(
     assert campaigns.waiting(boss.db, boss.at).rows == 0
 
 
+def test_items_that_are_parts_of_an_identity_travel_too(
+    tmp_path: Path, ann: Desk, log: Log
+) -> None:
+    boss = desk(tmp_path / "boss", BOSS)
+    opened(boss, tmp_path, OWNERS, of="credential")
+    boss.push(log)
+    ann.pull(log)
+    assert [name.split(" of ")[1] for name in ann.names()] == ["backup", "deploy"]
+    campaigns.save_own(ann.db, [ann.item("deploy")], BOSS, "asked", LATER, reassign=True)
+    ann.decide("backup", "revoke", "unused")
+    ann.push(log)
+    boss.pull(log)
+    assert boss.effect("backup") == "stops"
+    assert len(boss.names(BOSS)) == 2
+
+
 def test_under_a_roster_everybody_takes_it_first_and_signs_under_it(
     tmp_path: Path, ann: Desk, bob: Desk, log: Log
 ) -> None:
@@ -619,4 +635,6 @@ def test_a_row_by_somebody_who_was_not_asked_counts_for_nothing(
     log.send(central.read(attestations.sign(payload, bob.key)), ann.db)
     boss.pull(log)
     assert {o[0] for o in boss.outcomes().values()} == {"no_response"}
-    assert tlog.check(boss.db)
+    assert boss.db.value("SELECT count(*) FROM decision") == 0
+    assert campaigns.progress(boss.db, boss.at.id).signed == 0
+    assert evidence.verify(boss.db.path.parent).statements

@@ -94,6 +94,37 @@ def test_from_the_first_invitation_to_a_team_in_five_commands(team: Team) -> Non
     assert sync.trusted_roster(db) == roster.history(team.db(BOSS))[0].name
 
 
+def test_whoever_was_admitted_syncs_and_then_knows_the_roster_of_the_team(team: Team) -> None:
+    boss = team.first()
+    ana = team.person(ANA)
+    ana("enroll", boss("invite", ANA, "--role", "reviewer").stdout.strip())
+    assert "a registrar has to admit you" in ana("sync", code=1).stderr
+    boss("roster", "admit", ANA)
+    ana("sync")
+    shown = json.loads(ana("roster", "show", "--json").stdout)[0]
+    assert shown["version"] == 2
+    assert shown["strange_keys"] == []
+    boss("sync")
+    assert json.loads(boss("sync", "--status", "--json").stdout)[0]["waiting"] == 0
+    ben = team.person(BEN)
+    ben("enroll", boss("invite", BEN, "--role", "second").stdout.strip())
+    boss("roster", "admit", "--all")
+    ana("sync")
+    assert json.loads(ana("roster", "show", "--json").stdout)[0]["version"] == 3
+    ana("log", "verify")
+
+
+def test_a_roster_that_the_invitation_did_not_name_does_not_come_in_by_a_sync(team: Team) -> None:
+    boss = team.first()
+    ana = team.person(ANA)
+    ana("enroll", boss("invite", ANA, "--role", "reviewer").stdout.strip())
+    boss("roster", "admit", ANA)
+    store.remember(team.db(ANA), sync.FIRST_ROSTER, "0" * 64)
+    said = ana("sync", code=None)
+    assert "not the one that you were told to trust" in said.stderr
+    assert roster.current(team.db(ANA)) is None
+
+
 def _caller(team: Team, who: str) -> Caller:
     db = team.db(who)
     return sync.speak(db, lambda: keys.load(db, who, lambda: b"correct horse battery", 1.0))
@@ -185,7 +216,7 @@ def test_a_workspace_has_one_central_log(team: Team, tmp_path: Path) -> None:
     (("https://x.example",), "give an invitation, or --oidc"),
     (("https://x.example#m1.a.b.c.d",), "cut off or mistyped"),
     (("https://x.example#m1.a.b.c",), "copy the invitation whole"),
-    (("nonsense",), "no address of a central API"),
+    (("nonsense",), "no address of a server"),
 ])  # fmt: skip
 def test_words_that_lead_nowhere_are_refused_in_one_line(
     team: Team, words: tuple[str, ...], why: str

@@ -109,7 +109,7 @@ def test_a_log_is_cosigned_from_first_contact_to_a_receipt(at: Desk) -> None:
     assert (known["size"], known["keys"], known["refused"]) == (2, [log_key], [])
     told = json.loads(at("log", "log", "verify", "--json"))
     assert told == [{"entries": 2, "root": known["root"], "checkpoints": 2, "witnessed": 2,
-                     "kept": 0}]  # fmt: skip
+                     "kept": 0, "elsewhere": 0}]  # fmt: skip
     assert "2 entries and 2 checkpoints hold" in at("log", "log", "verify", "--rebuild")
 
 

@@ -1,6 +1,7 @@
 """Forgers with a plan, and with keys."""
 
 import json
+from array import array
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from passmuster import attestations, evidence, merkle, note, tlog
 from passmuster.attestations import Link
 from passmuster.errors import VerificationFailed
-from passmuster.evidence import _check
+from passmuster.evidence import _check, _contents
 from passmuster.evidence._files import Memory
 from passmuster.evidence._statements import pem, side_files
 from passmuster.keys import SigningKey
@@ -286,3 +287,16 @@ def test_json_that_two_readers_may_read_differently_is_refused(
 ) -> None:
     content["findings.jsonl"] += line + b"\n"
     refused(seal(content, scene.boss), "findings.jsonl|not of a form")
+
+
+@pytest.mark.parametrize("at", range(0, 40, 3))
+def test_an_item_that_stands_twice_is_found_wherever_its_digest_falls(at: int) -> None:
+    names = [f"muster:t/identity/u{n}" for n in range(40)]
+    for rows in (names, [*names, names[at]]):
+        content = Memory({"p": b"".join(canonical({"item": n}) + b"\n" for n in rows)})
+        seen = array("Q", [_contents._short(n) for n in rows])
+        if len(rows) == len(names):
+            _contents._each_once(content, "p", seen)
+            continue
+        with pytest.raises(VerificationFailed, match="stands there twice"):
+            _contents._each_once(content, "p", seen)

@@ -67,6 +67,7 @@ def boss(tmp_path: Path) -> Desk:
     return boss
 
 
+@pytest.mark.ci
 def test_the_pack_of_several_devices_holds_for_us_and_for_stock_tools(
     boss: Desk, tmp_path: Path, stock: Stock
 ) -> None:

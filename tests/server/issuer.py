@@ -1,7 +1,6 @@
 """A small identity provider that really answers: discovery, keys, log-in by code (RFC 8628)."""
 
 import json
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,21 +19,29 @@ from passmuster.text import Json
 CLIENT, AUDIENCE = "muster", "https://muster.example.com"
 
 
+RSA: RSAPrivateKey = new_rsa(65537, 2048)
+"""Made once: that takes a while."""
+
+
 class Issuer:
     """What it says can be changed at any time."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.rsa: RSAPrivateKey = new_rsa(65537, 2048)
+        self.rsa = RSA
         self.ec = generate_private_key(SECP256R1())
         self.published = [self.jwk("rsa", self.rsa), self.jwk("ec", self.ec)]
         self.asked: list[str] = []
         """Paths."""
         self.email = "ana@example.com"
         self.now = 0
+        self.ends_in = 60
+        """Seconds that a code is good."""
         self.answers: list[Json] = []
         """What the token endpoint says before it gives a token."""
         self.nonce: str | None = None
+        self.never_content = False
+        """Whether it wants another nonce each time."""
         self.forms: list[dict[str, str]] = []
         self.instead: Json = {}
         """Claims of the tokens that it gives."""
@@ -77,11 +84,14 @@ class Issuer:
         self.forms.append(form)
         if path == "/device":
             return 200, {
-                "device_code": "dc", "user_code": "WDJB-MJHT", "expires_in": 60, "interval": 1,
-                "verification_uri": f"{self.url}/activate",
+                "device_code": "dc", "user_code": "WDJB-MJHT", "expires_in": self.ends_in,
+                "interval": 1, "verification_uri": f"{self.url}/activate",
             }  # fmt: skip
         said = jwt.decode(proof, options={"verify_signature": False})
         if self.nonce is not None and said.get("nonce") != self.nonce:
+            return 400, {"error": "use_dpop_nonce"}
+        if self.never_content:
+            self.nonce = f"{self.nonce}."
             return 400, {"error": "use_dpop_nonce"}
         if self.answers:
             return 400, self.answers.pop(0)
@@ -119,14 +129,10 @@ def issuer() -> Iterator[Issuer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         made = Issuer(f"http://127.0.0.1:{listening.server_address[1]}")
-        thread = threading.Thread(target=listening.serve_forever)
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield made
         finally:
             listening.shutdown()
             thread.join(10)
-
-
-def nonce() -> str:
-    return secrets.token_hex(8)

@@ -170,6 +170,7 @@ class Place:
     def version(
         self, before: Roster | None, by: Somebody, who: list[Somebody],
         roles: Mapping[str, tuple[str, ...]] = ROLES, ended: Mapping[str, str] | None = None,
+        pins: frozenset[str] = frozenset(),
     ) -> tuple[bytes, bytes]:  # fmt: skip
         """(envelope, allowed_signers) of a version that lists *who*, signed by one registrar."""
         held = {line.fingerprint: line for line in (before.lines if before else ())}
@@ -188,7 +189,7 @@ class Place:
         number, previous = (before.version + 1, before.name) if before else (1, None)
         payload = attestations.statement(
             "roster", {"allowed_signers": sha256(text)},
-            roster.body(number, previous, 1, people, frozenset()),
+            roster.body(number, previous, 1, people, pins),
             Link("c" * 32, number, previous, previous), self.clock(), by.principal,
         )  # fmt: skip
         return attestations.sign(payload, by.key), text

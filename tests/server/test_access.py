@@ -13,6 +13,7 @@ from passmuster import central, keys
 from passmuster.central import LIMITS
 from passmuster.server import _dpop
 from tests.server.people import BASE, BOSS, OTHER, REV, Place, Somebody, place, replica
+from tests.sk import NO_TOUCH, TOUCH, TOUCH_AND_PIN, Token
 
 ABOUT_ME = "/v1/feed?after=0"
 
@@ -97,6 +98,23 @@ def test_a_clock_that_is_off_is_told_by_how_much(standing: Place, off: int, fine
     assert (answer.status_code == 200) is fine
     if not fine:
         assert f"your clock is {abs(off)} s off the server's: set it" in refused(answer)
+
+
+def test_a_hardware_key_is_touched_for_a_session_and_given_its_pin_where_the_roster_says_so(
+    here: Place,
+) -> None:
+    here.team()
+    token = Token(flags=TOUCH)
+    rev = Somebody(here, token.key(REV))
+    here.admit(rev)
+    assert rev.ask().status_code == 200
+    token.flags = NO_TOUCH
+    assert "not touched" in refused(rev.ask())
+    here.admit(rev, pins=frozenset({rev.key.fingerprint}))
+    token.flags = TOUCH
+    assert "PIN was not given" in refused(rev.ask())
+    token.flags = TOUCH_AND_PIN
+    assert rev.ask().status_code == 200
 
 
 def test_a_request_for_another_log_begins_no_session_here(here: Place) -> None:

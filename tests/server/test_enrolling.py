@@ -2,6 +2,7 @@
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from passmuster.attestations import unchecked
 from passmuster.central import LIMITS
 from passmuster.errors import UsageError
 from passmuster.server import _enrolling, _invites
+from passmuster.server._http import Problem
 from passmuster.text import sha256
-from tests.server.people import BASE, BOSS, EYE, OTHER, REV, Place, Somebody, replica
+from tests.server.people import BASE, BOSS, EYE, OTHER, REV, Place, Somebody, place, replica
+from tests.server.postgres import Cluster
 from tests.server.test_access import refused
 
 
@@ -124,7 +127,7 @@ def test_who_invited_whom_and_what_came_of_it_is_kept(here: Place) -> None:
     here.clock.seconds += 5
     leaf = enrols(one, made["token"]).json()["leaf"]
     with here.central.store.reading() as tx:
-        [_, kept] = sorted(_invites.invites(tx), key=lambda row: row["principal"])
+        [kept] = [row for row in _invites.invites(tx) if row["principal"] == REV]
     assert kept == {
         "principal": REV, "roles": "reviewer", "made_by": BOSS, "made_at": began,
         "ends_at": made["expires_at"], "used_at": here.clock(), "leaf": leaf,
@@ -225,7 +228,7 @@ def test_the_first_roster_is_of_whoever_enrols_with_it(here: Place) -> None:
 
 def test_an_invitation_of_a_reviewer_begins_no_roster(here: Place) -> None:
     said = refused(here.first(roles=("reviewer",)), "forbidden")
-    assert "does not begin a roster" in said
+    assert "no roster in the log yet" in said
     assert here.central.newest()[0].size == 0
 
 
@@ -263,6 +266,14 @@ def test_a_first_roster_that_is_refused_leaves_nothing(here: Place) -> None:
     with here.central.store.reading() as tx:
         assert tx.value("SELECT count(*) FROM stored_blob") == 0
         assert tx.value("SELECT used_at FROM invite") is None
+
+
+def test_nobody_enrols_before_there_is_a_roster_and_the_invitation_stays_good(here: Place) -> None:
+    rev, token = here.somebody(REV), here.invitation(REV, "reviewer", "registrar").token
+    line = rev.enrolment()
+    assert "no roster in the log yet" in refused(enrols(rev, token, line), "forbidden")
+    here.first()
+    assert enrols(rev, token, line).status_code == 201
 
 
 # --- who waits
@@ -356,3 +367,26 @@ def test_the_server_machine_invites_no_such_person(
 ) -> None:
     with pytest.raises(UsageError):
         _enrolling.invitation(here.central, BASE, who, roles)
+
+
+@pytest.mark.ci
+def test_between_the_look_at_an_invitation_and_its_use_another_replica_may_have_used_it(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, meanwhile = _invites.look, ["b" * 64]
+    with place(tmp_path / "central", database=cluster.database()) as there:
+        there.team()
+        token, store, now = there.invitation(REV).token, there.central.store, there.clock()
+
+        def look(tx: Any, *said: str) -> Any:
+            found = real(tx, *said)
+            if meanwhile:
+                with store.transaction() as other:
+                    _invites.use(other, token, REV, meanwhile.pop(), now)
+            return found
+
+        monkeypatch.setattr(_invites, "look", look)
+        with pytest.raises(Problem, match="used just now"), store.transaction() as tx:
+            _invites.use(tx, token, REV, "a" * 64, now)
+        with store.reading() as tx:
+            assert tx.value("SELECT leaf FROM invite WHERE principal = ?", (REV,)) == "b" * 64

@@ -19,6 +19,8 @@ from tests.server.issuer import AUDIENCE, CLIENT, Issuer, issuer
 from tests.server.people import BOSS, OTHER, REV, Place, Somebody, place
 from tests.server.test_access import refused
 
+STRANGER = new_rsa(65537, 2048)
+
 
 @pytest.fixture
 def idp() -> Iterator[Issuer]:
@@ -105,7 +107,7 @@ WRONG: dict[str, tuple[Callable[[Issuer, str], str], str]] = {
     "no word of it": (lambda i, m: i.token(m, email_verified=None), "verified"),
     "unsigned": (unsigned, "algorithm"),
     "the public key as a password": (password, "algorithm"),
-    "signed by a stranger": (lambda i, m: i.token(m, key=new_rsa(65537, 2048)), "ignature"),
+    "signed by a stranger": (lambda i, m: i.token(m, key=STRANGER), "ignature"),
     "a key that is not published": (lambda i, m: i.token(m, head={"kid": "x"}), "no key"),
     "a key of another kind": (lambda i, m: i.token(m, head={"kid": "ec"}), "algorithm"),
     "no name of a key, of two": (lambda i, m: i.token(m, head={"kid": None}), "no key"),
@@ -176,7 +178,7 @@ def test_a_key_that_the_provider_adds_is_found_and_its_keys_are_not_asked_for_ea
         rev = there.somebody(REV)
         assert enrols(rev, idp.token(mark(rev))).status_code == 201
     assert idp.asked.count("/keys") == 1
-    added = new_rsa(65537, 2048)
+    added = STRANGER
     idp.published.append(idp.jwk("rsa2", added))
     rev = there.somebody(REV)
     token = idp.token(mark(rev), key=added, head={"kid": "rsa2"})
@@ -200,6 +202,24 @@ def test_a_provider_that_does_not_answer_is_told_from_a_wrong_token(
     idp.get = lambda path: (500, {})  # type: ignore[method-assign]
     rev = there.somebody(REV)
     assert "does not answer" in refused(enrols(rev, idp.token(mark(rev))), "unavailable")
+
+
+def test_addresses_of_a_provider_may_have_a_query(there: Place, idp: Issuer) -> None:
+    real = idp.get
+    idp.get = lambda path: (  # type: ignore[method-assign]
+        (200, {**real(path)[1], "jwks_uri": f"{idp.url}/keys?p=b2c"}) if "well-known" in path
+        else real(path.partition("?")[0])
+    )  # fmt: skip
+    rev = there.somebody(REV)
+    assert enrols(rev, idp.token(mark(rev))).status_code == 201
+    assert "/keys?p=b2c" in idp.asked
+
+
+def test_keys_are_not_fetched_without_tls(there: Place, idp: Issuer) -> None:
+    real = idp.get
+    idp.get = lambda path: (200, {**real(path)[1], "jwks_uri": "http://evil.example/keys"})  # type: ignore[method-assign]
+    rev = there.somebody(REV)
+    assert "without TLS" in refused(enrols(rev, idp.token(mark(rev))), "unavailable")
 
 
 def test_a_provider_of_another_name_is_not_believed(there: Place, idp: Issuer) -> None:
@@ -252,6 +272,13 @@ def test_a_provider_that_wants_a_nonce_in_the_proof_gets_it(idp: Issuer) -> None
     assert (bound.token.count("."), slept) == (2, [])
 
 
+def test_a_provider_that_wants_another_nonce_each_time_is_not_asked_for_ever(idp: Issuer) -> None:
+    idp.nonce, idp.never_content, idp.ends_in = "n", True, 7
+    with pytest.raises(MusterError, match="nobody logged in in time"):
+        log_in(idp)
+    assert idp.asked.count("/token") == 7
+
+
 @pytest.mark.parametrize(("answer", "why"), [
     ({"error": "access_denied"}, "the log-in was refused"),
     ({"error": "expired_token"}, "gives no token: expired_token"),
@@ -266,10 +293,10 @@ def test_a_log_in_that_fails_says_why(idp: Issuer, answer: dict[str, str], why: 
 
 
 def test_nobody_waits_for_ever(idp: Issuer) -> None:
-    idp.answers = [{"error": "authorization_pending"}] * 100
+    idp.answers, idp.ends_in = [{"error": "authorization_pending"}] * 100, 7
     with pytest.raises(MusterError, match="nobody logged in in time"):
         log_in(idp)
-    assert len(idp.answers) == 100 - 60
+    assert len(idp.answers) == 100 - 7
 
 
 def test_a_token_that_anybody_could_use_is_not_taken(idp: Issuer) -> None:

@@ -164,7 +164,7 @@ def test_two_campaigns_may_have_the_same_definition(team: tuple[Somebody, ...]) 
 
 def test_whom_an_item_was_handed_to_comes_in(team: tuple[Somebody, ...]) -> None:
     boss, rev, second, _, other = team
-    made = publish(boss, REV)
+    made = publish(boss, REV, SECOND)  # who is in the campaign, and whom it was not handed to
     assert seen(other) == []
     handed = rev.put(chunk("handed rows"))
     assert code(rev, handing(rev, made, handed, OTHER)) == "accepted"
@@ -219,6 +219,17 @@ def test_an_owner_neither_publishes_nor_closes_the_campaign_of_another(
     subject = {"publication": {"queues.jsonl": made.queues}, "close": {"outcomes.jsonl": "0" * 64}}
     line = other.says(kind, subject[kind], {"campaign": made.digest})
     assert code(other, line) == "not-yours"
+
+
+def test_whoever_sees_a_campaign_may_acknowledge_its_end_and_nobody_else(
+    team: tuple[Somebody, ...],
+) -> None:
+    boss, rev, _, eye, other = team
+    made = publish(boss, REV)
+    for one, becomes in ((boss, "accepted"), (rev, "accepted"), (eye, "accepted"),
+                         (other, "not-yours")):  # fmt: skip
+        line = one.says("acknowledgement", {"close": "0" * 64}, {"campaign": made.digest})
+        assert code(one, line) == becomes
 
 
 def test_a_relay_may_carry_what_others_signed(team: tuple[Somebody, ...]) -> None:

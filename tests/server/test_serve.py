@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from passmuster import attestations, central, merkle, note
 from passmuster.server import _log
-from tests.server.postgres import Cluster
+from tests.server.postgres import Cluster, started
 from tests.server.running import Process, opened, settle, talking
 from tests.server.town import BOSS, REV, Town
 
@@ -254,10 +255,17 @@ def _own_device(town: Town, device: str) -> Any:
     return say
 
 
+@pytest.fixture
+def own_cluster() -> Iterator[Cluster]:
+    """A PostgreSQL that this test may kill."""
+    with started() as found:
+        yield found
+
+
 def test_what_was_acknowledged_is_there_after_postgresql_was_killed(
-    tmp_path: Path, cluster: Cluster
+    tmp_path: Path, own_cluster: Cluster
 ) -> None:
-    url = cluster.database()
+    url = own_cluster.database()
     town, digest = town_in(tmp_path / "one", database=url)
     made = Process(tmp_path / "one", "--database", url)
     acknowledged: list[str] = []
@@ -268,13 +276,13 @@ def test_what_was_acknowledged_is_there_after_postgresql_was_killed(
     end = time.monotonic() + 30
     while len(acknowledged) < 15 and time.monotonic() < end:
         time.sleep(0.003)
-    cluster.kill()
+    own_cluster.kill()
     sending.join(30)
     try:
         with talking(made.url) as nobody:
             red = nobody.ask("GET", "/readyz")
             assert (red.status_code, red.json()["code"]) == (503, "unavailable")
-            cluster.start()
+            own_cluster.start()
             assert nobody.ask("GET", "/readyz").status_code == 200
         there = whole(made.url, town)
     finally:

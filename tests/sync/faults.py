@@ -17,7 +17,9 @@ def reply(status: bytes = OK, headers: bytes = JSON, body: bytes = b'{"a":1}') -
     length = b"" if b"ength" in headers or b"chunked" in headers else (
         b"Content-Length: %d\r\n" % len(body)
     )  # fmt: skip
-    return b"HTTP/1.1 " + status + b"\r\n" + headers + length + b"\r\n" + body
+    # each answer ends its connection: else the next request may meet one that is about to close
+    ends = b"Connection: close\r\n"
+    return b"HTTP/1.1 " + status + b"\r\n" + headers + length + ends + b"\r\n" + body
 
 
 def problem(status: bytes, code: bytes, more: bytes = b"") -> bytes:

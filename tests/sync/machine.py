@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -117,7 +118,9 @@ class Network(RuleBasedStateMachine):
     def make_backup(self) -> None:
         self.backup = len(self.town.server.lines), self.town.server.backup()
 
-    @rule(who=WHO, ahead=st.integers(1, 2), behind=st.integers(0, 3), old=st.booleans())
+    @rule(
+        who=WHO, ahead=st.integers(1, 2), behind=st.sampled_from([0, 1, 2, 3, 3]), old=st.booleans()
+    )
     def restore(self, who: str, ahead: int, behind: int, old: bool) -> None:
         """The disk died, and nobody noticed that the backup is old; the anchor was on it too.
 
@@ -132,6 +135,17 @@ class Network(RuleBasedStateMachine):
         self.restored_to = min(size, size if self.restored_to is None else self.restored_to)
         if behind:
             self.plainly(other(who), behind)
+
+    @precondition(lambda self: self.found_out)
+    @rule()
+    def repair(self) -> None:
+        """Somebody's sync was halted, and the operator hears of it."""
+        self.recover()
+
+    @property
+    def found_out(self) -> bool:
+        """Whether somebody knows that the log was set back."""
+        return any(tlog.pinned(desk.db).halted for desk in self.town.desks.values())
 
     def recover(self) -> None:
         """The operator does what the page about recovery says."""

@@ -182,3 +182,35 @@ def test_a_real_process_on_a_bad_network_says_one_line(
                 desk.db.execute("UPDATE central SET url = ?", (served.url,))
                 done = muster("sync", code=1)
             assert why in done.stderr.splitlines()[-1]
+
+
+def test_a_watch_goes_on_over_a_bad_hour_and_tells_only_news(
+    online: Town, inside: Muster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            online.rev.wire.fate = lambda *_: "ok"
+            online.rev.says("after the bad hour")
+        if len(pauses) > 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("passmuster.cli.sync.time.sleep", sleep)
+    monkeypatch.setattr("passmuster.cli.sync.random.uniform", lambda _low, high: high)
+    monkeypatch.setattr("passmuster.cli.sync.WAIT_S", 0)
+    online.rev.wire.fate = lambda *_: "no_request"
+    told = sync.sync
+
+    def once(work: sync.Work, wait_s: int = 0) -> sync.Report:
+        report = told(work, wait_s)
+        online.rev.wire.fate = lambda *_: "no_request"
+        return report
+
+    monkeypatch.setattr(sync, "sync", once)
+    done = inside("sync", "--watch", code=130)
+    assert pauses == [2, 4, 8, 2]
+    lines = [line for line in said(done).splitlines() if line and "trying again" not in line]
+    assert lines == ["1 record sent, 0 received.", "muster: stopped; nothing half-done was kept"]
+    assert set(online.rev.words) == {"after the bad hour"}

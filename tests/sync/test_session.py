@@ -23,7 +23,7 @@ class Server:
 
     def __init__(self) -> None:
         self.asked: list[bytes] = []
-        self.clock, self.signed = 0.0, 0
+        self.clock, self.slept, self.signed = 0.0, 0, 0
         self.key = keys.in_memory("ana@example.com")
         self.answer: Any = {"token_type": "DPoP", "expires_in": 600}
 
@@ -37,7 +37,7 @@ class Server:
             self.signed += 1
             return self.key
 
-        return Session(ORIGIN, key, self.post, lambda: NOW, lambda: self.clock)
+        return Session(ORIGIN, key, self.post, lambda: NOW + self.slept, lambda: self.clock)
 
 
 def said(proof: str) -> tuple[Json, Json]:
@@ -84,6 +84,14 @@ def test_a_session_that_ends_soon_is_asked_for_again_with_another_key(
     assert len(server.asked) == asks
     same = said(first["DPoP"])[0]["jwk"] == said(second["DPoP"])[0]["jwk"]
     assert same is (asks == 1)
+
+
+def test_a_laptop_that_slept_asks_again_though_its_own_clock_stood_still() -> None:
+    server = Server()
+    session = server.session()
+    session.headers("GET", URL)
+    server.slept = 900
+    assert session.headers("GET", URL)["Authorization"] == "DPoP token-2"
 
 
 def test_a_session_can_be_ended() -> None:

@@ -247,6 +247,19 @@ def test_a_clock_that_jumps_changes_no_order(synced: Town) -> None:
     assert len(said) == 6
 
 
+def test_a_laptop_that_slept_asks_for_a_new_session(synced: Town) -> None:
+    """The clock that counts a session stands still while it sleeps; the server's does not."""
+
+    def sleeps(step: str) -> None:
+        if step == "records":
+            synced.clock.seconds += 3_600
+
+    synced.boss.next_roster(list(synced.desks.values()))  # its file is sent first: a session
+    synced.boss.before = sleeps
+    assert synced.boss.sync().pushed.accepted == 1
+    assert [p for _, p, _ in synced.boss.wire.log].count("/v1/sessions") == 2
+
+
 def test_a_full_disk_loses_nothing_and_says_so(synced: Town) -> None:
     for word in range(15):
         synced.rev.says(f"{word} {'x' * 2_000}")
@@ -324,6 +337,15 @@ def test_a_longer_branch_halts_the_sync(synced: Town) -> None:
     halted(synced.rev, "do not lead to the root that it signed")
 
 
+def test_a_desk_with_something_to_send_finds_the_longer_branch_too(synced: Town) -> None:
+    """The server refuses its records, for its log was set back; it does not stop at that."""
+    forked(synced, 1, 3)
+    synced.rev.says("not sent")
+    halted(synced.rev, "do not lead to the root that it signed")
+    with synced.server.here.store.reading() as tx:
+        assert "set back" in str(tx.value("SELECT stopped FROM head"))
+
+
 def test_another_key_halts_the_sync(synced: Town, tmp_path: Path) -> None:
     with town(tmp_path / "other", synced.clock) as other:
         synced.rev.wire.server = other.server
@@ -396,15 +418,23 @@ FEEDS: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
 }
 
 
+def bent(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[str, bytes], bytes]:
+    """The lines of the feed as they are after *change*."""
+
+    def bend(path: str, body: bytes) -> bytes:
+        lines = body.splitlines(keepends=True)
+        return b"".join(change(lines)) if "/feed" in path else body
+
+    return bend
+
+
 def test_a_feed_of_another_form_is_refused_and_nothing_is_kept(synced: Town) -> None:
     for word in "abc":
         synced.boss.says(word)
     synced.boss.sync()
     size = tlog.staged(synced.rev.db)
     for change, why in FEEDS.values():
-        synced.rev.wire.bend = lambda path, body, change=change: (
-            b"".join(change(body.splitlines(keepends=True))) if "/feed" in path else body
-        )
+        synced.rev.wire.bend = bent(change)
         with pytest.raises(Unreachable, match=why):
             synced.rev.sync()
         assert tlog.pinned(synced.rev.db).size == size

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from passmuster import attestations, blobs, keys, roster, store, sync, tlog
+from passmuster import attestations, blobs, roster, store, sync, tlog
 from passmuster.attestations import Link
 from passmuster.central import Limits
 from passmuster.keys import SigningKey
@@ -21,6 +21,7 @@ from passmuster.store import Database
 from passmuster.sync import Work
 from passmuster.text import epoch, from_epoch, sha256
 from passmuster.transport import Caller, Patience
+from tests.scene import key
 
 with warnings.catch_warnings():  # it would rather have another release of httpx
     warnings.simplefilter("ignore")
@@ -29,6 +30,7 @@ with warnings.catch_warnings():  # it would rather have another release of httpx
 URL = "http://127.0.0.1:8470"
 BOSS, REV = "boss@example.com", "rev@example.com"
 ROLES = {BOSS: ("registrar", "owner", "reviewer"), REV: ("reviewer",)}
+SEEDS = {BOSS: 41, REV: 42}
 AT = "2026-11-23T08:00:00Z"
 Fate = Callable[[str, str], str]
 """(method, path) → what becomes of a request: ok, no_request, no_reply, twice, half."""
@@ -275,7 +277,7 @@ def town(
     clock, is_new = clock or Clock(), held is None
     server = Server(folder / "central", clock)
     wire = Inside(server)
-    signing = held or {who: keys.in_memory(who) for who in ROLES}
+    signing = held or {who: key(who, SEEDS[who]) for who in ROLES}
     desks = {who: Desk(folder / who.partition("@")[0], signing[who], clock, wire) for who in ROLES}
     if is_new:
         _begin(server, list(desks.values()))

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
         around,
         candidates,
     )
-    from passmuster.campaigns._campaign import Campaign, campaign, campaigns
+    from passmuster.campaigns._batch import Batch, OwnRow, Row, Rows, Signed, Some
+    from passmuster.campaigns._campaign import (
+        Campaign,
+        campaign,
+        campaigns,
+        items_in_order,
+    )
     from passmuster.campaigns._changed import changed_since
     from passmuster.campaigns._closing import (
         Progress,
@@ -59,14 +65,12 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._disputed import Disputed, Said, disputed
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
+    from passmuster.campaigns._freezing import assignment_row, excluded_row, population_row
     from passmuster.campaigns._opening import (
         Definition,
         Opened,
-        assignment_row,
-        excluded_row,
         file_name,
         open_campaign,
-        population_row,
         source_runs,
     )
     from passmuster.campaigns._people import (
@@ -119,7 +123,7 @@ if TYPE_CHECKING:
         signed_counts,
         signed_rows,
     )
-    from passmuster.campaigns._signing import Batch, OwnRow, Row, Signed, prepare, sign_off
+    from passmuster.campaigns._signing import prepare, sign_off
     from passmuster.campaigns._standing import reopen
     from passmuster.campaigns._votes import asked, handed_over, late, votes
     from passmuster.campaigns._waiting import (
@@ -136,7 +140,8 @@ else:
     __getattr__ = lazily.names(__name__, {
         "_acknowledging": "acknowledge",
         "_around": "COUNTED NAMED Around Candidate around candidates",
-        "_campaign": "Campaign campaign campaigns",
+        "_batch": "Batch OwnRow Row Rows Signed Some",
+        "_campaign": "Campaign campaign campaigns items_in_order",
         "_changed": "changed_since",
         "_closing": "Progress by_reviewer close definition outcomes_of progress",
         "_coming": "apply wanted",
@@ -147,9 +152,8 @@ else:
             "save_draft save_drafts save_own",
         "_disputed": "Disputed Said disputed",
         "_dossiers": "digests dossiers material parts_of uri",
-        "_opening":
-            "Definition Opened assignment_row excluded_row file_name open_campaign "
-            "population_row source_runs",
+        "_freezing": "assignment_row excluded_row population_row",
+        "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
             "ENDED HERE LEFT NO_LEAD NOT_KNOWN PEOPLE Answering Portrait people portrait",
         "_population": "ITEM_KINDS OWNER",
@@ -163,12 +167,12 @@ else:
             "Countersigned Objection SecondRow check_second clear_seconds objections "
             "said_on save_seconds second_like second_rank second_rows",
         "_signed": "SignedRow named_owners said_last signed_counts signed_rows",
-        "_signing": "Batch OwnRow Row Signed prepare sign_off",
         "_votes": "asked handed_over late votes",
         "_waiting":
             "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
             "waiting_for",
         "_standing": "reopen",
+        "_signing": "prepare sign_off",
     })  # fmt: skip
 
 __all__ = [
@@ -176,16 +180,17 @@ __all__ = [
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
     "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed", "Forecast",
     "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow",
-    "Row", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Stand", "Stranded",
-    "Waiting", "acknowledge", "ages", "apply", "around", "asked", "assignment_row", "by_reviewer",
-    "campaign", "campaigns", "candidates", "changed_since", "check_draft", "check_hand_over",
-    "check_own", "check_row", "check_second", "clear_drafts", "clear_own", "clear_seconds", "close",
-    "count", "course", "definition", "digests", "disputed", "dossiers", "draft_of", "excluded_row",
-    "file_name", "find_item", "forecast", "groups", "handed_over", "in_group", "item_dossier",
-    "items_of", "late", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
-    "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
-    "progress", "publish", "rank", "reopen", "rows", "said_last", "said_on", "save_draft",
-    "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like", "second_rank",
-    "second_rows", "sign_off", "signed_by", "signed_counts", "signed_rows", "source_runs",
-    "stranded", "tiers", "unlisted", "uri", "votes", "waiting", "waiting_for", "wanted",
+    "Row", "Rows", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some", "Stand",
+    "Stranded", "Waiting", "acknowledge", "ages", "apply", "around", "asked", "assignment_row",
+    "by_reviewer", "campaign", "campaigns", "candidates", "changed_since", "check_draft",
+    "check_hand_over", "check_own", "check_row", "check_second", "clear_drafts", "clear_own",
+    "clear_seconds", "close", "count", "course", "definition", "digests", "disputed", "dossiers",
+    "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over",
+    "in_group", "item_dossier", "items_in_order", "items_of", "late", "material", "named_owners",
+    "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
+    "population_row", "portrait", "prepare", "progress", "publish", "rank", "reopen", "rows",
+    "said_last", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
+    "second_drafts", "second_like", "second_rank", "second_rows", "sign_off", "signed_by",
+    "signed_counts", "signed_rows", "source_runs", "stranded", "tiers", "unlisted", "uri", "votes",
+    "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from passmuster import blobs, config, inventory, merkle, policy, seconds
 from passmuster.attestations import Attestation
 from passmuster.campaigns import _dossiers
+from passmuster.campaigns._freezing import assignment_row, population_row
 from passmuster.campaigns._naming import name_items
-from passmuster.campaigns._opening import assignment_row, population_row
 from passmuster.campaigns._publishing import QUEUES, opening
 from passmuster.campaigns._second_policy import Needing
 from passmuster.central import Chunk, Queues, read_queues
@@ -36,6 +36,8 @@ class Line(NamedTuple):
     population: Json
     assignment: Json
     dossier: bytes
+    said: Json
+    """What the dossier says, taken apart."""
 
 
 def queues_of(db: Database, publication: Attestation) -> Queues:
@@ -154,7 +156,10 @@ def _line(raw: bytes, where: str) -> Line:
             raise ValueError("other fields")
         if type(row["place"]) is not int or row["place"] < 0:
             raise ValueError("no place")
-        return Line(row["place"], row["population"], row["assignment"], canonical(row["dossier"]))
+        return Line(
+            row["place"], row["population"], row["assignment"], canonical(row["dossier"]),
+            row["dossier"],
+        )  # fmt: skip
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise VerificationFailed(f"{where}: not a line of a queue: {error}") from None
 
@@ -163,15 +168,14 @@ def _signed_rows(line: Line, where: str) -> tuple[bytes, bytes]:
     """The leaf hashes of an item's two rows, made anew from what it says."""
     p, a = line.population, line.assignment
     try:
-        dossier = strict_json(line.dossier)
-        material = _dossiers.digests(dossier)[2]
-        if (dossier["uri"], sha256(line.dossier), material) != (
+        material = sha256(canonical(_dossiers.material(line.said)))
+        if (line.said["uri"], sha256(line.dossier), material) != (
             p["item"], p["dossier"], p["material"],
         ):  # fmt: skip
             raise VerificationFailed(f"{where}: the dossier is not the one that was frozen")
         rows = (population_row(p["item"], p["dossier"], p["material"], p["salt"]),
                 assignment_row(p["item"], a["reviewer"], a["assigned"], p["salt"]))  # fmt: skip
-        same = strict_json(rows[0]) == p and strict_json(rows[1]) == a
+        same = rows == (canonical(p), canonical(a))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise VerificationFailed(f"{where}: not an item of a form known here: {error!r}") from None
     if not same:
@@ -258,8 +262,7 @@ def _stage(db: Database, held: list[Line], needing: Needing, out: Any) -> int:
     chunk = blobs.put(db, b"".join(line.dossier + b"\n" for line in held))
     rows = []
     for position, line in enumerate(held):
-        dossier = strict_json(line.dossier)
-        p, a = line.population, line.assignment
+        dossier, p, a = line.said, line.population, line.assignment
         if not _known_better(db, dossier):
             out.write(line.dossier + b"\n")
         rows.append((

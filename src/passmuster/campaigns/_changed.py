@@ -11,7 +11,7 @@ from passmuster.text import canonical, sha256
 def changed_since(db: Database, item_ids: Sequence[int]) -> dict[int, list[str]]:
     """Items whose evidence is no longer what was frozen: id → the material parts that differ.
 
-    Owners named by this campaign's own statements do not count (`_dossiers.dossiers`).
+    Owners named by this campaign's own statements do not count (`_dossiers.outlines`).
     """
     if not item_ids:
         return {}
@@ -35,7 +35,7 @@ def changed_since(db: Database, item_ids: Sequence[int]) -> dict[int, list[str]]
         f"SELECT id, identity_id, uri, material FROM item WHERE id IN ({marks})"
     ):
         by_identity.setdefault(identity_id, []).append((item_id, of_uri, frozen))
-    for identity_id, now_dossier in _dossiers.dossiers(db, list(by_identity), own):
+    for identity_id, now_dossier in _dossiers.outlines(db, list(by_identity), own):
         live = {item["uri"]: item for item in _dossiers.items(now_dossier, of)}
         for item_id, item_uri, frozen in by_identity[identity_id]:
             if item_uri not in live:

@@ -5,7 +5,7 @@ carries and what a decision's digest is of; nothing that renders reads the table
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -95,6 +95,7 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
 }  # fmt: skip
 
 # the part of a dossier whose change makes an approval stale: not last use, not risk
+_MATERIAL_PARTS = ("owners", "credentials", "grants", "trusts")
 _MATERIAL_CREDENTIAL = ("uid", "status", "expires_at", "expires_state")
 _MATERIAL_GRANT = ("entitlement", "permission_level", "scope", "via", "condition", "expires_at")
 _MATERIAL_TRUST = ("from_uid", "mechanism", "audience", "subject_pattern", "condition")
@@ -105,25 +106,50 @@ def uri(source: str, kind: str, uid: str) -> str:
     return f"muster:{quote(source, safe=':')}/{kind}/{quote(uid, safe='')}"
 
 
-def dossiers(
-    db: Database, identity_ids: Sequence[int], assigned_by: Sequence[str] = ()
+def dossiers(db: Database, identity_ids: Sequence[int]) -> Iterator[tuple[int, Json]]:
+    """(identity id, dossier) for each of *identity_ids*, read set-wise in chunks."""
+    rules = policy.load_rules()
+    for start in range(0, len(identity_ids), CHUNK):
+        yield from _chunk(db, identity_ids[start : start + CHUNK], rules)
+
+
+def outlines(
+    db: Database, identity_ids: Sequence[int], assigned_by: Collection[str]
 ) -> Iterator[tuple[int, Json]]:
-    """(identity id, dossier) for each of *identity_ids*, read set-wise in chunks.
+    """The same dossiers with nothing in them but what `items` and `material` read.
 
     Owners that the statements *assigned_by* wrote are left out: a reviewer who names an owner
     while deciding does not make the evidence of that very decision stale.
     """
-    rules = policy.load_rules()
     for start in range(0, len(identity_ids), CHUNK):
-        ids = identity_ids[start : start + CHUNK]
-        yield from _chunk(db, ids, rules, set(assigned_by))
+        marks = ",".join(map(str, identity_ids[start : start + CHUNK]))
+        parts = {name: _part(db, name, marks, assigned_by) for name in _MATERIAL_PARTS}
+        others = {name: _beyond(db, name, marks) for name in _PARTS if name not in _MATERIAL_PARTS}
+        for identity_id, source, uid, status, absent_since in db.execute(
+            "SELECT i.id, s.uid, i.uid, i.status, i.absent_since FROM identity i"
+            f" JOIN source s ON s.id = i.source_id WHERE i.id IN ({marks})"
+        ):
+            mine = {name: found.get(identity_id, []) for name, found in parts.items()}
+            left = {n: found[identity_id] for n, found in others.items() if identity_id in found}
+            yield identity_id, {
+                "of": "identity", "uri": uri(source, "identity", uid), "risk": 0,
+                "identity": {"uid": uid, "status": status, "absent_since": absent_since},
+                "source": {"uid": source}, "left_out": _cut(mine) | left, **mine,
+            }  # fmt: skip
 
 
-def _chunk(
-    db: Database, ids: Sequence[int], rules: dict[str, Any], assigned_by: set[str]
-) -> Iterator[tuple[int, Json]]:
+def _beyond(db: Database, name: str, marks: str) -> dict[int, int]:
+    """By identity: rows of a list that a dossier leaves out."""
+    _, table, _ = _PARTS[name]
+    return dict(db.execute(
+        f"SELECT iid, count(*) - {MAX_ITEMS_PER_LIST} FROM {table} WHERE iid IN ({marks})"
+        f" GROUP BY iid HAVING count(*) > {MAX_ITEMS_PER_LIST}"
+    ))  # fmt: skip
+
+
+def _chunk(db: Database, ids: Sequence[int], rules: dict[str, Any]) -> Iterator[tuple[int, Json]]:
     marks = ",".join(map(str, ids))  # integers of our own tables, never text from outside
-    parts = {name: _part(db, name, marks, assigned_by) for name in _PARTS}
+    parts = {name: _part(db, name, marks) for name in _PARTS}
     runs = _runs(db, marks)
     risk_of = f"SELECT identity_id, risk FROM listing WHERE identity_id IN ({marks})"
     risks = dict(db.execute(risk_of))
@@ -150,11 +176,7 @@ def _dossier(
     row: Sequence[Any], identity: Json, mine: dict[str, list[Json]], runs: dict[int, list[Json]],
     risk: int, rules: dict[str, Any],
 ) -> Json:  # fmt: skip
-    left_out = {}
-    for name, found in mine.items():
-        if len(found) > MAX_ITEMS_PER_LIST:
-            left_out[name] = len(found) - MAX_ITEMS_PER_LIST
-            del found[MAX_ITEMS_PER_LIST:]
+    left_out = _cut(mine)
     return {
         "of": "identity",
         "uri": uri(row[1], "identity", identity["uid"]),
@@ -171,7 +193,19 @@ def _dossier(
     }
 
 
-def _part(db: Database, name: str, marks: str, assigned_by: set[str]) -> dict[int, list[Json]]:
+def _cut(mine: dict[str, list[Json]]) -> dict[str, int]:
+    """Cut lists that are too long, and say by how much."""
+    left_out = {}
+    for name, found in mine.items():
+        if len(found) > MAX_ITEMS_PER_LIST:
+            left_out[name] = len(found) - MAX_ITEMS_PER_LIST
+            del found[MAX_ITEMS_PER_LIST:]
+    return left_out
+
+
+def _part(
+    db: Database, name: str, marks: str, assigned_by: Collection[str] = ()
+) -> dict[int, list[Json]]:
     columns, table, order = _PARTS[name]
     extra = ", statement" if name == "owners" else ""
     found: dict[int, list[Json]] = {}

@@ -11,7 +11,7 @@ from passmuster.store import Database
 from passmuster.text import sha256
 
 if TYPE_CHECKING:
-    from passmuster.campaigns._signing import OwnRow
+    from passmuster.campaigns._batch import OwnRow
 
 Part = tuple["list[OwnRow]", bytes, bytes]
 """Rows of one statement, their file, and the chunk of what is handed over where items travel."""

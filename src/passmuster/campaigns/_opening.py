@@ -1,27 +1,17 @@
 """Open a campaign: freeze what will be judged, prove that the list is whole, sign it."""
 
-import hashlib
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from passmuster import attestations, blobs, merkle, policy, tlog
-from passmuster.campaigns import _dossiers
+from passmuster import attestations, blobs, policy, tlog
+from passmuster.campaigns import _freezing
+from passmuster.campaigns._freezing import Freezer
 from passmuster.campaigns._naming import name_items
-from passmuster.campaigns._population import (
-    ITEM_KINDS,
-    OWNER,
-    Assigner,
-    ItemKind,
-    left_out,
-    refuse_unassigned,
-    select,
-)  # fmt: skip
+from passmuster.campaigns._population import ITEM_KINDS, OWNER, Assigner, ItemKind, select
 from passmuster.campaigns._reconciling import reconcile
-from passmuster.campaigns._second_policy import Needing, second_ext, wanted_policy
+from passmuster.campaigns._second_policy import second_ext, wanted_policy
 from passmuster.config import Settings
 from passmuster.errors import PreflightFailed, UsageError
 from passmuster.keys import SigningKey
@@ -95,52 +85,53 @@ def open_campaign(
 
     Raises PreflightFailed when the campaign could not succeed.
     """
-    due_at = _preflight(db, wanted, now)
-    assigner = Assigner(db, wanted.reviewer, wanted.fallback)
-    second = wanted_policy(db, wanted.second, wanted.second_when, settings)
-    with db.atomic():
-        ids = select(db, wanted.scope, now)
-        more = _when_given(db, wanted, now) | second_ext(second)
-        definition = _definition(db, wanted, due_at, settings, more)
-        campaign_id = _insert_campaign(db, wanted, key, due_at, definition, now)
-        freezer = _Freezer(db, campaign_id, wanted.of, assigner, second)
-        freezer.freeze(ids, progress)
-        freezer.refuse(wanted.scope)
-        excluded, excluded_root, excluded_digest = _exclude(
-            db, campaign_id, ids, wanted.scope, freezer.without
-        )
-        body = {
-            **_statement_body(db, wanted, due_at, definition, now),
-            "population": {
-                "count": freezer.count, "root": freezer.population.root(),
-                "excludedCount": excluded, "excludedRoot": excluded_root,
-            },
-            "assignmentsRoot": freezer.assignments.root(),
-        }  # fmt: skip
-        tlog.enrol(db, key, now)
-        link = tlog.next_link(db)
-        subject = {
-            "definition.json": sha256(definition),
-            "population.jsonl": freezer.digest["population"].hexdigest(),
-            "assignments.jsonl": freezer.digest["assignments"].hexdigest(),
-            "dossiers.jsonl": freezer.digest["dossiers"].hexdigest(),
-            "excluded.jsonl": excluded_digest,
-        }
+    with _freezing.staging(db):
+        with db.snapshot():  # whatever is signed from here on is a conflict
+            link = tlog.next_link(db)
+            due_at = _preflight(db, wanted, now)
+            second = wanted_policy(db, wanted.second, wanted.second_when, settings)
+            more = _when_given(db, wanted, now) | second_ext(second)
+            definition = _definition(db, wanted, due_at, settings, more)
+            freezer, excluded, body, subject = _freeze(db, wanted, second, now, progress)
+            body = {**_statement_body(db, wanted, due_at, definition, now), **body}
         payload = attestations.statement(
-            "campaign", subject, body, link, now, key.principal, second_ext(second)
-        )
-        envelope = attestations.sign(payload, key)
+            "campaign", {"definition.json": sha256(definition), **subject}, body,
+            tlog.enrol_at(db, link, key, now), now, key.principal, second_ext(second),
+        )  # fmt: skip
+        envelope = attestations.sign(payload, key)  # a hardware key waits: nobody else does
         digest = sha256(payload)
-        tlog.append(db, envelope, tlog.known_keys(db), digest, now)
-        db.execute(
-            "UPDATE campaign SET digest = ?, population = ?, excluded = ? WHERE id = ?",
-            (digest, freezer.count, excluded, campaign_id),
-        )
-        name_items(db, campaign_id, digest)
+        with db.atomic():
+            tlog.append(db, envelope, tlog.known_keys(db), digest, now)
+            counts = freezer.count, excluded
+            campaign_id = _insert_campaign(db, wanted, key, digest, body, counts)
+            _freezing.land(db, campaign_id)
+            name_items(db, campaign_id, digest)
     return Opened(
         wanted.name, digest, freezer.count, excluded, freezer.reviewers, freezer.unowned, due_at,
         freezer.needing.count,
     )  # fmt: skip
+
+
+def _freeze(
+    db: Database, wanted: Definition, second: Policy | None, now: str,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Freezer, int, Json, dict[str, str]]:  # fmt: skip
+    """Stage the population; how many are left out, what the statement says of both, the files."""
+    freezer = Freezer(db, wanted.of, Assigner(db, wanted.reviewer, wanted.fallback), second)
+    ids = select(db, wanted.scope, now)
+    freezer.freeze(ids, progress)
+    freezer.refuse(wanted.scope)
+    excluded, excluded_root, excluded_digest = freezer.exclude(ids, wanted.scope)
+    body = {
+        "population": {
+            "count": freezer.count, "root": freezer.population.root(),
+            "excludedCount": excluded, "excludedRoot": excluded_root,
+        },
+        "assignmentsRoot": freezer.assignments.root(),
+    }  # fmt: skip
+    files = {f"{name}.jsonl": freezer.digest[name].hexdigest()
+             for name in ("population", "assignments", "dossiers")}  # fmt: skip
+    return freezer, excluded, body, {**files, "excluded.jsonl": excluded_digest}
 
 
 def _preflight(db: Database, wanted: Definition, now: str) -> str:
@@ -177,7 +168,7 @@ def _definition(
         "frequencyBasis": _shown(wanted.frequency_basis), "rules": rules,
         "notEvaluated": dict(policy.not_evaluated(db)), **more,
     })  # fmt: skip
-    blobs.put(db, document)
+    blobs.put(db, document, staged=True)
     _keep_rules(db)
     return document
 
@@ -194,8 +185,8 @@ def _when_given(db: Database, wanted: Definition, now: str) -> Json:
         if len(data) > MAX_RISK_ANALYSIS:
             raise UsageError(f"{wanted.risk_analysis}: larger than {MAX_RISK_ANALYSIS:,} bytes")
         found["riskAnalysis"] = {
-            "fileName": file_name(wanted.risk_analysis.name), "sha256": blobs.put(db, data),
-            "size": len(data),
+            "fileName": file_name(wanted.risk_analysis.name),
+            "sha256": blobs.put(db, data, staged=True), "size": len(data),
         }  # fmt: skip
     return found
 
@@ -210,19 +201,21 @@ def _keep_rules(db: Database) -> None:
     """Keep the rules' files: a later release may have other ones, a pack needs these."""
     folder = resources.files(policy) / "rules"
     for rule in policy.load_rules().values():
-        kept = blobs.put(db, (folder / f"{rule.id}.sql").read_bytes())
+        kept = blobs.put(db, (folder / f"{rule.id}.sql").read_bytes(), staged=True)
         if kept != rule.sha256:
             raise PreflightFailed(f"the rule {rule.id} changed meanwhile: start muster again")
 
 
 def _insert_campaign(
-    db: Database, wanted: Definition, key: SigningKey, due_at: str, definition: bytes, now: str
-) -> int:
+    db: Database, wanted: Definition, key: SigningKey, digest: str, body: Json,
+    counts: tuple[int, int],
+) -> int:  # fmt: skip
     cursor = db.execute(
-        "INSERT INTO campaign (name, item_kind, scope, due_at, opened_at, opened_by, population,"
-        " excluded, definition) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)",
-        (wanted.name, wanted.of, wanted.scope, due_at, now, key.principal, sha256(definition)),
-    )
+        "INSERT INTO campaign (name, digest, item_kind, scope, due_at, opened_at, opened_by,"
+        " population, excluded, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (wanted.name, digest, wanted.of, wanted.scope, body["dueAt"], body["openedAt"],
+         key.principal, *counts, body["definitionDigest"]),
+    )  # fmt: skip
     return int(cursor.lastrowid or 0)
 
 
@@ -272,113 +265,3 @@ def source_runs(db: Database) -> list[Json]:
         " ORDER BY s.uid, r.format, r.id"
     )
     return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def population_row(item_uri: str, dossier: str, material: str, salt: str) -> bytes:
-    """One line of `population.jsonl`; the salt keeps sibling hashes from being guessed."""
-    return canonical({"item": item_uri, "dossier": dossier, "material": material, "salt": salt})
-
-
-def assignment_row(item_uri: str, reviewer: str, how: str, salt: str) -> bytes:
-    """One line of `assignments.jsonl`; its salt follows from the item's."""
-    own = hashlib.sha256(f"assignment {salt}".encode()).hexdigest()[:32]
-    return canonical({"item": item_uri, "reviewer": reviewer, "assigned": how, "salt": own})
-
-
-def excluded_row(item_uri: str, why: str, salt: str) -> bytes:
-    """One line of `excluded.jsonl`."""
-    return canonical({"item": item_uri, "why": why, "salt": salt})
-
-
-class _Freezer:
-    """Writes items and their dossiers, chunk by chunk, and hashes as it goes."""
-
-    def __init__(
-        self, db: Database, campaign_id: int, of: ItemKind, assigner: Assigner,
-        second: Policy | None,
-    ) -> None:  # fmt: skip
-        self.db, self.campaign_id, self.of, self.assigner = db, campaign_id, of, assigner
-        self.needing = Needing(db, second)
-        self.population, self.assignments = merkle.Frontier(), merkle.Frontier()
-        # files that a stock tool can check by one digest, without a tree (campaign statement)
-        self.digest = {name: hashlib.sha256() for name in ("population", "assignments", "dossiers")}
-        self.count = self.unowned = self.unassigned_count = 0
-        self.unassigned: list[str] = []
-        self.without: dict[int, str] = {}
-        self.reviewers: dict[str, int] = {}
-
-    def freeze(self, ids: list[int], progress: Callable[[int, int], None] | None) -> None:
-        for start in range(0, len(ids), _dossiers.CHUNK):
-            chunk = ids[start : start + _dossiers.CHUNK]
-            lines: list[bytes] = []
-            rows = list(self._rows(chunk, lines))
-            stored = blobs.put(self.db, b"\n".join(lines) + b"\n")
-            self.db.executemany(
-                "INSERT INTO item (campaign_id, uri, subject_id, identity_id, reviewer, assigned,"
-                " risk, dossier, material, chunk, position, salt, needs_second, barred)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*row[:9], stored, *row[9:]) for row in rows],
-            )
-            if progress:
-                progress(start + len(chunk), len(ids))
-
-    def refuse(self, scope: str) -> None:
-        """Raise PreflightFailed when what was frozen cannot be reviewed to an end."""
-        refuse_unassigned(self.unassigned, self.unassigned_count)
-        self.needing.refuse_stuck()
-        if not self.count:
-            raise PreflightFailed(f"no {self.of} in the scope {scope!r}")
-
-    def _rows(self, ids: list[int], lines: list[bytes]) -> Iterator[tuple[Any, ...]]:
-        for identity_id, dossier in _dossiers.dossiers(self.db, ids):
-            assignment = self.assigner.assign(dossier)
-            if assignment.reviewer is None:
-                self.unassigned_count += 1
-                if len(self.unassigned) < 3:
-                    self.unassigned.append(dossier["identity"]["display_name"])
-                continue
-            found = list(_dossiers.items(dossier, self.of))
-            if not found:
-                self.without[identity_id] = f"has no {self.of} to decide on"
-            for item in found:
-                line, digest, material = _dossiers.digests(item)
-                salt = secrets.token_hex(16)
-                lines.append(line)
-                self.digest["dossiers"].update(line + b"\n")
-                self._count(item["uri"], digest, material, salt, assignment.reviewer,
-                            assignment.how)  # fmt: skip
-                yield (
-                    self.campaign_id, item["uri"], identity_id, identity_id,
-                    assignment.reviewer, assignment.how, item["risk"], digest, material,
-                    len(lines) - 1, salt, *self.needing.note(item, assignment.reviewer),
-                )  # fmt: skip
-
-    def _count(
-        self, item_uri: str, digest: str, material: str, salt: str, reviewer: str, how: str
-    ) -> None:
-        row = population_row(item_uri, digest, material, salt)
-        self.population.append(merkle.leaf_hash(row))
-        self.digest["population"].update(row + b"\n")
-        row = assignment_row(item_uri, reviewer, how, salt)
-        self.assignments.append(merkle.leaf_hash(row))
-        self.digest["assignments"].update(row + b"\n")
-        self.count += 1
-        self.unowned += how.startswith("unowned")
-        self.reviewers[reviewer] = self.reviewers.get(reviewer, 0) + 1
-
-
-def _exclude(
-    db: Database, campaign_id: int, ids: list[int], scope: str, without: dict[int, str]
-) -> tuple[int, str, str]:
-    frontier, digest = merkle.Frontier(), hashlib.sha256()
-    batch: list[tuple[int, str, str, str]] = []
-    for source, uid, why in left_out(db, ids, scope, without):
-        item_uri, salt = _dossiers.uri(source, "identity", uid), secrets.token_hex(16)
-        batch.append((campaign_id, item_uri, why, salt))
-    batch.sort(key=lambda row: row[1])
-    for _, item_uri, why, salt in batch:
-        row = excluded_row(item_uri, why, salt)
-        frontier.append(merkle.leaf_hash(row))
-        digest.update(row + b"\n")
-    db.executemany("INSERT INTO exclusion VALUES (?, ?, ?, ?)", batch)
-    return frontier.size, frontier.root(), digest.hexdigest()

@@ -15,7 +15,7 @@ from typing import Any
 from passmuster import attestations, blobs, merkle, tlog
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._deciding import lines_of
-from passmuster.campaigns._opening import assignment_row, population_row
+from passmuster.campaigns._freezing import assignment_row, population_row
 from passmuster.campaigns._second_policy import policy_of
 from passmuster.central import Chunk, queues
 from passmuster.central._queues import LEAVES_PER_CHUNK, MAX_CHUNK_BYTES, TREES

@@ -5,7 +5,9 @@ only one who could countersign it: handing it over to that person is refused, an
 happened all the same (an address changed meanwhile) it is told wherever a campaign is looked at.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from passmuster.campaigns import _who
@@ -37,15 +39,20 @@ def waiting(db: Database, at: Campaign) -> Waiting:
     return _waiting(db, at.definition, "n.campaign_id = ?", (at.id,))
 
 
-def waiting_for(db: Database, item_ids: Sequence[int]) -> Waiting:
+def waiting_for(db: Database, item_ids: Iterable[int]) -> Waiting:
     """What waits on whom of these items, which are of one campaign."""
-    definition = item_ids and db.value(
-        "SELECT c.definition FROM item n JOIN campaign c ON c.id = n.campaign_id WHERE n.id = ?",
-        (item_ids[0],),
-    )
-    if not definition:
-        return Waiting(0, {}, 0)
-    return _waiting(db, definition, f"n.id IN ({','.join(map(str, item_ids))})", ())
+    found, rest = Waiting(0, {}, 0), iter(item_ids)
+    while chunk := list(islice(rest, AT_ONCE)):
+        definition = db.value(
+            "SELECT c.definition FROM item n JOIN campaign c ON c.id = n.campaign_id"
+            " WHERE n.id = ?", (chunk[0],),
+        )  # fmt: skip
+        if definition is None or policy_of(db, definition) is None:
+            break
+        more = _waiting(db, definition, f"n.id IN ({','.join(map(str, chunk))})", ())
+        on = Counter(found.on) + Counter(more.on)
+        found = Waiting(found.rows + more.rows, _most_first(on), found.nobody + more.nobody)
+    return found
 
 
 def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...]) -> Waiting:
@@ -64,7 +71,11 @@ def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...])
         for email in who:
             found.on[email] = found.on.get(email, 0) + count
         found = found._replace(rows=found.rows + count, nobody=found.nobody + (0 if who else count))
-    return found._replace(on=dict(sorted(found.on.items(), key=lambda p: (-p[1], p[0]))))
+    return found._replace(on=_most_first(found.on))
+
+
+def _most_first(on: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(on.items(), key=lambda p: (-p[1], p[0])))
 
 
 def _free(same: Mapping[str, set[str]], barred: str, decider: str) -> list[str]:

@@ -82,7 +82,7 @@ def address(text: str) -> str:
     if host is None or parts.scheme not in ("https", "http") or not url.isprintable() or (
         parts.query or parts.fragment or parts.username or " " in url
     ):  # fmt: skip
-        raise UsageError(f"{visible(url[:80])!r} is no address of a central API: https://…")
+        raise UsageError(f"{visible(url[:80])!r} is no address of a server: https://…")
     if parts.scheme == "http" and not _is_here(host):
         raise UsageError(f"{visible(url[:80])}: without TLS nobody knows who answers: https://…")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"

@@ -9,12 +9,12 @@ type of its own: it never passes for a statement, and no statement passes for it
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from passmuster import attestations
+from passmuster import attestations, sshsig
 from passmuster.attestations import Signature
 from passmuster.central._wire import LIMITS
 from passmuster.errors import VerificationFailed
 from passmuster.keys import SigningKey
-from passmuster.model import SSH_KEYID
+from passmuster.model import SSH_KEYID, SSH_NAMESPACE
 from passmuster.text import canonical, epoch, strict_json
 
 PAYLOAD_TYPE = "application/vnd.passmuster.session+json"
@@ -42,8 +42,12 @@ def ask(key: SigningKey, origin: str, thumbprint: str, nonce: str, now: str) -> 
     return canonical({"payload": payload, "keyid": made.keyid, "sig": made.signature})
 
 
-def check(body: bytes, keys: Mapping[str, str], origin: str, now: str) -> Session:
-    """Who asks. *keys* has the public line of every listed key by its fingerprint.
+def check(
+    body: bytes, keys: Mapping[str, str], origin: str, now: str,
+    pins: frozenset[str] = frozenset(),
+) -> Session:  # fmt: skip
+    """Who asks. *keys* has the public line of every listed key by its fingerprint; of those in
+    *pins* the PIN must have been given.
 
     Raises VerificationFailed; that the nonce is new, and that the roster lets the key sign now, is
     for the caller to see.
@@ -69,4 +73,6 @@ def check(body: bytes, keys: Mapping[str, str], origin: str, now: str) -> Sessio
         raise VerificationFailed(f"{mark} is not a listed key")
     data = attestations.pae(outer["payload"].encode(), PAYLOAD_TYPE)
     attestations.check_signature(keys[mark], signature, data)
+    if mark in pins:
+        sshsig.verify(signature.data, keys[mark], SSH_NAMESPACE, data, pin=True)
     return found

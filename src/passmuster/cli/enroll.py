@@ -138,8 +138,6 @@ def _tell(
         talk("Invite others: muster invite NAME@… --role reviewer")
     elif done.is_listed:
         talk("You are on the roster already: muster sync")
-    elif done.roster is None:
-        talk("The log has no roster yet: run this once more when a registrar has begun it.")
     else:
         if by is None or by.roster is None:
             talk(f"Its first roster is {done.roster}: compare that with what a registrar tells you")

@@ -158,13 +158,18 @@ def verify_command(bench: Bench, kept: tuple[Path, ...], rebuild: bool, as_json:
         tlog.check_file(bench.db, read(path))
     checkpoints = tlog.checkpoints(bench.db)
     witnessed = sum(bool(one.witnessed) for one in checkpoints)
+    elsewhere = tlog.lacking(bench.db)
     if as_json:
         emit([{"entries": count, "root": tlog.root(bench.db).hex(),
-               "checkpoints": len(checkpoints), "witnessed": witnessed, "kept": len(kept)}], {},
+               "checkpoints": len(checkpoints), "witnessed": witnessed, "kept": len(kept),
+               "elsewhere": elsewhere}], {},
              as_json=True)  # fmt: skip
         return
     print(f"{text.plural(count, 'entry')} and {text.plural(len(checkpoints), 'checkpoint')} hold"
           f" ({witnessed:,} seen by a witness)")  # fmt: skip
+    if elsewhere:
+        talk(f"{text.plural(elsewhere, 'statement')} of other devices never came here, by their"
+             " own count: what is of no published campaign stays where it was signed")  # fmt: skip
     if not kept and not witnessed:
         talk("No witness has seen this log: that it was not set back as a whole is unknown here. "
              "Keep a checkpoint elsewhere: muster log checkpoint --out FILE")  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from passmuster.cli.common import talk
+from passmuster.cli.common import emit, json_option, talk
 from passmuster.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,6 +136,30 @@ def invite_command(settings: "Settings", principal: str, roles: tuple[str, ...])
         here.close()
     where = "'…that string…'" if settings.url else "URL --invite '…that string…'"
     talk(f"For {principal}, once, for 15 minutes. They run: muster enroll {where}")
+
+
+@serve_command.command("invites")
+@json_option
+@click.pass_obj
+def invites_command(settings: "Settings", as_json: bool) -> None:
+    """Every invitation that was ever made: by whom, for whom, and what came of it.
+
+    \b
+    Example:
+      muster serve invites --json
+    """
+    from passmuster.server import invites, open_central
+
+    here = open_central(settings)
+    try:
+        with here.store.reading() as tx:
+            rows = invites(tx)
+    finally:
+        here.close()
+    emit(rows, {
+        "principal": "FOR", "roles": "ROLES", "made_by": "BY", "made_at": "MADE",
+        "ends_at": "UNTIL", "used_at": "USED",
+    }, as_json=as_json)  # fmt: skip
 
 
 @serve_command.command("recover")

@@ -62,13 +62,15 @@ def sign_off_command(
             "signed_at": signed.signed_at, "verdicts": batch.counts,
         }], {}, as_json=True)  # fmt: skip
         return
-    stopped = [r for r in signed.rows if r.draft.verdict in ("revoke", "disable")]
+    stops = [signed.rows.acting[verdict] for verdict in ("revoke", "disable")]
+    stopped = sum(some.count for some in stops)
     talk(f"Signed: {_counted(batch)}.")
-    _tell_waiting(campaigns.waiting_for(bench.db, [r.item_id for r in signed.rows]))
+    _tell_waiting(campaigns.waiting_for(bench.db, signed.rows.ids()))
     if stopped:
-        names = ", ".join(r.display_name for r in stopped[:5]) + (" …" if len(stopped) > 5 else "")
+        named = sorted((r for some in stops for r in some.first), key=lambda r: r.item_id)[:5]
+        names = ", ".join(r.display_name for r in named) + (" …" if stopped > 5 else "")
         talk(
-            f"Nothing is stopped yet: {plural(len(stopped), 'account')} ({names}) must now be "
+            f"Nothing is stopped yet: {plural(stopped, 'account')} ({names}) must now be "
             "stopped on the platform; `muster evidence` writes the lines to remediations.csv"
         )
 
@@ -88,8 +90,10 @@ def _show_batch(batch: Any) -> None:
         talk(f"  {to} {CALLED[second.verdict]} of {second.display_name} by"
              f" {second.decider.principal}{_quoted(second.draft)}")  # fmt: skip
     talk(f"To sign as {batch.principal}: {_counted(batch, verdicts=True)}")
-    for row in batch.risky:
+    for row in batch.rows.risky:
         talk(f"  approve at risk {row.risk}  {row.display_name}{_quoted(row.draft)}")
+    if (more := batch.rows.risky_count - len(batch.rows.risky)) > 0:
+        talk(f"  … {plural(more, 'approval')} more at high risk")
     for row in batch.rows:
         if row.draft.verdict != "approve" or row.draft.changes:
             parts = "".join(f", {c.verb} {c.target}" for c in row.draft.changes)

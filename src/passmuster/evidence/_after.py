@@ -54,13 +54,14 @@ class After:
         A newer export that does not list an identity says that it is gone only where it was read
         whole (`absent_since`).
         """
-        rows = self.db.execute(
-            "SELECT i.identity_id, s.uid, y.absent_since IS NOT NULL OR r.imported_at > ?2"
-            " FROM item i JOIN identity y ON y.id = i.identity_id"
-            " JOIN source s ON s.id = y.source_id JOIN import_run r ON r.id = y.last_seen_run"
-            " WHERE i.campaign_id = ?1 ORDER BY i.id",
-            (self.campaign.id, self.campaign.closed_at),
-        )
+        rows = campaigns.items_in_order(
+            self.db, self.campaign.id,
+            "i.identity_id, s.uid, y.absent_since IS NOT NULL OR r.imported_at > ?",
+            " CROSS JOIN identity y ON y.id = i.identity_id"
+            " CROSS JOIN source s ON s.id = y.source_id"
+            " CROSS JOIN import_run r ON r.id = y.last_seen_run",
+            self.campaign.closed_at,
+        )  # fmt: skip
         held: dict[int, Json] = {}
         while chunk := rows.fetchmany(AT_ONCE):
             wanted = dict.fromkeys(i for i, source, told in chunk

@@ -145,14 +145,19 @@ class _Build:
         for each in written:
             each.end()
         self.writer.add("VERIFY.md", _page.render(self.campaign, principals(statements)))
-        with self.db.atomic():
-            if self._last_entry() != self.last or tlog.voids(self.db) != self.all_void:
-                raise Conflict("something was signed while the pack was written: write it again")
-            return self._seal(statements, opened)
+        return self._seal(statements, opened)
 
     def _last_entry(self) -> int:
         sql = "SELECT coalesce(max(id), 0) FROM entry WHERE campaign = ?"
         return int(self.db.value(sql, (self.campaign.digest,)))
+
+    def _refuse_moved(self, size: int) -> None:
+        """Raise Conflict when this campaign, or since the log had *size* entries any, was signed
+        for: the pack would lack it.
+        """
+        moved = self._last_entry() != self.last or tlog.size(self.db) != size
+        if moved or tlog.voids(self.db) != self.all_void:
+            raise Conflict("something was signed while the pack was written: write it again")
 
     def _statements(self) -> list[Statement]:
         """Write the campaign's statements, those by which their keys were enrolled, all rosters.
@@ -162,6 +167,7 @@ class _Build:
         self.last = self._last_entry()
         found: list[Statement] = []
         signers = {self.key.fingerprint}
+        enrolled: set[tuple[str, str]] = set()
         too_late = campaigns.late(self.db, self.campaign.digest)
         for entry in tlog.entries(self.db, self.campaign.digest):
             if entry.id in too_late:  # it is named in the chain, and counts for nothing
@@ -174,8 +180,9 @@ class _Build:
                 found.append(Statement(entry.id, unchecked(entry.envelope), entry.envelope))
             elif entry.kind == "enrolment":
                 attestation = attestations.verify(entry.envelope, self.known)
-                if attestation.keyid in signers:
-                    signers.remove(attestation.keyid)  # a key of two workspaces is enrolled twice
+                who = (attestation.keyid, entry.principal)
+                if attestation.keyid in signers and who not in enrolled:
+                    enrolled.add(who)  # a key of two workspaces is enrolled in each
                     found.append(Statement(entry.id, attestation, entry.envelope))
         found.sort(key=lambda s: s.index)
         self.all_void = tlog.voids(self.db)
@@ -192,9 +199,9 @@ class _Build:
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
         elif attestation.kind in (*ROWS, "roster", "publication"):
             ((name, digest),) = attestation.subject
-            self.writer.add(f"{folder}/{name}", blobs.get(self.db, digest))
+            self.writer.add(f"{folder}/{name}", blobs.pieces(self.db, digest))
         elif heads := attestation.predicate["ext"].get(HEADS):
-            self.writer.add(f"{folder}/{HEADS_FILE}", blobs.get(self.db, heads))
+            self.writer.add(f"{folder}/{HEADS_FILE}", blobs.pieces(self.db, heads))
 
     def _frozen(self, opened: Statement, progress: Progress) -> None:
         """Write what the campaign froze: the files that its statement names."""
@@ -202,17 +209,15 @@ class _Build:
         self.writer.add(f"{folder}/definition.json", blobs.get(db, at.definition))
         analysis = risk_analysis(strict_json(blobs.get(db, at.definition)))
         if analysis is not None:
-            self.writer.add(analysis[0], blobs.get(db, analysis[1]))
+            self.writer.add(analysis[0], blobs.pieces(db, analysis[1]))
         self.writer.add(f"{folder}/population.jsonl", (
-            campaigns.population_row(*row) + b"\n" for row in db.execute(
-                "SELECT uri, dossier, material, salt FROM item WHERE campaign_id = ? ORDER BY id",
-                (at.id,))
+            campaigns.population_row(*row) + b"\n"
+            for row in campaigns.items_in_order(db, at.id, "i.uri, i.dossier, i.material, i.salt")
         ))  # fmt: skip
         self.writer.add(f"{folder}/assignments.jsonl", (
-            campaigns.assignment_row(*row) + b"\n" for row in db.execute(
-                "SELECT uri, coalesce(first_reviewer, reviewer),"
-                " coalesce(first_assigned, assigned), salt FROM item WHERE campaign_id = ?"
-                " ORDER BY id", (at.id,))
+            campaigns.assignment_row(*row) + b"\n" for row in campaigns.items_in_order(
+                db, at.id, "i.uri, coalesce(i.first_reviewer, i.reviewer),"
+                " coalesce(i.first_assigned, i.assigned), i.salt")
         ))  # fmt: skip
         self.writer.add(f"{folder}/excluded.jsonl", (
             campaigns.excluded_row(*row) + b"\n" for row in db.execute(
@@ -229,10 +234,7 @@ class _Build:
     def _dossiers(self, progress: Progress) -> Iterator[bytes]:
         """The frozen dossiers in item order; one chunk of them is in RAM at a time."""
         held, chunk = "", []
-        rows = self.db.execute(
-            "SELECT chunk, position FROM item WHERE campaign_id = ? ORDER BY id",
-            (self.campaign.id,),
-        )
+        rows = campaigns.items_in_order(self.db, self.campaign.id, "i.chunk, i.position")
         for count, (digest, position) in enumerate(rows, 1):
             if digest != held:
                 held, chunk = digest, blobs.get(self.db, digest).split(b"\n")
@@ -298,7 +300,10 @@ class _Build:
         self, statements: list[Statement], opened: Statement
     ) -> tuple[int, int, dict[str, int], str]:
         """Sign `SHA256SUMS`, log the statement, put both into the pack."""
-        gaps = self._chain(statements)
+        with self.db.snapshot():
+            link, size = tlog.next_link(self.db), tlog.size(self.db)
+            self._refuse_moved(size)
+            gaps = self._chain(statements)
         sums = self.writer.sums()
         files = len(self.writer.digests)
         body: Json = {
@@ -307,13 +312,14 @@ class _Build:
             "outcomes": dict(sorted(self.outcomes.items())), "statements": len(statements),
             "namedByDigestOnly": gaps,
         }  # fmt: skip
-        link = tlog.next_link(self.db)
         payload = attestations.statement(
             "pack", {SUMS: sha256(sums)}, body, link, self.now, self.key.principal,
             _standing.ext(statements, self.void),
         )  # fmt: skip
-        envelope = attestations.sign(payload, self.key)
-        tlog.append(self.db, envelope, self.known, self.campaign.digest, self.now)
+        envelope = attestations.sign(payload, self.key)  # a hardware key waits: nobody else does
+        with self.db.atomic():
+            self._refuse_moved(size)
+            tlog.append(self.db, envelope, self.known, self.campaign.digest, self.now)
         sealed = attestations.verify(envelope, self.known)
         self.writer.add(SUMS, sums)
         self._write_statement(SEAL, sealed, envelope)

@@ -80,7 +80,7 @@ def sample_campaign(
         if entry.kind == "decisions":
             ((name, digest),) = attestations.verify(entry.envelope, known).subject
             folder = f"statements/{entry.id:06d}-decisions"
-            _place(wanted, f"{folder}/{name}", blobs.get(db, digest).splitlines())
+            _place(wanted, f"{folder}/{name}", blobs.lines(db, digest))
     return picked
 
 

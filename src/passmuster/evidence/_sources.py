@@ -42,7 +42,7 @@ def write(db: Database, campaign: Campaign, writer: Writer) -> None:
     """Write `sources`, `problems`, `rules`, `findings` as JSON lines, and the files they name."""
     writer.add("sources.jsonl", map(_line, _runs(db)))
     for (digest,) in db.execute("SELECT DISTINCT raw FROM import_run WHERE raw IS NOT NULL"):
-        writer.add(f"raw/{digest}", blobs.get(db, digest))
+        writer.add(f"raw/{digest}", blobs.pieces(db, digest))
     writer.add("problems.jsonl", (
         _line(dict(zip(PROBLEM_COLUMNS, row, strict=True))) for row in db.execute(_PROBLEMS)
     ))  # fmt: skip

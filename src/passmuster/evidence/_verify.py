@@ -1,6 +1,6 @@
 """Check a pack, a workspace, or one envelope, whichever *path* is."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from passmuster import attestations, blobs, campaigns, keys, merkle, store, tlog
@@ -54,7 +54,8 @@ def _workspace(path: Path) -> Report:
             for entry in (tlog.entries(db) if fallen else ()) if entry.id in fallen
         ]  # fmt: skip
         for (digest,) in db.execute("SELECT sha256 FROM blob ORDER BY sha256"):
-            blobs.get(db, digest)
+            for _ in blobs.pieces(db, digest):
+                pass
         _rows(db)
         people = db.execute(
             "SELECT DISTINCT principal, fingerprint FROM signing_key ORDER BY made_at"
@@ -77,44 +78,44 @@ def _rows(db: Database) -> None:
         if entry.kind not in _TABLES:
             continue
         ((_, digest),) = attestations.verify(entry.envelope, known).subject
-        signed = set(blobs.get(db, digest).splitlines())
-        signed = _counted(db, entry, signed)
-        kept = [
-            (leaf, row.encode())
-            for leaf, row in db.execute(
-                f"SELECT leaf, row FROM {_TABLES[entry.kind]} WHERE entry_id = ?", (entry.id,)
-            )
-        ]
-        whole = {row for _, row in kept} == signed and len(kept) == len(signed)
+        table, count = _TABLES[entry.kind], 0
+        there = db.value(f"SELECT count(*) FROM {table} WHERE entry_id = ?", (entry.id,))
         # what came after the end is kept where it was signed and counts for nothing
-        if not whole and (kept or entry.id not in campaigns.late(db, entry.campaign or "")):
+        if not there and entry.id in campaigns.late(db, entry.campaign or ""):
+            continue
+        counts = _counts(db, entry)
+        for line in blobs.lines(db, digest):
+            if not counts(line):
+                continue
+            count += 1
+            kept = db.one(f"SELECT entry_id, row FROM {table} WHERE leaf = ?",
+                          (merkle.leaf_hash(line).hex(),))  # fmt: skip
+            if kept is None or (kept[0], kept[1].encode()) != (entry.id, line):
+                raise VerificationFailed(f"log entry {entry.id}: its rows are not what was signed")
+        if there != count:
             raise VerificationFailed(f"log entry {entry.id}: its rows are not what was signed")
-        if any(merkle.leaf_hash(row).hex() != leaf for leaf, row in kept):
-            raise VerificationFailed(f"log entry {entry.id}: a row has another row's name")
 
 
-def _counted(db: Database, entry: tlog.Entry, signed: set[bytes]) -> set[bytes]:
-    """Those of the signed rows that are in a table: of another workspace's, those about an item
-    that is here, and that was its signer's to decide.
+def _counts(db: Database, entry: tlog.Entry) -> Callable[[bytes], bool]:
+    """Which of the signed rows are in a table: all of this workspace's; of another's those about
+    an item that is here, and that was its signer's to decide.
     """
     device = db.value("SELECT device FROM entry WHERE id = ?", (entry.id,))
     if device == store.device(db):
-        return signed
+        return lambda _: True
     items = dict(db.execute(
         "SELECT n.uri, n.reviewer FROM campaign c JOIN item n ON n.campaign_id = c.id"
         " WHERE c.digest = ?", (entry.campaign,),
     ))  # fmt: skip
-    if not items:
-        return set()
-    asked = campaigns.asked(db, entry.campaign or "")
-    who, found = entry.principal.lower(), set()
-    for line in signed:
+    asked, who = campaigns.asked(db, entry.campaign or ""), entry.principal.lower()
+
+    def one(line: bytes) -> bool:
         uri = strict_json(line)["item"]
-        if uri in items and (
-            entry.kind == "countersign" or asked.at(uri, items[uri], entry.id) == who
-        ):
-            found.add(line)
-    return found
+        if uri not in items:
+            return False
+        return entry.kind == "countersign" or asked.at(uri, items[uri], entry.id) == who
+
+    return one
 
 
 def _envelope(path: Path) -> Report:

@@ -117,8 +117,9 @@ def judge(
         if named is not None:
             raise VerificationFailed("it names a roster that is not in the log before it")
         return None
-    is_newcomer = named is None and statement.kind == "enrolment"
-    if named not in {roster.name for roster in rosters} and not is_newcomer:
+    # somebody new proves possession of a key before they know of any roster
+    new = statement.kind == "enrolment" and named is None
+    if named not in {roster.name for roster in rosters} and not new:
         raise VerificationFailed(
             "it names no roster, though one is in force" if named is None
             else "it names a roster that is not in the log before it"

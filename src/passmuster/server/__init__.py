@@ -10,10 +10,11 @@ The one package that imports Starlette, uvicorn, msgspec and psycopg (extra `pas
 from passmuster.server._app import app
 from passmuster.server._central import Central, Settings, open_central
 from passmuster.server._enrolling import invitation
+from passmuster.server._invites import invites
 from passmuster.server._recovery import recover
 from passmuster.server._serving import Listen, first_invitation, serve, server, witness_of
 
 __all__ = [
-    "Central", "Listen", "Settings", "app", "first_invitation", "invitation", "open_central",
-    "recover", "serve", "server", "witness_of",
+    "Central", "Listen", "Settings", "app", "first_invitation", "invitation", "invites",
+    "open_central", "recover", "serve", "server", "witness_of",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from passmuster.errors import NotFound, VerificationFailed
 from passmuster.roster import Roster
 from passmuster.server import _blobs, _log, _scope
 from passmuster.server._log import Head
-from passmuster.server._store import Tx, marks
+from passmuster.server._store import Tx
 from passmuster.text import utc
 
 COLUMNS = (
@@ -149,10 +149,10 @@ class Accepting:
         """Ask the database once for all that these records need to know."""
         found = [c for c in candidates if c.record is not None]
         records = [c.record for c in found if c.record is not None]
-        self._ask("SELECT leaf, idx FROM record WHERE leaf IN", [c.leaf for c in found],
+        self._ask("SELECT leaf, idx FROM record WHERE leaf", [c.leaf for c in found],
                   lambda row: self.leaves.__setitem__(bytes(row[0]), int(row[1])))  # fmt: skip
-        self._ask("SELECT statement, principal FROM record WHERE kind = 'campaign' AND statement"
-                  " IN", [r.campaign for r in records if r.campaign],
+        self._ask("SELECT statement, principal FROM record WHERE kind = 'campaign' AND statement",
+                  [of for r in records if (of := r.campaign)],
                   lambda row: self.campaigns.__setitem__(row[0], row[1]))  # fmt: skip
         self.blobs |= _blobs.present(self.tx, [d for r in records for d in r.blobs])
         wanted = dict.fromkeys(place for r in records for place in _places(r.statement))
@@ -163,17 +163,16 @@ class Accepting:
         unique = list(dict.fromkeys(values))
         for at in range(0, len(unique), 1_000):
             part = unique[at : at + 1_000]
-            for row in self.tx.execute(f"{sql} {marks(len(part))}", part):
+            among, args = self.tx.among(part)
+            for row in self.tx.execute(f"{sql} {among}", args):
                 each(row)
 
     def _places(self, wanted: list[tuple[str, int]]) -> None:
         for at in range(0, len(wanted), 500):
             part = wanted[at : at + 500]
-            pairs = ", ".join(["(?, ?)"] * len(part))
-            sql = f"SELECT device, seq, statement, idx FROM record WHERE (device, seq) IN ({pairs})"
-            if not self.tx.for_update:  # SQLite's row values want a table on the right
-                sql = sql.replace(f"({pairs})", f"(VALUES {pairs})")
-            for device, seq, statement, idx in self.tx.execute(sql, [x for p in part for x in p]):
+            among, args = self.tx.among_pairs(part)
+            sql = f"SELECT device, seq, statement, idx FROM record WHERE (device, seq) {among}"
+            for device, seq, statement, idx in self.tx.execute(sql, args):
                 self.places[device, int(seq)] = statement, int(idx)
 
     def take(self, job: Job) -> list[Result]:
@@ -196,7 +195,7 @@ class Accepting:
                 return Result(name, "duplicate", there[1])
             self._check_chain(statement, taken=there is not None)
             new = self._check_content(candidate.record)
-            if why := self.scopes.take(candidate.record):
+            if why := self.scopes.take(candidate.record, self._roles(said["principal"])):
                 raise Refused(*why)
             return self._add(candidate, candidate.record, new)
         except Refused as refused:
@@ -235,6 +234,11 @@ class Accepting:
                                         "invitation (`muster enroll`)")  # fmt: skip
         if self.rosters:
             self._judge(asked.statement)
+
+    def _roles(self, principal: str) -> tuple[str, ...]:
+        """What somebody may do by the roster in force."""
+        person = self.rosters[-1].person(principal) if self.rosters else None
+        return () if person is None else tuple(person.roles)
 
     def _check_chain(self, statement: Attestation, *, taken: bool) -> None:
         said = statement.predicate

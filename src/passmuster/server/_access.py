@@ -141,7 +141,9 @@ def _new_session(here: Central, said: bytes) -> str:
         if not known:
             raise unauthorized(NO_ROSTER)
         try:
-            found = central.check(said, known[-1].keys, here.key.origin, now)
+            found = central.check(
+                said, known[-1].keys, here.key.origin, now, known[-1].pins
+            )  # fmt: skip
         except VerificationFailed as error:
             listed = " on the roster: a registrar has to admit you; tell them this fingerprint"
             raise unauthorized(str(error).replace(" a listed key", listed)) from None

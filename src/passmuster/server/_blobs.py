@@ -21,7 +21,7 @@ from passmuster.errors import NotFound, VerificationFailed
 from passmuster.server import _access, _scope
 from passmuster.server._central import Central, central_of
 from passmuster.server._http import Problem, answer, pieces, read
-from passmuster.server._store import Tx, marks
+from passmuster.server._store import Tx
 from passmuster.text import epoch, from_epoch, sha256
 
 PIECE = 1024 * 1024
@@ -61,8 +61,9 @@ def present(tx: Tx, digests: Iterable[str]) -> set[str]:
     found, wanted = set(), list(dict.fromkeys(digests))
     for at in range(0, len(wanted), MAX_ASKED):
         part = wanted[at : at + MAX_ASKED]
-        sql = f"SELECT sha256 FROM stored_blob WHERE sha256 IN {marks(len(part))}"
-        found |= {row[0] for row in tx.execute(sql, part)}
+        among, args = tx.among(part)
+        sql = f"SELECT sha256 FROM stored_blob WHERE sha256 {among}"
+        found |= {row[0] for row in tx.execute(sql, args)}
     return found
 
 

@@ -61,7 +61,9 @@ async def enrol(request: Request) -> Response:
     vouched = None
     if sent.invite is None:
         vouched = await run_in_threadpool(_vouched, here, _access.asked(request), wanted)
-    first = await here.write(lambda tx: _first(tx, here, sent, wanted, now))
+    first = await here.read(lambda tx: _first(tx, here, sent, wanted, now))
+    if first is not None:
+        await here.write(lambda tx: _blobs.keep(tx, first[1], now))
 
     def also(tx: Tx, results: list[Result]) -> None:
         for result in results:
@@ -125,17 +127,18 @@ def _vouched(here: Central, said: _access.Asked, wanted: Wanted) -> str:
 def _first(
     tx: Tx, here: Central, sent: Enrolment, wanted: Wanted, now: str
 ) -> tuple[bytes, bytes] | None:
-    """The first roster that comes with an enrolment, its file kept; None where there is one.
+    """The first roster that comes with an enrolment, and its file; None where there is one.
 
-    Whether the invitation is good is seen before anything is kept.
+    Whether the invitation is good is seen here, before anything is written. Nobody enrols before
+    there is a roster but whoever brings it: others would not be told with which one the log begins.
     """
     if sent.invite is None:
         return None
     said = _invites.look(tx, sent.invite, wanted.asked.principal, wanted.leaf, now)
-    if rosters(tx, here) or sent.roster is None or sent.allowed_signers is None:
+    if rosters(tx, here):
         return None
-    if "registrar" not in said.roles:
-        raise Problem("forbidden", "this invitation does not begin a roster: " + _access.NO_ROSTER)
+    if "registrar" not in said.roles or sent.roster is None or sent.allowed_signers is None:
+        raise Problem("forbidden", _access.NO_ROSTER)
     line, text = sent.roster.encode(), sent.allowed_signers.encode()
     try:
         found = roster.succeed(line, text, None)
@@ -144,7 +147,6 @@ def _first(
     if not _is_theirs(found, wanted):
         raise Problem("roster-order", "the first roster has the key that is enrolled with it, "
                       "of a registrar")  # fmt: skip
-    _blobs.keep(tx, text, now)
     return line, text
 
 

@@ -91,7 +91,8 @@ def invites(tx: Tx) -> list[Json]:
     """Every invitation that was ever made, the newest first: for the audit, without its hash."""
     names = "principal", "roles", "made_by", "made_at", "ends_at", "used_at", "leaf"
     rows = tx.execute(f"SELECT {', '.join(names)} FROM invite ORDER BY made_at DESC, principal")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [{**row, "principal": row["principal"] or "whoever holds it"} for row in found]
 
 
 # --- enrolments

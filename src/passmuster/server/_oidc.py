@@ -137,7 +137,9 @@ def _asked(issuer: str) -> list[Json]:
     said = _json(f"{central.address(issuer)}/.well-known/openid-configuration")
     if said.get("issuer") != issuer:
         raise Unreachable(f"{issuer} is no identity provider of that name")
-    keys = _json(central.address(str(said.get("jwks_uri")))).get("keys")
+    where = str(said.get("jwks_uri"))
+    central.address(where.partition("?")[0])
+    keys = _json(where).get("keys")
     return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
 
 

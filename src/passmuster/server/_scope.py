@@ -30,8 +30,8 @@ OWNER, REVIEWER, SECOND, ALL = "owner", "reviewer", "second", ""
 ACTS_ON_EMERGENCIES = ("oncall", "owner")
 ONLY_OWNER = ("publication", "close", "pack")
 """Kinds that only the owner of their campaign signs."""
-SEEN_BY_OTHERS = ("acknowledgement",)
-"""Kinds that are signed by people without a part in the campaign: auditors."""
+BY_AUDITORS = ("acknowledgement",)
+"""Kinds that auditors sign, who have no part in the campaign and see all of it."""
 
 
 class Reader(NamedTuple):
@@ -115,11 +115,9 @@ def _readers(tx: Tx, digests: Sequence[str]) -> dict[str, list[Reader]]:
     found: dict[str, list[Reader]] = {}
     for at in range(0, len(digests), 500):
         some = digests[at : at + 500]
-        places = ", ".join("?" * len(some))
-        for digest, *reader in tx.execute(
-            f"SELECT sha256, campaign, principal, part FROM blob_scope WHERE sha256 IN ({places})",
-            some,
-        ):
+        among, args = tx.among(some)
+        sql = f"SELECT sha256, campaign, principal, part FROM blob_scope WHERE sha256 {among}"
+        for digest, *reader in tx.execute(sql, args):
             found.setdefault(digest, []).append(Reader(*reader))
     return found
 
@@ -155,22 +153,24 @@ class Scopes:
             self.parts[principal] = _parts(self.tx, principal)
 
     def _need(self, digests: Iterable[str]) -> None:
-        wanted = sorted(set(digests) - self.readers.keys())
-        self.readers |= {digest: [] for digest in wanted} | _readers(self.tx, wanted)
+        wanted = sorted({digest for digest in digests if digest not in self.readers})
+        if wanted:
+            self.readers |= {digest: [] for digest in wanted} | _readers(self.tx, wanted)
 
-    def take(self, record: Record) -> tuple[str, str] | None:
+    def take(self, record: Record, roles: Sequence[str] = ()) -> tuple[str, str] | None:
         """Note whom a record lets into its campaign, and who reads what it names.
 
-        Gives (code of the problem, words), and notes nothing, when it is about what is not its
-        signer's. What is in a batch is looked at by the fold (`outcomes`), on every side alike;
-        here it is only seen that whoever signs has a part in the campaign at all, and that the
-        bytes which the record would open are theirs to show.
+        *roles* are its signer's. Gives (code of the problem, words), and notes nothing, when it is
+        about what is not theirs. What is in a batch is looked at by the fold (`outcomes`), on every
+        side alike; here it is only seen that whoever signs has a part in the campaign at all, and
+        that the bytes which the record would open are theirs to show.
         """
         signer, campaign, kind = _signer(record), record.campaign, record.statement.kind
         parts = self.parts.setdefault(signer, {})
-        if campaign is not None and kind not in ("campaign", *SEEN_BY_OTHERS):
+        if campaign is not None and kind != "campaign":
             mine = parts.get(campaign, frozenset())
-            if not mine or (kind in ONLY_OWNER and OWNER not in mine):
+            sees = bool(mine) or (kind in BY_AUDITORS and "auditor" in roles)
+            if not sees or (kind in ONLY_OWNER and OWNER not in mine):
                 return "not-yours", f"{signer} has no such part in the campaign {campaign[:16]}…"
         try:
             change = _change(self.tx, record)

@@ -44,6 +44,12 @@ class Tx(Protocol):
     for_update: str
     """What follows a SELECT whose row is to be locked; empty where the transaction locks all."""
 
+    def alone(self) -> None:
+        """Wait until nobody else brings the schema up to date, and let nobody until the end."""
+
+    def script(self, sql: str) -> None:
+        """Do several statements without values."""
+
     def execute(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """The rows of a statement; none for one that returns none."""
 
@@ -52,6 +58,15 @@ class Tx(Protocol):
 
     def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
         """Insert many rows; *columns* as in SQL. Raises for one that is there already."""
+
+    def among(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        """What follows a column to find many values, and its arguments.
+
+        *values* are bytes or text without a newline, and at least one.
+        """
+
+    def among_pairs(self, pairs: Sequence[tuple[str, int]]) -> tuple[str, list[Any]]:
+        """The same for two columns, text and number."""
 
     def one(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         """The first row."""
@@ -87,11 +102,23 @@ def connect(where: str | Path, schema: str | None = None) -> Store:
     """
     url = str(where)
     if url.startswith(("postgresql://", "postgres://")):
-        return _Postgres(url, schema or "postgres")
+        return _up_to_date(_Postgres(url), schema or "postgres")
     if "://" in url:
         raise WorkspaceError(f"{url.partition('://')[0]}: no database that is known here: give a "
                              "file or postgresql://…")  # fmt: skip
-    return _Sqlite(Path(url), schema or "sqlite")
+    return _up_to_date(_Sqlite(Path(url)), schema or "sqlite")
+
+
+def _up_to_date(made: Store, schema: str) -> Store:
+    try:
+        with made.transaction() as tx:
+            tx.alone()
+            for sql in _pending(tx, schema):
+                tx.script(sql)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _steps(schema: str) -> list[tuple[str, str]]:
@@ -130,6 +157,13 @@ class _SqliteTx:
     def __init__(self, db: store.Database) -> None:
         self._db = db
 
+    def script(self, sql: str) -> None:
+        for statement in _statements(sql):
+            self._db.execute(statement)
+
+    def alone(self) -> None:
+        """A transaction of SQLite is."""
+
     def execute(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return list(self._db.execute(sql, args).fetchall())
 
@@ -139,6 +173,13 @@ class _SqliteTx:
     def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
         values = marks(columns.count(",") + 1)
         self._db.executemany(f"INSERT INTO {table} ({columns}) VALUES {values}", rows)
+
+    def among(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        return f"IN {marks(len(values))}", list(values)
+
+    def among_pairs(self, pairs: Sequence[tuple[str, int]]) -> tuple[str, list[Any]]:
+        places = ", ".join(["(?, ?)"] * len(pairs))
+        return f"IN (VALUES {places})", [value for pair in pairs for value in pair]
 
     def one(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         found: Row | None = self._db.execute(sql, args).fetchone()
@@ -153,16 +194,12 @@ class _Sqlite:
 
     dialect: Dialect = "sqlite"
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
         self._writer = store.plain(path)
         self._lock = threading.Lock()
         self._idle: queue.LifoQueue[store.Database] = queue.LifoQueue()
         self._few = threading.Semaphore(MAX_CONNECTIONS)
-        with self.transaction() as tx:
-            for sql in _pending(tx, schema):
-                for statement in _statements(sql):
-                    tx.execute(statement)
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
@@ -232,8 +269,10 @@ class _PostgresTx:
         return cursor.fetchall() if cursor.description else []
 
     def script(self, sql: str) -> None:
-        """Several statements without values."""
         self._db.execute(sql.encode())
+
+    def alone(self) -> None:
+        self.execute("SELECT pg_advisory_xact_lock(?)", (LOCK,))
 
     def change(self, sql: str, args: Sequence[Any] = ()) -> int:
         return self._db.execute(_translated(sql).encode(), args).rowcount
@@ -243,6 +282,17 @@ class _PostgresTx:
         with self._db.cursor() as cursor, cursor.copy(text) as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def among(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        if isinstance(values[0], bytes):
+            hexes = "SELECT decode(x, 'hex') FROM unnest(string_to_array(?, E'\\n')) x"
+            return f"= ANY(ARRAY({hexes}))", ["\n".join(value.hex() for value in values)]
+        return r"= ANY(string_to_array(?, E'\n'))", ["\n".join(values)]
+
+    def among_pairs(self, pairs: Sequence[tuple[str, int]]) -> tuple[str, list[Any]]:
+        sql = r"string_to_array(?, E'\n'), string_to_array(?, E'\n')::bigint[]"
+        values = ["\n".join(text for text, _ in pairs), "\n".join(str(n) for _, n in pairs)]
+        return f"IN (SELECT * FROM unnest({sql}))", values
 
     def one(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         found = self.execute(sql, args)
@@ -258,15 +308,10 @@ class _Postgres:
 
     dialect: Dialect = "postgres"
 
-    def __init__(self, url: str, schema: str) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
         self._idle: queue.LifoQueue[psycopg.Connection[Row]] = queue.LifoQueue()
         self._few = threading.Semaphore(MAX_CONNECTIONS)
-        with self.transaction() as tx:
-            tx.execute("SELECT pg_advisory_xact_lock(?)", (LOCK,))
-            for sql in _pending(tx, schema):
-                assert isinstance(tx, _PostgresTx)
-                tx.script(sql)
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:

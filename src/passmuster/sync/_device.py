@@ -98,6 +98,7 @@ def _waited(
             return _bound(said)
         if error == "use_dpop_nonce" and headers.get("dpop-nonce") not in (None, nonce):
             nonce = headers["dpop-nonce"]
+            left -= 1  # a provider that wants another one each time is not asked for ever
             continue
         if error == "slow_down":
             interval += 5
@@ -134,7 +135,7 @@ def _discovered(issuer: str) -> dict[str, str]:
             f"{issuer} has no log-in by code (RFC 8628): ask a registrar for an invitation instead"
         )
     for url in found.values():
-        central.address(url)
+        central.address(url.partition("?")[0])
     return found
 
 

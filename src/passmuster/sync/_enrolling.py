@@ -52,8 +52,8 @@ class Enrolled(NamedTuple):
     fingerprint: str
     place: int
     """Of the enrolment in the central log."""
-    roster: str | None
-    """Digest of the first roster of the log; None while it has none."""
+    roster: str
+    """Digest of the first roster of the log."""
     founded: bool
     """Whether that roster came with this enrolment."""
     is_listed: bool
@@ -126,8 +126,7 @@ def enrol(
     first = _first_roster(db, said["roster"], by)
     with db.atomic():
         tlog.pin(db, caller.base, found.origin, found.key, now)
-        if first is not None:
-            store.remember(db, FIRST_ROSTER, first)
+        store.remember(db, FIRST_ROSTER, first)
         founded = own is not None and own.roster.name == first
         if founded and own is not None and roster.current(db) is None:
             tlog.append_roster(db, own, now)
@@ -142,14 +141,14 @@ def _answer(said: Json, line: bytes) -> Json:
     """The answer, once it is about the enrolment that was sent."""
     try:
         fits = said["leaf"] == merkle.leaf_hash(line).hex() and type(said["index"]) is int
-        if not fits or not isinstance(said["roster"], str | None):
+        if not fits or not isinstance(said["roster"], str):
             raise TypeError
     except (KeyError, TypeError):
         raise Unreachable("the server's answer is not about this enrolment") from None
     return said
 
 
-def _first_roster(db: Database, said: str | None, by: Invitation | None) -> str | None:
+def _first_roster(db: Database, said: str, by: Invitation | None) -> str:
     """The digest that the log's first roster must have; VerificationFailed when it has another."""
     told = by.roster if by is not None else None
     if told not in (None, said):

@@ -56,7 +56,7 @@ def sync(work: Work, wait_s: int = 0) -> Report:
         report = Report()
         try:
             _start(work, report)
-            report.pushed = push(work)
+            report.pushed = _push(work)
             report.pulled = pull(work, wait_s)
         except Unreachable as error:
             declined = isinstance(error, Declined) and not error.again
@@ -64,6 +64,18 @@ def sync(work: Work, wait_s: int = 0) -> Report:
             raise
         came_back(work.db)
         return report
+
+
+def _push(work: Work) -> Pushed:
+    """Send; where the server takes nothing because its log was set back, find out how far."""
+    try:
+        return push(work)
+    except Declined as error:
+        if error.code != "log-rollback":
+            raise
+        _tell(work)
+        pull(work)  # halts where what it signs now contradicts what it signed before
+        raise
 
 
 def _start(work: Work, report: Report) -> None:

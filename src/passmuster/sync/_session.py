@@ -40,13 +40,15 @@ class Session:
     _short: "Ed25519PrivateKey | None" = field(default=None, init=False, repr=False)
     _token: str = field(default="", init=False, repr=False)
     _until: float = field(default=0.0, init=False)
+    _wall_until: float = field(default=0.0, init=False)
 
     def headers(self, method: str, url: str) -> dict[str, str]:
         """`Authorization` and `DPoP` of one request, good once.
 
         Raises Declined when the server gives no session, with its reason.
         """
-        if self._short is None or self.clock() >= self._until:
+        # of two clocks, for a laptop that sleeps stops the one and a person may set the other
+        if self._short is None or self.clock() >= self._until or self.wall() >= self._wall_until:
             self._begin()
         assert self._short is not None
         proof = central.prove(
@@ -63,9 +65,10 @@ class Session:
 
         short = Ed25519PrivateKey.generate()
         mark = central.thumbprint(central.jwk(short))
-        now = from_epoch(int(self.wall()))
-        asked = central.ask(self.key(), self.origin, mark, secrets.token_hex(16), now)
-        begun = self.clock()
+        key = self.key()  # which may wait for a passphrase
+        began, begun = self.wall(), self.clock()
+        now = from_epoch(int(began))
+        asked = central.ask(key, self.origin, mark, secrets.token_hex(16), now)
         said = self.post(asked)
         try:
             token, kind, seconds = said["access_token"], said["token_type"], said["expires_in"]
@@ -73,7 +76,8 @@ class Session:
             token = kind = seconds = None
         if not isinstance(token, str) or kind != "DPoP" or type(seconds) is not int:
             raise Unreachable("the server's answer is no session")
-        self._short, self._token, self._until = short, token, begun + seconds - SPARE_S
+        self._short, self._token = short, token
+        self._until, self._wall_until = (at + seconds - SPARE_S for at in (begun, began))
 
 
 def session(caller: Caller, origin: str, key: Callable[[], SigningKey]) -> Session:

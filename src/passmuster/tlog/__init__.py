@@ -7,7 +7,7 @@ what is signed, so an edited, dropped or reordered entry shows even to somebody 
 envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
-from passmuster.tlog._check import Chains, check
+from passmuster.tlog._check import Chains, check, lacking
 from passmuster.tlog._checkpoints import (
     Cosignature,
     Kept,
@@ -26,6 +26,7 @@ from passmuster.tlog._entries import (
     Entry,
     append,
     enrol,
+    enrol_at,
     enrolment,
     enrolments,
     entries,
@@ -97,11 +98,11 @@ __all__ = [
     "Entry", "Fed", "Found", "Halted", "Kept", "LogRow", "Mirrored", "Outgoing", "Refused",
     "Rejected", "Seen", "Taken", "Witnessed", "append", "append_roster", "central", "central_index",
     "central_index_of", "central_receipt", "check", "check_file", "checkpoint", "checkpoints",
-    "consistency", "cosign", "cosigned", "cosigner", "cover", "drop_held", "enrol", "enrolment",
-    "enrolments", "entries", "find", "first_hidden", "follow", "halt", "halts", "has", "held",
-    "judge", "key_forms", "known_keys", "known_log", "leaf_at", "log_keys", "look_up", "next_link",
-    "offer_again", "opened", "origin", "outbox", "pin", "pinned", "proven_time", "rank", "rebuild",
-    "receipt", "refused", "reject", "rejected", "request", "resume", "root", "root_of", "rows",
-    "settle", "show", "size", "stage", "staged", "take", "take_rosters", "unsent", "unstage",
-    "void", "voids", "waiting", "waits", "witnessed",
+    "consistency", "cosign", "cosigned", "cosigner", "cover", "drop_held", "enrol", "enrol_at",
+    "enrolment", "enrolments", "entries", "find", "first_hidden", "follow", "halt", "halts", "has",
+    "held", "judge", "key_forms", "known_keys", "known_log", "lacking", "leaf_at", "log_keys",
+    "look_up", "next_link", "offer_again", "opened", "origin", "outbox", "pin", "pinned",
+    "proven_time", "rank", "rebuild", "receipt", "refused", "reject", "rejected", "request",
+    "resume", "root", "root_of", "rows", "settle", "show", "size", "stage", "staged", "take",
+    "take_rosters", "unsent", "unstage", "void", "voids", "waiting", "waits", "witnessed",
 ]  # fmt: skip

@@ -64,6 +64,14 @@ def _leaves(db: Database) -> Iterator[bytes]:
     check_voids(db, replay.void)
 
 
+def lacking(db: Database) -> int:
+    """Statements of other devices that come before one which is here, and are not here."""
+    return int(db.value(
+        "SELECT coalesce(sum(n), 0) FROM (SELECT max(seq) - count(*) AS n FROM entry"
+        " GROUP BY device)"
+    ))  # fmt: skip
+
+
 def own_chains(db: Database) -> "Chains":
     """No statement yet, of a log in which this device's chain and the rosters' are whole."""
     rosters = db.execute("SELECT DISTINCT device FROM entry WHERE predicate = 'roster'")

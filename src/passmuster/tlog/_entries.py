@@ -128,6 +128,16 @@ def enrol(db: Database, key: SigningKey, now: str, replaces: str | None = None) 
     return sha256(payload)
 
 
+def enrol_at(db: Database, link: Link, key: SigningKey, now: str) -> Link:
+    """Where what was to stand at *link* stands now: a key that signs for the first time goes before
+    it. When anything else was signed since, it is *link* still, and `append` refuses it.
+    """
+    at = next_link(db)
+    name = enrol(db, key, now)
+    after = next_link(db)
+    return after if at == link and after.prev in (at.prev, name) else link
+
+
 def enrolments(db: Database) -> dict[str, str]:
     """Fingerprint → name of the statement that enrolled it in this workspace."""
     known = known_keys(db)

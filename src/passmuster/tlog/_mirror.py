@@ -5,14 +5,14 @@ it: only then does `central.size` move, and only below it is anything read into 
 checkpoints that cannot both be true stop the sync (`halt`) and stay as evidence; work here goes on.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from passmuster import merkle, note
 from passmuster.errors import NotFound, VerificationFailed
 from passmuster.note import Checkpoint, Policy, VerifierKey
-from passmuster.store import Database
+from passmuster.store import Database, IntegrityError
 from passmuster.text import visible
 
 Settled = Literal["applied", "carried", "void", "waiting"]
@@ -157,26 +157,24 @@ def stage(db: Database, first: int, entries: Sequence[Fed]) -> bool:
     for one in entries:
         if one.line is not None and merkle.leaf_hash(one.line) != one.leaf:
             raise VerificationFailed("the server sent other bytes than those that are logged")
-    leaves = {one.leaf.hex() for one in entries}
     with db.atomic(durable=False):
         if first != staged(db):
             return False
-        if len(leaves) != len(entries) or _known(db, leaves):
-            raise VerificationFailed("the server sent an entry twice, at two places of its log")
-        db.executemany(
-            "INSERT INTO mirror (idx, leaf, envelope, state) VALUES (?, ?, ?, ?)",
-            ((first + at, one.leaf.hex(), one.line, "hidden" if one.line is None else "waiting")
-             for at, one in enumerate(entries)),
-        )  # fmt: skip
+        try:
+            db.executemany(
+                "INSERT INTO mirror (idx, leaf, envelope, state) VALUES (?, ?, ?, ?)",
+                ((first + at, one.leaf.hex(), one.line, "hidden" if one.line is None else "waiting")
+                 for at, one in enumerate(entries)),
+            )  # fmt: skip
+        except IntegrityError:
+            raise VerificationFailed(
+                "the server sent an entry twice, at two places of its log"
+            ) from None
         db.executemany(
             "INSERT OR REPLACE INTO mirror_tile (level, idx, hashes) VALUES (?, ?, ?)",
             list(merkle.grow(_tiles(db), first, [one.leaf for one in entries])),
         )
     return True
-
-
-def _known(db: Database, leaves: Iterable[str]) -> bool:
-    return any(db.one("SELECT 1 FROM mirror WHERE leaf = ?", (leaf,)) for leaf in leaves)
 
 
 def unstage(db: Database) -> None:

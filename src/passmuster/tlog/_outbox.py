@@ -13,10 +13,12 @@ from passmuster.store import Database
 PEOPLE = ("enrolment", "roster", "chain")
 """Kinds that belong to no campaign and travel always."""
 KINDS = ", ".join(f"'{kind}'" for kind in PEOPLE)
+"""And an emergency, which is in no campaign."""
 IN_CAMPAIGNS = ", ".join(f"'{kind}'" for kind in FOLDED)
 UNSENT = f"""
 FROM entry e WHERE (
-    e.predicate IN ({KINDS}) OR (e.predicate IN ({IN_CAMPAIGNS})
+    e.predicate IN ({KINDS}) OR (e.predicate = 'decisions' AND e.campaign IS NULL)
+    OR (e.predicate IN ({IN_CAMPAIGNS})
     AND e.campaign IN (SELECT digest FROM campaign WHERE travels IS NOT NULL)))
 AND NOT EXISTS (SELECT 1 FROM mirror m WHERE m.leaf = e.leaf
     AND m.idx < (SELECT size FROM central))

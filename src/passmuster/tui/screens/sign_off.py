@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from passmuster import campaigns
-from passmuster.campaigns import Batch, Countersign, Row, Signed
+from passmuster.campaigns import Batch, Countersign, Row, Rows, Signed
 from passmuster.errors import MusterError, WrongPassphrase
 from passmuster.model import VERDICTS
 from passmuster.text import Json, plural
@@ -35,14 +35,14 @@ def summary(
     if batch.changed:
         out += _changed(batch.changed)
     for verdict in VERDICTS:
-        rows = [r for r in batch.rows if r.draft.verdict == verdict]
-        if rows:
-            out.append([Span(f" {len(rows):>6,}  ", "strong"), Span(verdict, "strong"),
+        count = batch.rows.verdicts[verdict]
+        if count:
+            out.append([Span(f" {count:>6,}  ", "strong"), Span(verdict, "strong"),
                         Span(_meaning(verdict), "dim")])  # fmt: skip
     if batch.own:
         out.append([Span(f" {len(batch.own):>6,}  ", "strong"), Span("owners named", "strong")])
     out += second_lines.counted(batch.seconds)
-    silent = sum(1 for r in batch.rows if not r.draft.reason_text.strip())
+    silent = batch.rows.silent
     if silent:
         out.append([Span(f" {silent:>6,}  "), Span("of these without a reason", "dim")])
     out.append(
@@ -51,18 +51,12 @@ def summary(
             Span("not decided yet: they will read no_response, never approved", "dim"),
         ]
     )
-    named = [r for r in batch.rows if r.draft.verdict in ("revoke", "disable") or r.draft.changes]
-    named.sort(key=lambda r: ("revoke", "disable", "approve").index(r.draft.verdict))
-    out += _named("What changes somebody's access", named[:MOST_NAMED], dossiers, width)
-    if len(named) > MOST_NAMED:
-        out.append([Span(f"   … {len(named) - MOST_NAMED:,} more", "strong")])
-    risky = batch.risky
-    out += _named("What stands at high risk", risky[:MOST_NAMED], dossiers, width)
-    if len(risky) > MOST_NAMED:
-        out.append([Span(f"   … {len(risky) - MOST_NAMED:,} more", "strong")])
-    ends = [r for r in batch.rows if r.draft.until]
-    if ends:
-        out += _named("What stands only until a day", ends[:MOST_NAMED], dossiers, width)
+    named, acting = _acting(batch.rows)
+    out += _named("What changes somebody's access", named, dossiers, width, acting)
+    risky = batch.rows.risky
+    out += _named("What stands at high risk", risky, dossiers, width, batch.rows.risky_count)
+    ends = batch.rows.ends
+    out += _named("What stands only until a day", ends.first, dossiers, width, ends.count)
     out += _bulk(batch) + _owners(batch) + second_lines.named(batch.seconds, width, MOST_NAMED)
     mark = key or "the one that your key store gives"
     out += [[], [Span(" signed by  "), say(batch.principal, "strong")],
@@ -91,7 +85,16 @@ def _changed(rows: Sequence[Row | Countersign]) -> list[Line]:
     return [*out, []]
 
 
-def _named(title: str, rows: Sequence[Row], dossiers: dict[int, Json], width: int) -> list[Line]:
+def _acting(rows: Rows) -> tuple[list[Row], int]:
+    """The first rows that change somebody's access, what takes it away before all; their count."""
+    some = rows.acting.values()
+    first = [row for one in some for row in one.first]
+    return first[:MOST_NAMED], sum(one.count for one in some)
+
+
+def _named(
+    title: str, rows: Sequence[Row], dossiers: dict[int, Json], width: int, count: int
+) -> list[Line]:
     if not rows:
         return []
     out: list[Line] = [[], [Span(f" {title}", "strong")]]
@@ -108,11 +111,13 @@ def _named(title: str, rows: Sequence[Row], dossiers: dict[int, Json], width: in
             line.append(say(f"  “{row.draft.reason_text}”"))
         for number, folded in enumerate(fold(line, width - 5)):
             out.append([Span("   " if not number else "     "), *folded])
+    if count > len(rows):
+        out.append([Span(f"   … {count - len(rows):,} more", "strong")])
     return out
 
 
 def _bulk(batch: Batch) -> list[Line]:
-    acts = {r.draft.bulk.id: (r.draft.bulk, r.draft.verdict) for r in batch.rows if r.draft.bulk}
+    acts = batch.rows.bulk
     if not acts:
         return []
     out: list[Line] = [[], [Span(" Decided many at once", "strong")]]
@@ -163,10 +168,8 @@ class SignOffScreen(MusterScreen[bool]):
     def on_mount(self) -> None:
         """Read the evidence of what changes access, so that it can be named."""
         self.query_one(AskBar).closed = self.question_closed
-        rows = [
-            r for r in self.frozen.rows
-            if r.draft.verdict in ("revoke", "disable") or r.draft.changes or r.draft.until
-        ][: 2 * MOST_NAMED] + self.frozen.risky[:MOST_NAMED]  # fmt: skip
+        frozen = self.frozen.rows
+        rows = [*_acting(frozen)[0], *frozen.ends.first, *frozen.risky]
         db = self.muster.db
         dossiers = {r.item_id: campaigns.item_dossier(db, r.item_id) for r in rows}
         key, name = self.muster.signing_key_mark(), self.campaign

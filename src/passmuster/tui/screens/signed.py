@@ -22,10 +22,10 @@ from passmuster.tui.widgets.line_view import LineBar
 _Todo = tuple[Row, Json, list[tuple[str, list[Plan]]]]
 
 
-def to_do(signed: Signed, dossiers: dict[int, Json]) -> list[_Todo]:
+def to_do(rows: list[Row], dossiers: dict[int, Json]) -> list[_Todo]:
     """(row, dossier, [(what, plans)]) of everything that somebody must now carry out."""
     out: list[_Todo] = []
-    for row in signed.rows:
+    for row in rows:
         dossier = dossiers.get(row.item_id)
         if dossier is None:
             continue
@@ -121,7 +121,7 @@ def _waits(signed: Signed, undecided: int) -> list[Line]:
         for row in signed.own
         if row.reassign
     ]
-    abstained = sum(1 for r in signed.rows if r.draft.verdict == "abstain")
+    abstained = signed.rows.verdicts["abstain"]
     if abstained:
         out.append([say(f"{plural(abstained, 'item')} you abstained from: not approved until"
                         " somebody decides")])  # fmt: skip
@@ -173,13 +173,11 @@ class SignedScreen(MusterScreen[None]):
     def on_mount(self) -> None:
         """Make the plans."""
         db = self.muster.db
-        ids = [
-            r.item_id for r in self.signed.rows
-            if r.draft.verdict in ("revoke", "disable") or r.draft.changes
-        ]  # fmt: skip
-        self._todo = to_do(self.signed, {i: campaigns.item_dossier(db, i) for i in ids})
+        rows = self.signed.rows.that_act()
+        dossiers = {r.item_id: campaigns.item_dossier(db, r.item_id) for r in rows}
+        self._todo = to_do(rows, dossiers)
         left = campaigns.progress(db, self.campaign_id, self.desk.me).open
-        seconds = campaigns.waiting_for(db, [r.item_id for r in self.signed.rows])
+        seconds = campaigns.waiting_for(db, self.signed.rows.ids())
         pane = self.query_one(DossierView)
         pane.show(lambda width: now_lines(self.signed, self._todo, left, width, seconds))
         pane.focus()
