@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from passmuster import store
-from passmuster.errors import Conflict, Declined, KeyUnavailable, MusterError, Unreachable
+from passmuster.errors import Conflict, KeyUnavailable, MusterError, Unreachable
 from passmuster.store import Database
 from passmuster.tui.desk import Desk
 
@@ -205,7 +205,7 @@ class Syncing:
         """Sync; what to tell whoever asked for it, and whether the key was wanting."""
         locked = failed = True
         try:
-            said = self._with_session(db, talk).words
+            said = self._synced(db, talk).words
         except KeyUnavailable as error:
             said = str(error)
         except (MusterError, store.SqliteError, OSError) as error:
@@ -225,20 +225,6 @@ class Syncing:
         elif isinstance(error, Unreachable) and error.again:
             self._failed += 1
             self._due = time.monotonic() + sync.pause_s(self._failed, error)
-
-    def _with_session(self, db: Database, talk: "Talk | None") -> "Report":
-        """Sync, with a new session where the server does not know the old one any more: a laptop
-        that slept does not notice how long.
-        """
-        had = self._caller is not None
-        try:
-            return self._synced(db, talk)
-        except Declined as error:
-            if not had or error.code != "unauthorized":
-                raise
-        self._caller.close()
-        self._caller = None
-        return self._synced(db, talk)
 
     def _synced(self, db: Database, talk: "Talk | None") -> "Report":
         from passmuster import note, sync
