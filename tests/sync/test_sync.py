@@ -151,7 +151,7 @@ def test_what_the_server_refuses_waits_for_a_person(synced: Town) -> None:
     synced.rev.wire.fate = lambda *_: "ok"
     state = sync.state(synced.rev.db)
     assert (state.kind, state.waiting) == ("attention", 0)
-    assert state.words == "1 record refused: needs attention"
+    assert state.words == "needs attention (1): 1 record refused"
     synced.rev.wire.log.clear()
     synced.rev.wire.bend = lambda _, body: body
     report = synced.rev.sync()

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -40,6 +40,10 @@ from passmuster.tui.lines import plain
 from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.widgets.line_view import LineBar, LineView
+
+if TYPE_CHECKING:
+    from tests.sync.town import Plan
+    from tests.tui.central import Seat
 
 NOW = "2026-11-23T08:00:00Z"
 ME = "rev@example.com"
@@ -197,6 +201,38 @@ def _prepare(base: Path) -> Path:
     campaigns.open_campaign(db, wanted, the_key(), config.Settings(), NOW)
     db.close()
     return folder
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> "Plan":
+    """A town in which a campaign has been published, and has come to its reviewer."""
+    pytest.importorskip("starlette", reason="passmuster[server] is not installed")
+    from tests.sync.town import plan, town
+    from tests.tui.central import open_campaign
+
+    folder = tmp_path_factory.mktemp("published")
+    begun = plan(folder, synced=False)
+    with town(folder, None, begun.keys) as found:
+        (folder / "files").mkdir()
+        open_campaign(found, folder / "files")
+    return begun
+
+
+@pytest.fixture
+def seat(
+    published: "Plan", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_world: None,
+    snapshot_folder: str | None,
+) -> "Iterator[Seat]":  # fmt: skip
+    """The reviewer's workstation, which has synced before."""
+    from passmuster.tui import syncing
+    from tests.sync.town import built
+    from tests.tui.central import Seat
+
+    if snapshot_folder:
+        monkeypatch.setenv("TEXTUAL_SNAPSHOT_TEMPDIR", snapshot_folder)
+    monkeypatch.setattr(syncing, "FIRST_S", 0.0)
+    with built(published, tmp_path / "town") as found:
+        yield Seat(found)
 
 
 def the_key() -> SigningKey:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         ages,
         course,
         forecast,
+        signed_by,
     )
     from passmuster.campaigns._deciding import (
         check_draft,
@@ -115,7 +116,13 @@ if TYPE_CHECKING:
         second_rank,
         second_rows,
     )
-    from passmuster.campaigns._signed import SignedRow, named_owners, signed_counts, signed_rows
+    from passmuster.campaigns._signed import (
+        SignedRow,
+        named_owners,
+        said_last,
+        signed_counts,
+        signed_rows,
+    )
     from passmuster.campaigns._signing import prepare, sign_off
     from passmuster.campaigns._standing import reopen
     from passmuster.campaigns._votes import asked, handed_over, late, votes
@@ -139,7 +146,7 @@ else:
         "_closing": "Progress by_reviewer close definition outcomes_of progress",
         "_coming": "apply wanted",
         "_countersigning": "Countersign",
-        "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast",
+        "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast signed_by",
         "_deciding":
             "check_draft check_own clear_drafts clear_own draft_of item_dossier part_uids "
             "save_draft save_drafts save_own",
@@ -159,7 +166,7 @@ else:
         "_seconding":
             "Countersigned Objection SecondRow check_second clear_seconds objections "
             "said_on save_seconds second_like second_rank second_rows",
-        "_signed": "SignedRow named_owners signed_counts signed_rows",
+        "_signed": "SignedRow named_owners said_last signed_counts signed_rows",
         "_votes": "asked handed_over late votes",
         "_waiting":
             "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
@@ -170,20 +177,20 @@ else:
 
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
-    "ORDERS", "OWNER", "PEOPLE",  "AgeClass", "Answering", "Around", "Batch",
-    "Campaign", "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed",
-    "Forecast", "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published",
-    "QueueRow", "Row", "Rows", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some",
-    "Stand", "Stranded", "Waiting", "acknowledge", "ages", "apply", "around", "asked",
-    "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates", "changed_since",
-    "check_draft", "check_hand_over", "check_own", "check_row", "check_second", "clear_drafts",
-    "clear_own", "clear_seconds", "close", "count", "course", "definition", "digests", "disputed",
-    "dossiers", "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups",
-    "handed_over", "in_group", "item_dossier", "items_in_order", "items_of", "late",
-    "material", "named_owners", "objections", "open_campaign", "outcomes_of", "part_uids",
-    "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
-    "publish", "rank", "reopen", "rows", "said_on", "save_draft", "save_drafts", "save_own",
-    "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows", "sign_off",
-    "signed_counts", "signed_rows", "source_runs", "stranded", "tiers", "unlisted", "uri",
-    "votes", "waiting", "waiting_for", "wanted",
+    "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
+    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed", "Forecast",
+    "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow",
+    "Row", "Rows", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some", "Stand",
+    "Stranded", "Waiting", "acknowledge", "ages", "apply", "around", "asked", "assignment_row",
+    "by_reviewer", "campaign", "campaigns", "candidates", "changed_since", "check_draft",
+    "check_hand_over", "check_own", "check_row", "check_second", "clear_drafts", "clear_own",
+    "clear_seconds", "close", "count", "course", "definition", "digests", "disputed", "dossiers",
+    "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over",
+    "in_group", "item_dossier", "items_in_order", "items_of", "late", "material", "named_owners",
+    "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
+    "population_row", "portrait", "prepare", "progress", "publish", "rank", "reopen", "rows",
+    "said_last", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
+    "second_drafts", "second_like", "second_rank", "second_rows", "sign_off", "signed_by",
+    "signed_counts", "signed_rows", "source_runs", "stranded", "tiers", "unlisted", "uri", "votes",
+    "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

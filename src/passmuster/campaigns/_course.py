@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from passmuster import tlog
 from passmuster.campaigns._campaign import Campaign
 from passmuster.store import Database
 from passmuster.text import rfc3339
@@ -21,6 +22,7 @@ LEAST_BATCHES = 2
 FAR_DAYS = 3_650
 """A forecast further away is no forecast."""
 _DAY_S = 86_400
+AT_ONCE = 500
 
 
 class Stand(NamedTuple):
@@ -121,6 +123,23 @@ def course(db: Database, at: Campaign) -> Course:
     )
     stands.sort(key=lambda s: (-s.open, -s.drafts, s.reviewer))
     return Course(stands, sorted(batches), contested)
+
+
+def signed_by(db: Database, at: Campaign) -> dict[str, int]:
+    """Who signed how many decisions in the whole campaign, as far as it has come here.
+
+    Of a campaign that came from elsewhere only one's own items are here, and what everybody signed:
+    this is what is known of the rest. A decision that supersedes another is counted too.
+    """
+    found: dict[str, int] = {}
+    ids = [row[0] for row in db.execute(
+        "SELECT id FROM entry WHERE campaign = ? AND predicate = 'decisions' ORDER BY id",
+        (at.digest,),
+    )]  # fmt: skip
+    for start in range(0, len(ids), AT_ONCE):
+        for row in tlog.rows(db, ids[start : start + AT_ONCE]):
+            found[row.principal.lower()] = found.get(row.principal.lower(), 0) + (row.rows or 0)
+    return found
 
 
 Kind = Literal["closed", "done", "early", "stalled", "far", "expected"]

@@ -6,8 +6,9 @@ both before their eyes. Stale: since an approval was signed, the part of the evi
 on has changed at its source; the approval stands, and says so.
 """
 
+import json
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from passmuster import outcomes
 from passmuster.campaigns._campaign import Campaign
@@ -29,6 +30,11 @@ class Said(NamedTuple):
     until: str | None
     reason: str
     decided_at: str
+    saw: tuple[str, ...] = ()
+    """Names of the rows on the item that its signer had seen."""
+    details_opened: bool = False
+    changes: int = 0
+    """Parts of the item that are to change."""
 
 
 class Disputed(NamedTuple):
@@ -103,12 +109,21 @@ def _disputed(
     counted, _ = outcomes.heads(votes_on(db, at, item_id))
     rows = [
         db.one(
-            "SELECT leaf, principal, verdict, until, reason_text, decided_at FROM decision"
-            " WHERE leaf = ?", (vote.leaf,),
+            "SELECT leaf, principal, verdict, until, reason_text, decided_at,"
+            " json_extract(row, '$.saw'), json_extract(row, '$.attention.details_opened'),"
+            " json_array_length(changes) FROM decision WHERE leaf = ?", (vote.leaf,),
         )
         for vote in counted
     ]  # fmt: skip
     return Disputed(
         item_id, name, part_name(called, uri, uid), reviewer, risk, kind,
-        tuple(Said(*row) for row in rows), parts,
+        tuple(_said(*row) for row in rows), parts,
     )  # fmt: skip
+
+
+def _said(*row: Any) -> Said:
+    saw, opened, changes = row[6:]
+    leaf, principal, verdict, until, reason, at = row[:6]
+    return Said(
+        leaf, principal, verdict, until, reason, at, tuple(json.loads(saw)), bool(opened), changes
+    )

@@ -1,10 +1,12 @@
 """What one log entry of decisions says, row by row, for somebody who reads the log."""
 
+import json
 from typing import NamedTuple
 
 from passmuster import blobs
 from passmuster.campaigns._queue import part_name
 from passmuster.errors import MusterError
+from passmuster.model import Attention, Change, Draft
 from passmuster.store import Database
 from passmuster.text import Json, strict_json
 
@@ -58,3 +60,20 @@ def named_owners(db: Database, own_digest: str, limit: int) -> list[Json]:
     except MusterError:
         return []
     return [strict_json(line) for line in content.split(b"\n", limit)[:limit] if line]
+
+
+def said_last(db: Database, item_id: int, who: str) -> tuple[Draft, int] | None:
+    """(what *who* signed last on an item, as it would be drafted again, its entry); None for
+    somebody who signed nothing on it.
+    """
+    row = db.one(
+        "SELECT verdict, reason_code, reason_text, until, changes, entry_id FROM decision"
+        " WHERE item_id = ? AND lower(principal) = ? ORDER BY entry_id DESC LIMIT 1",
+        (item_id, who.lower()),
+    )
+    if row is None:
+        return None
+    verdict, code, words, until, changes, entry_id = row
+    kept = tuple(Change(c["verb"], c["target"], c.get("to"), c.get("by"))
+                 for c in json.loads(changes))  # fmt: skip
+    return Draft(verdict, code, words, Attention(None, "", False), until, kept), entry_id

@@ -1,6 +1,5 @@
 """`muster sync`: to and from the central log, and where that stands."""
 
-import random
 import sys
 import time
 from pathlib import Path
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 WAIT_S = 25
 """How long `--watch` waits at the server for something new."""
-FIRST_S, MOST_S = 1.0, 300.0
-"""Between two tries of `--watch`, drawn by lot from 0 to twice as much each time."""
 
 
 @click.command("sync")
@@ -120,6 +117,8 @@ def _once(work: "Work", wait_s: int = 0) -> "Report":
 
 def _watch(work: "Work") -> None:
     """Sync for ever; what passes by itself is waited for, anything else ends it."""
+    from passmuster import sync
+
     failed = 0
     while True:
         try:
@@ -128,8 +127,7 @@ def _watch(work: "Work") -> None:
             if not error.again:
                 raise
             failed += 1
-            most = min(MOST_S, FIRST_S * 2**failed)
-            pause = random.uniform(0, most) if error.after_s is None else error.after_s  # noqa: S311
+            pause = sync.pause_s(failed, error)
             talk(f"{error}; trying again in {pause:.0f} s")
             time.sleep(pause)
             continue

@@ -55,6 +55,12 @@ class Settings:
     """Verifier keys of witnesses of the central log, who must not be its operators."""
     witness_quorum: int = 1
     """How many of them must have cosigned a checkpoint before it is believed."""
+    sync_every_s: int = 300
+    """Seconds between two syncs of the workstation with the central log; 0: only when asked for
+    (`S`, `muster sync`)."""
+    sync_hold_s: int = 30
+    """Seconds for which the workstation holds back what was just signed, so that a correction goes
+    with it; `S` and `muster sync` send at once."""
     keyring_timeout_s: float = 5.0
     """Seconds until a keyring that does not answer is given up."""
     max_yaml_mib: int = 32
@@ -114,6 +120,8 @@ SHAPES: dict[str, Shape] = {
     "central_ca": {"type": "string", "minLength": 1},
     "witnesses": {"type": "array", "uniqueItems": True, "items": _WORDS},
     "witness_quorum": {"type": "integer", "minimum": 0},
+    "sync_every_s": {"type": "integer", "minimum": 0},
+    "sync_hold_s": {"type": "integer", "minimum": 0},
     "keyring_timeout_s": {"type": "number", "minimum": 0.1},
     "max_yaml_mib": {"type": "integer", "minimum": 1},
     "rules": _table({"type": "object", "additionalProperties": {"type": "integer"}}),

@@ -109,7 +109,8 @@ def judge(
     VerificationFailed with the reason for what its signer might not sign when it was logged; what
     fell later, by its claimed time or by the proven one, is void. A statement may
     name an earlier roster than the one in force, for its signer may not have seen the newest, but
-    none that is not in the log.
+    none that is not in the log; only the
+    enrolment of a newcomer, who has seen none yet, names none.
     """
     named = statement.predicate["rosterDigest"]
     if not rosters:

@@ -24,6 +24,7 @@ from passmuster.sync._enrolling import (
     waiting,
 )
 from passmuster.sync._packing import Packed, pack_campaigns, pack_upload
+from passmuster.sync._pausing import pause_s
 from passmuster.sync._recovering import Recovered, accept, recover
 from passmuster.sync._relaying import hand_over
 from passmuster.sync._run import Report, sync
@@ -36,6 +37,6 @@ __all__ = [
     "FIRST_ROSTER", "PROTOCOL", "About", "Bound", "Brought", "Enrolled", "Packed", "Progress",
     "Provider", "Recovered", "Report", "Session", "State", "Tried", "Waiting", "Work", "about",
     "accept", "asked", "bring", "check_pin", "connect", "enrol", "hand_over", "invite", "list_them",
-    "pack_campaigns", "pack_upload", "put_in_force", "recover", "session", "speak", "state", "sync",
-    "token", "trust", "trusted_roster", "try_session", "waiting",
+    "pack_campaigns", "pack_upload", "pause_s", "put_in_force", "recover", "session", "speak",
+    "state", "sync", "token", "trust", "trusted_roster", "try_session", "waiting",
 ]  # fmt: skip

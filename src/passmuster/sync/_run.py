@@ -9,7 +9,7 @@ from passmuster.sync._lock import alone
 from passmuster.sync._pull import Pulled, pull
 from passmuster.sync._push import Pushed, push
 from passmuster.sync._recovering import Recovered, recover
-from passmuster.sync._state import came_back, went_offline
+from passmuster.sync._state import came_back, was_declined, went_offline
 from passmuster.sync._work import Work
 from passmuster.text import canonical, plural
 from passmuster.tlog import Contradiction
@@ -59,7 +59,8 @@ def sync(work: Work, wait_s: int = 0) -> Report:
             report.pushed = _push(work)
             report.pulled = pull(work, wait_s)
         except Unreachable as error:
-            went_offline(work.db, str(error), work.now())
+            declined = isinstance(error, Declined) and not error.again
+            (was_declined if declined else went_offline)(work.db, str(error), work.now())
             raise
         came_back(work.db)
         return report

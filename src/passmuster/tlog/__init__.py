@@ -1,9 +1,9 @@
 """The append-only log of envelopes in this workspace, its tree, and the chain of this device.
 
-Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, as a witness of other logs
-`cosigner`, `witnessed` and `refused`, and of the central log `central`, `mirror`, `mirror_tile`,
-`rejected`, `held` and `halt`. Order is never by a clock: `seq` and `prev` are inside what
-is signed, so an edited, dropped or reordered entry shows even to somebody who has only the
+Owns the tables `entry`, `tile`, `checkpoint`, `cosignature`, `void_entry`, as a witness of other
+logs `cosigner`, `witnessed` and `refused`, and of the central log `central`, `mirror`,
+`mirror_tile`, `rejected`, `held` and `halt`. Order is never by a clock: `seq` and `prev` are inside
+what is signed, so an edited, dropped or reordered entry shows even to somebody who has only the
 envelopes. What was cut off at the end shows against a checkpoint that somebody else has seen.
 """
 
@@ -78,6 +78,7 @@ from passmuster.tlog._outbox import (
     reject,
     rejected,
     unsent,
+    waits,
 )
 from passmuster.tlog._rosters import Taken, append_roster, take_rosters
 from passmuster.tlog._taking import take
@@ -105,6 +106,6 @@ __all__ = [
     "log_keys", "look_up", "next_link", "offer_again", "opened", "origin", "outbox", "pin",
     "pinned", "proven_time", "rank", "rebuild", "receipt", "refused", "reject", "rejected",
     "request", "resume", "root", "root_of", "rows", "settle", "show", "size", "stage", "staged",
-    "take", "take_rosters", "unsent", "unstage", "verified", "void", "voids", "waiting",
+    "take", "take_rosters", "unsent", "unstage", "verified", "void", "voids", "waiting", "waits",
     "witnessed",
 ]  # fmt: skip

@@ -69,6 +69,13 @@ def unsent(db: Database) -> int:
     ))  # fmt: skip
 
 
+def waits(db: Database, entry_id: int) -> bool:
+    """Whether an entry is still to be sent: it travels, and the central log is not known to have
+    it. What is on its way this moment waits still.
+    """
+    return db.one(f"SELECT 1 {UNSENT} AND e.id = ?", (entry_id,)) is not None
+
+
 def reject(db: Database, entry_id: int, code: str, why: str, now: str) -> None:
     """The server refused an entry: it is not sent again until a person says so."""
     db.execute("INSERT OR REPLACE INTO rejected (entry_id, code, why, at) VALUES (?, ?, ?, ?)",

@@ -36,7 +36,7 @@ from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.seconding import Seconding
 from passmuster.tui.sitting import Sitting
-from passmuster.tui.themed import ThemedApp
+from passmuster.tui.syncing_app import SyncingApp
 from passmuster.tui.widgets.keys_bar import Key as KeyHint
 from passmuster.tui.widgets.line_view import LINEAR
 from passmuster.tui.widgets.text_line import TextLine
@@ -66,7 +66,7 @@ def _load_later() -> None:
         importlib.import_module(f"passmuster.{name}")
 
 
-class MusterApp(ThemedApp):
+class MusterApp(SyncingApp):
     """The workstation."""
 
     TITLE = "passmuster"
@@ -151,6 +151,7 @@ class MusterApp(ThemedApp):
             if isinstance(screen, ListScreen) and screen.AT_ONCE:
                 screen.read_on()
         threading.Thread(target=_load_later, daemon=True).start()
+        self.syncing.start(self.db)
 
     def _first_place(self) -> str:
         """Where one begins without a campaign: the guide, the campaigns, or what there is."""
@@ -205,6 +206,7 @@ class MusterApp(ThemedApp):
         """Let the writer finish, then close."""
         for process in tuple(self.processes):
             process.terminate()  # all or nothing is what it does; nothing, then
+        self.syncing.stop()
         self.writer.stop()
         self.db.close()
 
@@ -295,6 +297,22 @@ class MusterApp(ThemedApp):
             self.pop_screen()
         home.show_item(found[0])
         return True
+
+    def show_in_queue(self, item_id: int, campaign: Campaign) -> ReviewScreen | None:
+        """Show an item in the queue of its campaign; the queue where its cursor is on it now, and
+        None where it has to be read first.
+        """
+        if self.campaign is None or self.campaign.id != campaign.id:
+            self.open_campaign(campaign)
+            self.call_after_refresh(self.show_in_queue, item_id, campaign)
+            return None
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        home = self.screen_stack[-1]
+        if not isinstance(home, ReviewScreen):
+            return None
+        home.show_item(item_id)
+        return home if home.table.cursor_id == item_id else None
 
     def is_home(self, screen: Screen[Any]) -> bool:
         """Whether *screen* is the one that was opened first; leaving it is leaving the program."""

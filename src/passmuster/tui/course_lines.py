@@ -1,6 +1,6 @@
 """A campaign as its owner reads it: how it stands in words, then the plots. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -16,7 +16,7 @@ from passmuster.campaigns import (
     forecast,
 )
 from passmuster.text import plural
-from passmuster.tui import words
+from passmuster.tui import travelled, words
 from passmuster.tui.lines import Line, Span, fit, fold, say
 from passmuster.tui.plots import BEGUN, DONE, LEFT, ON_TIME, Bin, Burn, burn_down, histogram, share
 from passmuster.tui.sections import ALARM
@@ -43,6 +43,8 @@ class Known(NamedTuple):
     """Whose domain is left out of addresses."""
     waiting: Waiting | None = None
     stranded: Stranded | None = None
+    signed: Mapping[str, int] | None = None
+    """Who signed how much in the whole, where only a part of it is here."""
 
     def address(self, of: str) -> str:
         """An address as short as it can be told from others."""
@@ -106,6 +108,8 @@ def lines(known: Known, width: int) -> list[Line]:
     """Everything about one campaign."""
     at, course = known.campaign, known.course
     out: list[Line] = [[say(at.name, "strong")], *fold(_standing(known), width)]
+    if known.signed is not None:
+        out += _labelled("whole", travelled.whole(at, course, known.signed), width)
     out += _labelled("forecast", _forecast(known), width)
     out += _silence(known, width)
     out += _second(known, width)
@@ -132,6 +136,8 @@ def _title(name: str, legend: str) -> Line:
 def _standing(known: Known) -> Line:
     at, course, now = known.campaign, known.course, known.now
     line: Line = [Span(f"{course.signed:,} of {course.total:,} signed")]
+    if known.signed is not None:
+        line = travelled.mine(course)
     if drafts := sum(r.drafts for r in course.reviewers):
         line.append(Span(f"  {plural(drafts, 'draft')} not signed"))
     if course.contested:

@@ -1,4 +1,7 @@
-"""The four steps from an empty workspace to the first decision, and whether each is done.
+"""The steps from an empty workspace to the first decision, and whether each is done.
+
+There are two ways: with an inventory and a campaign of one's own, or by an invitation to somebody
+else's, whose items then come by themselves.
 
 Read from the workspace alone, so that a step done on the command line is done here as well.
 """
@@ -11,8 +14,11 @@ from passmuster.store import Database
 from passmuster.text import plural
 from passmuster.tui.lines import Line, Span, fold, say
 
-WHO, IMPORT, KEY, CAMPAIGN = range(4)
-TITLES = ("say who you are", "import an export", "make your signing key", "open a campaign")
+WHO, IMPORT, KEY, CAMPAIGN, INVITED = range(5)
+TITLES = ("say who you are", "import an export", "make your signing key", "open a campaign",
+          "or paste an invitation")  # fmt: skip
+NOT_NEEDED = "not needed"
+"""How a step begins that is not for who was invited."""
 
 
 class Step(NamedTuple):
@@ -29,11 +35,14 @@ def steps(db: Database, me: str) -> list[Step]:
     mine = [k for k in keys.listed(db)
             if me and k["principal"].lower() == me.lower() and not k["replaced_by"]]  # fmt: skip
     opened = campaigns.campaigns(db)
+    at = db.value("SELECT url FROM central")
+    came = NOT_NEEDED if at else ""
     done = (
         me,
-        plural(imports, "import") if imports else "",
+        plural(imports, "import") if imports else came,
         f"{mine[0]['fingerprint'][:23]}… in {keys.kept_in(mine[0])}" if mine else "",
-        plural(len(opened), "campaign") if opened else "",
+        plural(len(opened), "campaign") if opened else came,
+        str(at or ""),
     )
     return [Step(title, what) for title, what in zip(TITLES, done, strict=True)]
 
@@ -48,6 +57,8 @@ def needed(db: Database, settings: Settings) -> bool:
         "SELECT principal FROM signing_key WHERE store <> 'foreign' ORDER BY made_at DESC LIMIT 1"
     )
     found = steps(db, me or "")
+    if found[INVITED].done:
+        return not (me and found[KEY].done)
     if found[CAMPAIGN].done:
         return not me
     return not all(step.done for step in found[:CAMPAIGN])
@@ -142,3 +153,25 @@ def _press(key: str, what: str) -> Line:
 
 def _text(words: str, width: int) -> list[Line]:
     return fold([Span(words)], width)
+
+
+def invited_lines(me: str, key: str, said: list[str], at: str, width: int) -> list[Line]:
+    """The other way: what an invitation is, and what comes of it."""
+    out = _text(
+        "Were you invited to somebody else's campaign? Then you need no export. The invitation is"
+        " one string from a registrar (https://…#m1.…), good once and for fifteen minutes. It says"
+        " where to go and what to trust there: your key is enrolled, and your items come.",
+        width,
+    )
+    if at:
+        out += [[], [Span("You belong to the central log at "), say(at, "strong"), Span(".")],
+                _press("S", "syncs: brings your items, sends what you signed"),
+                _press("b", "shows the campaigns that came")]  # fmt: skip
+    elif not me or not key:
+        first = "who you are (step 1)" if not me else "your signing key (step 3)"
+        out += [[], [say(f"First: {first}.", "strong")]]
+    else:
+        out += [[], _press("enter", "paste it; nothing is sent before its pin is compared")]
+    if said:
+        out += [[], *(line for row in said for line in fold([say(row)], width))]
+    return out

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from passmuster.campaigns import Campaign, Progress, QueueRow
 from passmuster.text import plural
-from passmuster.tui import words
+from passmuster.tui import travelled, words
 from passmuster.tui.lines import Line, Span, fit, say, width_of
 from passmuster.tui.sitting import State
 from passmuster.tui.widgets.line_table import Column, TableRow, fitting
@@ -76,6 +76,8 @@ def header(
         done = progress.signed + progress.drafts
         parts.append([Span(f"{done:,} of {progress.total:,} decided")])
         parts.append(_bar(done, progress.total, 12))
+    if campaign.travels == travelled.FROM:
+        parts.insert(len(parts[:1]), [say(f"from {campaign.opened_by}", "dim")])
     if campaign.closed_at:
         parts.append([say(f"closed on {campaign.closed_at[:10]}", "strong")])
     elif campaign.due_at < now:
@@ -105,13 +107,18 @@ def _bar(done: int, total: int, width: int) -> Line:
             Span("▏", "dim")]  # fmt: skip
 
 
-def empty_queue(me: str, others: int, *, filtered: bool, second: bool = False) -> list[Line]:
+def empty_queue(
+    me: str, others: int, *, filtered: bool, second: bool = False, came: bool = False
+) -> list[Line]:  # fmt: skip
     """Why there is no row, and what to do about it."""
     if filtered:
         return [[Span("  nothing matches this filter; esc in the filter takes it off")]]
     lines: list[Line] = [[Span("  nothing here is "), say(me, "strong"), Span("'s to decide")]]
     if second:
         lines.append([Span("  2 shows what waits for you as the second person", "dim")])
+    elif came:
+        lines.append([say(f"  {plural(others, 'item')} of this campaign are other people's, and"
+                          " not here", "dim")])  # fmt: skip
     elif others:
         lines.append([say(f"  {plural(others, 'item')} of this campaign are other people's: "
                           "is MUSTER_ME right?", "dim")])  # fmt: skip

@@ -1,7 +1,7 @@
 """What one reviewer decides in one sitting: verdicts, changes and owners, staged (`staged`)."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from passmuster import campaigns
@@ -67,6 +67,16 @@ class Sitting(Staged[State]):
                 given = draft._replace(attention=self.attention(i, now), bulk=many)
                 after[i] = replace(state, draft=given)
         return self._do(Act("owner", before, after))
+
+    def again(self, drafts: Mapping[int, Draft]) -> Act[State]:
+        """Draft anew what was signed on each of the items; its signature will supersede that."""
+        now, many = self.clock(), bulk(list(drafts), "brought back to be corrected")
+        before = {i: self.state(i) for i in drafts}
+        after = {
+            i: replace(before[i], draft=d._replace(attention=self.attention(i, now), bulk=many))
+            for i, d in drafts.items()
+        }
+        return self._do(Act("brought back", before, after))
 
     def clear(
         self, ids: Sequence[int], *, draft: bool = True, own: bool = True

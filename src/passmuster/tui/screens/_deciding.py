@@ -3,7 +3,7 @@
 Nothing here stops any access: it stages drafts, which only a sign-off makes decisions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -16,6 +16,7 @@ from passmuster.tui import answers, editor
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.parts import change_words
 from passmuster.tui.screens._grouping import Grouping
+from passmuster.tui.sitting import State
 
 MOST_DIGITS = 9
 
@@ -125,6 +126,35 @@ class Deciding(Grouping):
         self._acted(ids, done, was_open=was_open)
 
     # taking back, the reason, and stopping at once
+
+    def action_clear(self) -> None:
+        """Take drafts back; where there is none, bring back what was signed and is not sent yet."""
+        ids, nothing, signed = self._targets(), State(), {}
+        if not any(self.muster.sitting.state(i) != nothing for i in ids):
+            db, me = self.muster.db, self.desk.me
+            signed = {i: found for i in ids if (found := campaigns.said_last(db, i, me))}
+        if not signed or not self.muster.syncing.runs:
+            super().action_clear()
+        elif refusal := self._refusal():
+            self.say(refusal, "error")
+        else:
+            self._bring_back(signed)
+
+    def _bring_back(self, signed: Mapping[int, tuple[Draft, int]]) -> None:
+        """Nothing signed is ever deleted: both statements go, and the later one counts."""
+        from passmuster import tlog
+
+        waiting = {i: draft for i, (draft, entry) in signed.items()
+                   if tlog.waits(self.muster.db, entry)}  # fmt: skip
+        if not waiting:
+            self.say("signed and sent: decide it anew, and that supersedes it")
+            return
+        self.muster.syncing.hold()
+        self.for_marked = False
+        act = self.muster.sitting.again(waiting)
+        what = self._what(list(waiting))
+        self._after(act, f"a draft again: {what}; what was signed stays in the log, and your next"
+                         " sign-off supersedes it   u: leave it as signed")  # fmt: skip
 
     def action_take_back(self, what: str) -> None:
         """Take drafts of one verdict (or drafted owners) back, and leave the others."""

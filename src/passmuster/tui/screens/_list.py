@@ -11,13 +11,16 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.events import Click
 from textual.geometry import Size
 
 from passmuster.errors import FilterError
 from passmuster.text import plural
+from passmuster.tui import sync_lines
 from passmuster.tui.lines import Line, Role, Span, fold, say, width_of
-from passmuster.tui.screens._looking import Looking
+from passmuster.tui.screens._syncs import Syncs
 from passmuster.tui.screens._typing import Command
+from passmuster.tui.sections import cut
 from passmuster.tui.widgets.ask_bar import AskBar
 from passmuster.tui.widgets.dossier_view import DossierView
 from passmuster.tui.widgets.keys_bar import Key, KeysBar
@@ -34,7 +37,7 @@ TALL = 34
 """Lines from which a list above its evidence gets more than six."""
 
 
-class ListScreen(Looking):
+class ListScreen(Syncs):
     """A list, the evidence of one row, keys."""
 
     DEFAULT_CSS = """
@@ -186,11 +189,28 @@ class ListScreen(Looking):
         if not self.is_mounted or not self.size.width:
             return
         width = self.size.width
-        self.query_one("#header", LineBar).show(self.headline(width))
+        self._redraw_header(width)
         self.query_one("#sections", TabsBar).show_tabs(
             [Tab(s.name, self.counts.get(s.name)) for s in self.sections], self.section, width
         )
         self._redraw_beside()
+
+    def _redraw_header(self, width: int) -> None:
+        """What the screen says, and at the end of it where the sync stands, if there is one."""
+        right = sync_lines.standing(self.muster.syncing.standing, self.desk.clock(), width)
+        room = width - width_of(right) - 3 if right else width
+        line = self.headline(room)
+        if right:
+            line = sync_lines.beside(cut(line, room), right, width)
+        self.query_one("#header", LineBar).show(line)
+
+    def on_click(self, event: Click) -> None:
+        """A click on where the sync stands shows what needs a person."""
+        standing = self.muster.syncing.standing
+        right = sync_lines.standing(standing, self.desk.clock(), self.size.width)
+        on_it = event.screen_x >= self.size.width - width_of(right) - 1
+        if right and on_it and event.widget is self.query_one("#header"):
+            self.muster.go("attention")
 
     def _redraw_beside(self) -> None:
         """Those of the lines that depend on the row under the cursor and on the marks."""
@@ -228,6 +248,7 @@ class ListScreen(Looking):
 
     def question_closed(self, answered: bool) -> None:
         """The list has the keys again."""
+        self.key_question_closed(answered)
         self.table.focus()
         if not answered:
             self.say("left as it was")

@@ -188,6 +188,7 @@ class Looking(Typing, Placed):
         if version != self._version:
             self._version = version
             self._stale_counts = True
+            self.muster.syncing.look()
             self.refresh_rows()
             self.changed_outside()
 

@@ -20,6 +20,7 @@ class Place(NamedTuple):
 
 
 PLACES: dict[str, Place] = {
+    "attention": Place("h", "needs you", "what was refused, is contested, stale, or halted"),
     "board": Place("b", "campaigns", "how far each campaign is, who is silent, when it is done"),
     "second": Place("2", "second person", "what waits for you to concur with, or object to"),
     "inventory": Place("i", "inventory", "every identity, whatever campaign it is in"),

@@ -14,7 +14,7 @@ from passmuster.campaigns import AgeClass, Campaign, Course, Stranded, Waiting
 from passmuster.errors import FilterError
 from passmuster.store import Database
 from passmuster.text import plural, rfc3339
-from passmuster.tui import completion, course_lines, words
+from passmuster.tui import completion, course_lines, travelled, words
 from passmuster.tui.completion import Suggestions
 from passmuster.tui.course_lines import Known
 from passmuster.tui.lines import Line, Span, say
@@ -88,7 +88,7 @@ class BoardScreen(ListScreen):
         """What the thread has read for rows that are not shown yet."""
         self._courses: dict[int, Course] = {}
         self._ages: dict[int, list[AgeClass]] = {}
-        self._seconds: dict[int, tuple[Waiting, Stranded]] = {}
+        self._seconds: dict[int, tuple[Waiting, Stranded, Mapping[str, int] | None]] = {}
 
     # the campaigns: few enough to be held in memory, read anew for each look
 
@@ -140,7 +140,8 @@ class BoardScreen(ListScreen):
                 continue
             course = campaigns.course(db, at)
             ages = campaigns.ages(db, at.id, at.closed_at or now, old)
-            seconds = campaigns.waiting(db, at), campaigns.stranded(db, at)
+            came = campaigns.signed_by(db, at) if at.travels == travelled.FROM else None
+            seconds = campaigns.waiting(db, at), campaigns.stranded(db, at), came
             if worker.is_cancelled:
                 break
             self.app.call_from_thread(self._counted_course, at.id, course, ages, seconds)
@@ -153,7 +154,7 @@ class BoardScreen(ListScreen):
 
     def _counted_course(
         self, campaign_id: int, course: Course, ages: list[AgeClass],
-        seconds: tuple[Waiting, Stranded],
+        seconds: tuple[Waiting, Stranded, Mapping[str, int] | None],
     ) -> None:  # fmt: skip
         self._courses[campaign_id], self._ages[campaign_id] = course, ages
         self._seconds[campaign_id] = seconds

@@ -1,4 +1,4 @@
-"""The first steps: who are you, the first import, a signing key, a campaign.
+"""The first steps: who are you, the first import, a signing key, a campaign; or an invitation.
 
 An import runs as a process of its own: a row of Python for each record of a big export would
 make the screen wait.
@@ -19,10 +19,10 @@ from passmuster.errors import FilterError, MusterError
 from passmuster.store import Database
 from passmuster.text import rfc3339
 from passmuster.tui import first_steps, paths
-from passmuster.tui.first_steps import CAMPAIGN, IMPORT, KEY, WHO, Step, needed
+from passmuster.tui.first_steps import CAMPAIGN, IMPORT, INVITED, KEY, WHO, Step, needed
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look
-from passmuster.tui.screens._key_step import WithKeyStep
+from passmuster.tui.screens._inviting import WithInvitation
 from passmuster.tui.screens.board import how_to_open
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
@@ -36,7 +36,7 @@ DAYS = 30
 """From the opening of the first campaign to its due date."""
 
 
-class GuideScreen(WithKeyStep):
+class GuideScreen(WithInvitation):
     """Steps, and what to do for the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -80,8 +80,13 @@ class GuideScreen(WithKeyStep):
         return {n: self._row(n, self._steps[n]) for n in ids if n < len(self._steps)}
 
     def _row(self, place: int, step: Step) -> TableRow:
-        cells = {"step": f"{place + 1}  {step.title}",
-                 "state": f"done: {step.done}" if step.done else "to do"}  # fmt: skip
+        number = "   " if place == INVITED else f"{place + 1}  "
+        state = f"done: {step.done}" if step.done else "to do"
+        if step.done.startswith(first_steps.NOT_NEEDED):
+            state = step.done
+        elif place == INVITED and not step.done:
+            state = "if you have one"
+        cells = {"step": f"{number}{step.title}", "state": state}
         return TableRow(cells, "✓" if step.done else "", "dim" if step.done else "plain")
 
     def columns(self, width: int) -> Sequence[Column]:  # noqa: ARG002 - they fit at any width
@@ -114,20 +119,23 @@ class GuideScreen(WithKeyStep):
         """What the step is for, and what to press."""
         me, done = self.desk.me, self._steps[row_id].done if self._steps else ""
         command, said = how_to_open(me, self.desk.clock()), list(self._import_said)
+        key, joined = self._steps[KEY].done if self._steps else "", list(self.joined)
         recipes, place = self._recipes, self._recipe
         return {
             WHO: lambda width: first_steps.who_lines(me, width),
             IMPORT: lambda width: first_steps.import_lines(recipes, place, said, width),
             KEY: lambda width: first_steps.key_lines(done, width),
             CAMPAIGN: lambda width: first_steps.campaign_lines(command, done, width),
+            INVITED: lambda width: first_steps.invited_lines(me, key, joined, done, width),
         }[row_id]
 
     def headline(self, width: int) -> Line:  # noqa: ARG002 - short at any width
         """How many steps are left."""
         line: Line = [Span(" "), Span("Welcome to passmuster", "strong")]
         if self._steps:
-            left = sum(not s.done for s in self._steps)
-            line.append(Span(f"   {left} of {len(self._steps)} to do" if left
+            own = self._steps[:INVITED]
+            left = sum(not s.done for s in own)
+            line.append(Span(f"   {left} of {len(own)} to do" if left
                              else "   all done: b shows the campaigns"))  # fmt: skip
         return line
 
@@ -147,7 +155,7 @@ class GuideScreen(WithKeyStep):
         here = self.table.cursor_id
         if here == WHO:
             self.put("who are you?", "you@example.com", self._i_am)
-        elif not self.desk.me and here in (KEY, CAMPAIGN):
+        elif not self.desk.me and here in (KEY, CAMPAIGN, INVITED):
             self.say("say first who you are (step 1)", "error")
         elif here == IMPORT:
             self._ask_file()
@@ -155,6 +163,10 @@ class GuideScreen(WithKeyStep):
             self.ask_store()
         elif here == CAMPAIGN:
             self._ask_name()
+        elif here == INVITED and not self._steps[KEY].done:
+            self.say("make your signing key first (step 3)", "error")
+        elif here == INVITED:
+            self.ask_invitation()
 
     def action_recipe(self, by: int) -> None:
         """How another platform makes its export."""

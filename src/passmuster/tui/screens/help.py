@@ -62,6 +62,11 @@ Many at once
   ;        then a verb: for all that is marked, recorded as one act
   =        groups by owner, source, kind …: a verb for a whole group
 
+The central log (where a workspace has one; the first line says how it is)
+  S        sync now: send what was signed, fetch what others signed
+  u        on what is signed and not sent yet: a draft again; what was signed
+           stays, and is superseded when you sign again
+
 Moving
   j k      one row down, up; also the arrows, page up and down, home, end
   J K      scroll the evidence

@@ -15,7 +15,7 @@ from passmuster.config import Settings
 from passmuster.filters import compile_filter
 from passmuster.store import Database
 from passmuster.text import Json, nearest
-from passmuster.tui import keymap, own, queue_rows, second_lines
+from passmuster.tui import keymap, own, queue_rows, second_lines, travelled
 from passmuster.tui.dossier import Own, dossier_lines
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look, Section
@@ -138,6 +138,7 @@ class ReviewScreen(Ahead):
         return queue_rows.empty_queue(
             self.desk.me, self.campaign.population, filtered=filtered,
             second=policy is not None and self.desk.me in policy.by,
+            came=self.campaign.travels == travelled.FROM,
         )  # fmt: skip
 
     def headline(self, width: int) -> Line:
@@ -250,7 +251,8 @@ class ReviewScreen(Ahead):
             return self.kept(
                 (item_id, view._replace(now=now[:16]), state.draft, own),  # to the minute
                 lambda: (
-                    second_lines.said(known.seconds, view)
+                    travelled.snapshot(self.campaign, view)
+                    + second_lines.said(known.seconds, view)
                     + dossier_lines(known.dossier, view, state.draft, own, known.around)
                 ),
             )

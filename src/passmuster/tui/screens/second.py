@@ -16,7 +16,7 @@ from passmuster.model import Attention, SecondDraft, SecondVerdict, Verdict
 from passmuster.seconds import CALLED, Policy
 from passmuster.store import Database
 from passmuster.text import Json, plural
-from passmuster.tui import answers, identity_rows, second_lines
+from passmuster.tui import answers, identity_rows, second_lines, travelled
 from passmuster.tui.dossier import dossier_lines
 from passmuster.tui.lines import Line, Span, say, short
 from passmuster.tui.look import Look, Section
@@ -205,11 +205,13 @@ class SecondScreen(Marking):
         if row is None or dossier is None or row.item_id != row_id:
             return lambda _: []
         now, draft = self.desk.clock(), self.staging.state(row_id)
+        at = self.muster.campaign
 
         def make(width: int) -> list[Line]:
             few = not full and self.pane.size.height < SHORT_BELOW
             view = View(width, now, full, self.desk.old_days, few, verbs=False)
-            head = second_lines.header(row, dossier, draft, view)
+            head = travelled.snapshot(at, view) if at else []
+            head += second_lines.header(row, dossier, draft, view)
             return head + dossier_lines(dossier, view, None, None, beside)
 
         return make

@@ -219,6 +219,7 @@ class SignOffScreen(MusterScreen[bool]):
         except MusterError as error:
             self._back(self._refused, str(error))
         else:
+            self.muster.syncing.soon(key)
             self._back(self._done, signed)
 
     def _back(self, then: Callable[[Any], None], what: object) -> None:
