@@ -32,8 +32,10 @@ def log(db: Database) -> Database:
         tlog.enrol(db, key(who, seed), NOW)
     with db.atomic():
         db.execute(
-            "INSERT INTO campaign VALUES (1, 'Autumn 100%', 'd1', 'identity', '', ?, ?, ?, NULL,"
-            " 0, 0, '')", (END, NOW, BOSS),
+            "INSERT INTO campaign (id, name, digest, item_kind, scope, due_at, opened_at,"
+            " opened_by, closed_at, population, excluded, definition)"
+            " VALUES (1, 'Autumn 100%', 'd1', 'identity', '', ?, ?, ?, NULL, 0, 0, '')",
+            (END, NOW, BOSS),
         )  # fmt: skip
     add(db, "decisions", REV, 2, "d1")
     add(db, "decisions", SECOND, 3, "d1")

@@ -128,12 +128,11 @@ class Company:
 
     def _programs(self) -> None:
         project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-        extras = sorted(project["optional-dependencies"])
         for name, text in {
             "muster": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m passmuster "$@"\n',
             "scp": '#!/bin/sh\nexec cp "$@"\n',
             "pip": PIP.format(
-                python=sys.executable, extras=sorted(extras["optional-dependencies"])
+                python=sys.executable, extras=sorted(project["optional-dependencies"])
             ),
         }.items():
             (self.root / "bin" / name).write_text(text)

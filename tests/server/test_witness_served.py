@@ -106,9 +106,9 @@ def test_growth_is_cosigned_and_nothing_else_with_the_statuses_of_the_protocol(
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"].startswith("text/plain")
         policy.check(checkpoint(size) + answer.text)
-    size = witness.ask(request(5, 8))
-    assert (size.status_code, size.text) == (409, "40\n")
-    assert size.headers["content-type"] == "text/x.tlog.size"
+    told = witness.ask(request(5, 8))
+    assert (told.status_code, told.text) == (409, "40\n")
+    assert told.headers["content-type"] == "text/x.tlog.size"
     assert witness.ask(request(0, 40)).text == "40\n", "whoever asks from 0 is told the size"
     forked = witness.ask(request(40, 40, bytes(32)))
     assert forked.status_code == 409

@@ -126,8 +126,8 @@ def test_a_hidden_line_that_a_packet_lacked_is_asked_for_by_the_next_sync(
     bring(away, tmp_path / "receipt")
     assert away.words == []
     away.wire.fate = lambda *_: "ok"
-    tlog.pin(away.db, URL, *(str(away.db.one("SELECT origin, log_key FROM central")[n])
-                             for n in (0, 1)), away.clock())  # fmt: skip
+    origin, log_key = away.db.one("SELECT origin, log_key FROM central")
+    tlog.pin(away.db, URL, origin, log_key, away.clock())
     away.sync()
     assert away.words == ["one"]
 

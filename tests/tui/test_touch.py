@@ -90,7 +90,8 @@ async def test_a_sign_off_waits_for_a_touch_is_called_off_and_signs_when_touched
         await pilot.press("s")
         await until(pilot, lambda: TOUCH in bar(pilot, "notice"))
         assert "call it off" in bar(pilot, "keys")
-        await pilot.resize_terminal(80, 12)
+        await pilot.resize_terminal(80, 9)
+        await until(pilot, lambda: screen.query_one(DossierView).size.height < 9)
         await pilot.press("j")
         await until(pilot, lambda: screen.query_one(DossierView).top == 1)  # the screen is alive
         with store.open_(review.folder).atomic():

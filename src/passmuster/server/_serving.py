@@ -164,7 +164,7 @@ def _fits(certificate: Path, key: Path) -> None:
             certificate, key, no_passphrase
         )
     except (OSError, ValueError) as error:
-        why = error.strerror if not isinstance(error, ssl.SSLError) else error.reason
+        why = error.reason if isinstance(error, ssl.SSLError) else getattr(error, "strerror", error)
         raise UsageError(
             f"{certificate} and {key} are not a certificate and its key, both PEM: {why}"
         ) from None
