@@ -120,7 +120,7 @@ def test_what_was_refused_is_shown_and_offered_again(
     entry = tlog.size(online.rev.db)
     tlog.reject(online.rev.db, entry, "not-listed", "no\x1b[2J", online.clock())
     shown = inside("sync", "--status", code=1)
-    assert shown.stdout.splitlines()[0] == "state    1 record refused: needs attention"
+    assert shown.stdout.splitlines()[0] == "state    needs attention (1): 1 record refused"
     assert "(not-listed)" in shown.stdout
     assert "\x1b" not in shown.stdout
     assert said(inside("sync")) == "0 records sent, 0 received.\n"
@@ -198,7 +198,8 @@ def test_a_watch_goes_on_over_a_bad_hour_and_tells_only_news(
             raise KeyboardInterrupt
 
     monkeypatch.setattr("passmuster.cli.sync.time.sleep", sleep)
-    monkeypatch.setattr("passmuster.cli.sync.random.uniform", lambda _low, high: high)
+    longest = (lambda _low, high: high,)
+    monkeypatch.setattr("passmuster.sync._pausing.pause_s.__defaults__", longest)
     monkeypatch.setattr("passmuster.cli.sync.WAIT_S", 0)
     online.rev.wire.fate = lambda *_: "no_request"
     told = sync.sync
