@@ -310,7 +310,7 @@ async def test_a_reason_is_written_in_the_persons_editor(
 
 
 async def test_keys_are_remapped_by_id_and_clashes_are_told(review: Review) -> None:
-    review.settings = replace(review.settings, keys={"approve": "h", "revok": "w", "disable": "x"})
+    review.settings = replace(review.settings, keys={"approve": "E", "revok": "w", "disable": "x"})
     async with review.app().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         told = " ".join(pilot.app.troubles())  # type: ignore[attr-defined]
@@ -321,8 +321,8 @@ async def test_keys_are_remapped_by_id_and_clashes_are_told(review: Review) -> N
         assert "keys.revok: no such id" in bar(pilot, "status"), "it stays until something is done"
         await press(pilot, "x", "8")
         assert list(review.drafts().values()) == ["abstain"], "who clashes keeps the old key"
-        await press(pilot, "z", "h", "1")
-        assert "h approve" in bar(pilot, "keys")
+        await press(pilot, "z", "E", "1")
+        assert "E approve" in bar(pilot, "keys")
     assert list(review.drafts().values()) == ["approve"]
 
 
