@@ -6,6 +6,7 @@ lines to run; among them one whose names attack the terminal.
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ from passmuster.tui.lines import plain
 from passmuster.tui.screens._base import MusterScreen
 from passmuster.tui.screens.review import ReviewScreen
 from passmuster.tui.widgets.line_view import LineBar, LineView
+from tests.terminal import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.sync.town import Plan
@@ -260,7 +262,9 @@ async def settle(pilot: Pilot[None]) -> None:
     """Until every thread has come to rest and the screen shows it."""
     app = pilot.app
     assert isinstance(app, MusterApp)
+    ends = time.monotonic() + PATIENCE_S
     while not app.has_begun:
+        assert time.monotonic() < ends, "the workstation did not begin"
         await pilot.pause()
     for _ in range(2):
         await app.workers.wait_for_complete()

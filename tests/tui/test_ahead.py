@@ -1,5 +1,7 @@
 """What is read and drawn before it is asked for: ready, never taken for seen, never out of date."""
 
+import pytest
+
 from passmuster import store
 from passmuster.tui.screens.review import ReviewScreen
 from tests.tui.conftest import PLAIN, Review, go_to, painted, press, screen_of, settle
@@ -64,3 +66,14 @@ async def test_what_is_known_is_forgotten_when_somebody_else_writes(review: Revi
         other.close()
         screen.look_for_changes()
         assert not set(map(id, before.values())) & set(map(id, screen._known.values()))
+
+
+@pytest.mark.parametrize("place", ["h", "i"])
+async def test_a_place_opened_before_the_first_frame_holds_up_nothing(
+    review: Review, place: str
+) -> None:
+    """The rest of the order, the counts and the sync begin though the first screen is covered."""
+    async with review.app().run_test(size=(80, 24)) as pilot:
+        await press(pilot, place)
+        assert pilot.app.screen is not screen_of(pilot)
+        assert screen_of(pilot).counts["all"] == 13

@@ -16,7 +16,7 @@ from passmuster.tui.screens.review import ReviewScreen
 from tests.estates import report
 from tests.sync.town import AT, BOSS, REV, Desk, Inside, Town
 from tests.tui.central import OWNERS, Seat, evidence, header, listing, reading, until
-from tests.tui.conftest import bar, painted, press, settle
+from tests.tui.conftest import Review, bar, painted, press, settle
 
 LATER = "2026-11-24T08:00:00Z"
 SIZES = [(80, 24), (160, 48)]
@@ -86,6 +86,13 @@ async def test_when_all_is_well_it_says_so_and_how_one_knows(
         assert f"The central log: synced {AT}" in painted(pilot)
         await press(pilot, "escape")
         assert isinstance(pilot.app.screen, ReviewScreen)
+
+
+async def test_a_workspace_without_a_central_log_has_the_place_too(review: Review) -> None:
+    async with review.app().run_test(size=(80, 24)) as pilot:
+        await press(pilot, "h")
+        assert "all is well" in painted(pilot)
+        assert "no central log" in painted(pilot)
 
 
 @pytest.mark.parametrize("size", SIZES)

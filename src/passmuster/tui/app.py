@@ -140,9 +140,20 @@ class MusterApp(SyncingApp):
 
     def on_ready(self) -> None:
         """All is laid out: after the next frame go on with what it need not wait for."""
-        self.screen.call_after_refresh(self._begun)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin after the next frame of the screen that is seen.
+
+        To be said again when that is covered before it was drawn (somebody types ahead): what
+        waits for a frame of a covered screen waits until it is seen again.
+        """
+        if not self.has_begun:
+            self.call_after_refresh(self._begun)
 
     def _begun(self) -> None:
+        if self.has_begun:
+            return
         self.has_begun = True
         if not gc.isenabled():  # what was made so far is for the whole sitting, and no garbage
             gc.freeze()

@@ -25,6 +25,10 @@ class MusterScreen(Screen[T]):
         """The line that keys go to now, if one is being typed in."""
         return None
 
+    def on_screen_suspend(self) -> None:
+        """Another screen covers this one, perhaps before its first frame."""
+        self.muster.begin()
+
     def pasted(self, text: str) -> None:
         """Something was pasted while nothing is typed: most screens let it be."""
 
