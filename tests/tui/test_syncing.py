@@ -54,6 +54,17 @@ async def test_it_syncs_when_it_has_begun_and_says_when(seat: Seat) -> None:
         assert header(pilot).endswith(SYNCED)  # on every list
 
 
+async def test_the_log_says_of_each_entry_whether_the_central_log_has_it(seat: Seat) -> None:
+    async with seat.app().run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: header(pilot).endswith(SYNCED))
+        await press(pilot, "l")
+        assert "no central log" not in painted(pilot)
+        with reading(seat.desk.folder) as db:
+            newest = db.value("SELECT max(id) FROM entry")
+            index = tlog.central_index_of(db, newest)
+        await until(pilot, lambda: f"in the central log, as number {index}" in painted(pilot))
+
+
 async def test_what_is_signed_is_sent_with_the_key_that_signed_and_nobody_is_asked_again(
     seat: Seat,
 ) -> None:

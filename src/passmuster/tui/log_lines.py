@@ -29,6 +29,8 @@ class Read:
     verdicts: Mapping[str, int] = field(default_factory=dict)
     rows: Sequence[SignedRow] = ()
     owners: Sequence[Json] = ()
+    sent: str = "not sent: no central log is configured, so it is kept here"
+    """Whether the central log has it, in words."""
 
 
 def waiting(row: LogRow) -> list[Line]:
@@ -45,8 +47,7 @@ def lines(read: Read, now: str, width: int) -> list[Line]:
         # signed, perhaps, but by something that fills the fields in another way than we do
         why = "This statement cannot be put in words by this version of muster"
         told = [*_labelled("", [say(why, "error")], width, 0), *_holds(read.found, width)]
-    unsent = "not sent: no central log is configured, so it is kept here"
-    out = [*told, *_labelled("sent", [Span(unsent)], width)]
+    out = [*told, *_labelled("sent", [say(read.sent)], width)]
     return [*out, *_rows(read, width), *_owners(read, width)]
 
 

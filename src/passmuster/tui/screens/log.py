@@ -1,12 +1,13 @@
 """The append-only log: what was signed, newest first, and whether each entry holds.
 
-The outbox is derived: entries without a receipt. As long as no central log is configured that is
-every entry, and the screen says so instead of showing a list of things that wait for nothing.
+Whether the central log has an entry is said beside it; without a central log the screen says that
+once, instead of showing a list of things that wait for nothing.
 """
 
 import contextlib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import work
@@ -103,7 +104,8 @@ class LogScreen(ListScreen):
         return {name: len(tlog.rank(db, kinds)) for name, kinds in KINDS.items()}
 
     def changed_outside(self) -> None:
-        """Something may have been signed."""
+        """Something may have been signed, or sent."""
+        self._read_entries.clear()
         self.show_look(self.look)
 
     def nothing(self, *, filtered: bool) -> list[Line]:
@@ -178,6 +180,8 @@ class LogScreen(ListScreen):
         line: Line = [Span(" "), Span("Log", "strong")]
         if self.counts:
             line.append(Span(f"   {plural(self.counts['all'], 'entry')}"))
+        if tlog.central(self.muster.db) is not None:
+            return line
         return [*line, Span(f"   {log_lines.KEPT_HERE}", "dim")]
 
     def resting(self, shown: int) -> str:
@@ -199,6 +203,17 @@ class LogScreen(ListScreen):
 
 def _read(db: Database, row: LogRow) -> Read:
     """Everything about an entry, checked."""
+    read = _told(db, row)
+    if tlog.central(db) is None:
+        return read
+    index = tlog.central_index_of(db, row.id)
+    return replace(read, sent=(
+        "not in the central log: what is published goes there with the next sync"
+        if index is None else f"in the central log, as number {index:,}"
+    ))  # fmt: skip
+
+
+def _told(db: Database, row: LogRow) -> Read:
     found = tlog.look_up(db, row.id)
     if row.kind == "decisions":
         return Read(row, found, campaigns.signed_counts(db, row.id),
