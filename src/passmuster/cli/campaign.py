@@ -153,7 +153,7 @@ def publish_command(
         talk(f"{at.name} is published already: nothing changed")
         return
     talk(f"{at.name}: {plural(made.items, 'item')} for {plural(made.reviewers, 'reviewer')} can "
-         "travel")  # fmt: skip
+         "travel. Next: muster sync")  # fmt: skip
 
 
 @campaign_command.command("list")
