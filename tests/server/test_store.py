@@ -159,7 +159,7 @@ async def test_what_waits_when_the_server_stops_is_told_to_come_back(tmp_path: P
     here.close()
 
 
+@pytest.mark.ci
 def test_a_database_that_cannot_be_reached_is_unavailable() -> None:
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
     with pytest.raises(Unavailable):
         connect("postgresql:///x?host=/nowhere")

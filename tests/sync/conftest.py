@@ -1,6 +1,7 @@
 """A town for each test that asks for one; it is begun once and copied."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import pytest
 pytest.importorskip("starlette", reason="passmuster[server] is not installed")
 
 from tests.sync.town import Plan, Town, built, plan
+
+collect_ignore = [] if find_spec("apsw") else ["test_power_loss.py"]
+"""What `make long` runs, with the extra that has the driver."""
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("apsw", reason="apsw is not installed")
-
 from passmuster import store, tlog
 from passmuster.store import FILE
 from tests import power_loss, travelling

@@ -15,6 +15,7 @@ from passmuster.tui.log_lines import Read
 from passmuster.tui.screens.log import LogScreen
 from passmuster.tui.widgets.line_view import LineView
 from tests.scene import key
+from tests.test_golden import GOLDEN
 from tests.tui.conftest import HOSTILE, ME, NOW, Review, bar, painted, press, settle
 
 EVIL = "e\x1b]0;owned\x07[/]vil@example.com"
@@ -203,3 +204,15 @@ async def test_what_is_signed_elsewhere_comes_on_top_and_the_cursor_stays(
         await settle(pilot)
         assert list(screen.table.rank) == [5, 4, 3, 2, 1]
         assert screen.table.cursor_id == 3
+
+
+@pytest.mark.parametrize("kind", [
+    "campaign", "close", "countersign", "decisions", "enrolment", "own", "publication", "roster",
+])  # fmt: skip
+def test_every_kind_that_is_signed_is_told_in_a_sentence_of_its_own(kind: str) -> None:
+    said = attestations.unchecked((GOLDEN / f"{kind}.dsse.json").read_bytes().strip())
+    row = tlog.LogRow(1, 1, kind, ME, "Autumn", said.name, NOW, 1)
+    first = "".join(map(plain, log_lines.lines(Read(row, tlog.Found(said, ME, "")), NOW, 200)[:1]))
+    assert "another kind" not in first
+    assert "cannot be put in words" not in first
+    assert first.startswith(str(said.predicate["principal"]))

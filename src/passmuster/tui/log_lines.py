@@ -114,9 +114,35 @@ def _enrolled(said: Json, _row: LogRow) -> Line:
                 else ", which is kept nowhere")]  # fmt: skip
 
 
+def _seconded(said: Json, row: LogRow) -> Line:
+    return [say(f" signed {plural(int(said['count']), 'countersignature')} in "),
+            say(row.campaign or "?", "strong")]  # fmt: skip
+
+
+def _listed(said: Json, _row: LogRow) -> Line:
+    return [say(f" brought version {int(said['version'])} of the roster:"
+                f" {plural(len(said['people']), 'name')} on it")]  # fmt: skip
+
+
+def _published(said: Json, row: LogRow) -> Line:
+    return [Span(" published "), say(row.campaign or "?", "strong"),
+            say(f": {plural(int(said['population']['count']), 'item')} for reviewers")]  # fmt: skip
+
+
+def _acknowledged(said: Json, row: LogRow) -> Line:
+    return [say(f" has seen, as {said['capacity']}, how "), say(row.campaign or "?", "strong"),
+            say(f" ended: {said['statement']}")]  # fmt: skip
+
+
+def _sealed(said: Json, row: LogRow) -> Line:
+    return [Span(" sealed the evidence of "), say(row.campaign or "?", "strong"),
+            say(f": {plural(int(said['files']), 'file')}")]  # fmt: skip
+
+
 _SENTENCES: dict[str, Callable[[Json, LogRow], Line]] = {
     "decisions": _signed_decisions, "own": _named, "campaign": _opened, "close": _closed,
-    "enrolment": _enrolled,
+    "enrolment": _enrolled, "countersign": _seconded, "roster": _listed,
+    "publication": _published, "acknowledgement": _acknowledged, "pack": _sealed,
 }  # fmt: skip
 
 

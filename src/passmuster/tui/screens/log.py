@@ -29,7 +29,8 @@ from passmuster.tui.widgets.line_table import Column, TableRow
 
 KINDS: dict[str, tuple[str, ...]] = {
     "all": (), "decisions": ("decisions", "countersign"), "owners": ("own",),
-    "campaigns": ("campaign", "close", "pack"), "keys": ("enrolment", "roster"),
+    "campaigns": ("campaign", "publication", "close", "acknowledgement", "pack"),
+    "keys": ("enrolment", "roster"),
 }  # fmt: skip
 """Which statements each section shows."""
 OWNERS_READ = 10_000
