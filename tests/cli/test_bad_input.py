@@ -17,6 +17,7 @@ NO_WORKSPACE = [
     (["identities"], 1, "muster init"),
     (["import", "x.csv"], 1, "muster init"),
     (["queue"], 1, "muster init"),
+    (["packet", "import", __file__], 1, "muster init"),
     (["sign-off"], 1, "muster init"),
     (["key", "new"], 1, "muster init"),
     (["campaign", "list"], 1, "muster init"),

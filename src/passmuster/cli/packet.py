@@ -175,8 +175,9 @@ def import_command(
 
     bench.may_decide()
     bench.passphrase_fd = passphrase_fd
+    known = tlog.central(bench.db)  # there is a workspace, before anything is put into it
     with _open(bench, path) as packet:
-        if tlog.central(bench.db) is None:
+        if known is None:
             if pin is None:
                 raise UsageError(
                     f"this workspace has no central log yet, and the packet is of "
