@@ -385,8 +385,11 @@ def test_ctrl_c_ends_the_program_as_well(tmp_path: Path, monkeypatch: pytest.Mon
     token_file(tmp_path, Token())
     code = ("import sys; from passmuster import keys\nk = keys.adopt(keys.resolve(sys.argv[1]),"
             " 'a@b.c', keys.Talk(lambda _: b''))\nk.signers[0].sign(b'x')")  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "sk")],
-                               stderr=subprocess.DEVNULL)  # fmt: skip
+    # a shell that runs the tests in the background lets its children ignore this signal
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "sk")], stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )  # fmt: skip
     written = tmp_path / "pid"
     until = time.monotonic() + 60
     while not (written.exists() and written.read_text().endswith("\n")):

@@ -317,9 +317,11 @@ def test_a_stop_in_whose_place_another_statement_is_named_is_caught(
 
 @pytest.mark.ci
 def test_what_was_signed_after_the_end_is_caught(
-    scene: Scene, stock: Stock, tmp_path: Path
+    scene: Scene, stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A workspace that was bent to take it; the outcomes stay the same, so no number tells."""
+    """A workspace that was bent to take it, and a build that takes it in; the outcomes stay the
+    same, so no number tells.
+    """
     again = draft("approve", "said again", changes=(Change("revoke", "u1-key"),),
                   until="2027-03-31")  # fmt: skip
     with scene.db.atomic():
@@ -328,6 +330,9 @@ def test_what_was_signed_after_the_end_is_caught(
     scene.sign(scene.rev)
     with scene.db.atomic():
         scene.db.execute("UPDATE campaign SET closed_at = ?", (END,))
+    evidence.build_pack(scene.db, scene.campaign, tmp_path / "left-out", scene.boss, END)
+    assert evidence.verify(tmp_path / "left-out").gaps == 1
+    monkeypatch.setattr(campaigns, "late", lambda *_: frozenset())
     evidence.build_pack(scene.db, scene.campaign, tmp_path / "late", scene.boss, END)
     with pytest.raises(VerificationFailed, match="was signed after the end"):
         evidence.verify(tmp_path / "late")

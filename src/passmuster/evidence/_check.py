@@ -40,6 +40,7 @@ from passmuster.evidence._statements import (
 from passmuster.keys import fingerprint
 from passmuster.note import VerifierKey
 from passmuster.roster import Proven
+from passmuster.text import plural
 
 KINDS = (
     "enrolment", "roster", "campaign", "decisions", "own", "countersign", "close", "pack",
@@ -387,9 +388,8 @@ def _totals(files: Files, sealed: Sealed, report: Report, void: Mapping[int, str
             raise VerificationFailed(f"{sealed.closed.folder}: signs other outcomes than there are")
     report.files = body["files"]
     if sealed.gaps:
-        report.notes.append(
-            f"{sealed.gaps} statements of other reviews are named by their digest only"
-        )
+        named = plural(sealed.gaps, "statement")
+        report.notes.append(f"named by digest only (of other reviews, or after the end): {named}")
     if sealed.lacking:
         report.notes.append(
             f"{sealed.lacking} statements of other devices are not named: by those devices' own "

@@ -28,7 +28,9 @@ class Report:
     items: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     gaps: int = 0
-    """Statements of other reviews in the chain, named by their digest only."""
+    """Statements in the chain that are named by their digest only: of other reviews, or signed
+    after the end of this one.
+    """
     roster: str | None = None
     """SHA-256 of the first roster's statement, from which the others follow."""
     roster_version: int = 0
