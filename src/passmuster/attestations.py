@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from passmuster import __version__, sshsig
-from passmuster.errors import VerificationFailed
+from passmuster.errors import UnknownKind, VerificationFailed
 from passmuster.model import DOMAIN, SSH_KEYID, SSH_NAMESPACE
 from passmuster.text import Json, canonical, sha256, strict_json
 
@@ -265,7 +265,9 @@ def _take_apart(payload: bytes, signatures: tuple[Signature, ...]) -> Attestatio
             raise ValueError("another statement type")
         kinds = {predicate_type(kind): kind for kind in PREDICATES}
         if body["predicateType"] not in kinds:
-            raise ValueError(f"an unknown predicate {body['predicateType']!r}")
+            raise UnknownKind(
+                f"not a statement of ours: an unknown predicate {body['predicateType']!r}"
+            )
         subject = tuple((s["name"], s["digest"]["sha256"]) for s in body["subject"])
         found = Attestation(
             kinds[body["predicateType"]], sha256(payload), subject, body["predicate"], payload,

@@ -5,6 +5,7 @@
     │   └── FilterError         2  a filter with an unknown key or value
     ├── ConditionMet            3  the condition that you asked to fail on is there
     ├── VerificationFailed      4  evidence does not verify
+    │   └── UnknownKind         4  a statement of a kind that this release does not know
     ├── WorkspaceError          1  the folder is missing, too open, or of another version
     ├── ImportRefused           1  a file is not what it claims; nothing was changed
     ├── PreflightFailed         1  a campaign that cannot succeed was not opened
@@ -50,6 +51,10 @@ class VerificationFailed(MusterError):
     """Evidence does not verify; the message names the file and what is wrong with it."""
 
     exit_code = 4
+
+
+class UnknownKind(VerificationFailed):
+    """A statement of a kind that a later release may know."""
 
 
 class WorkspaceError(MusterError):

@@ -14,7 +14,7 @@ from passmuster import outcomes
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._changed import changed_since
 from passmuster.campaigns._queue import part_name
-from passmuster.campaigns._votes import votes_on
+from passmuster.campaigns._votes import Votes
 from passmuster.store import Database
 
 AT_ONCE = 256
@@ -73,8 +73,9 @@ def _all(db: Database, at: Campaign) -> Iterator[Disputed]:
         "SELECT id FROM item WHERE campaign_id = ? AND contested = 1 ORDER BY risk DESC, id",
         (at.id,),
     ).fetchall()
+    votes = Votes(db, at.id, at.digest)
     for (item_id,) in contested:
-        yield _disputed(db, at, item_id, "contested")
+        yield _disputed(votes, item_id, "contested")
     if at.travels == "in":  # nothing but the frozen evidence is known here
         return
     ids = [row[0] for row in db.execute(_MAYBE_STALE, {"campaign": at.id, "opened": at.opened_at})]
@@ -82,7 +83,7 @@ def _all(db: Database, at: Campaign) -> Iterator[Disputed]:
         some = ids[start : start + AT_ONCE]
         changed = changed_since(db, some)
         for item_id in (i for i in some if i in changed):
-            one = _disputed(db, at, item_id, "stale", tuple(changed[item_id]))
+            one = _disputed(votes, item_id, "stale", tuple(changed[item_id]))
             if any(row.verdict == "approve" for row in one.rows):
                 yield one
 
@@ -99,14 +100,13 @@ ORDER BY n.risk DESC, n.id
 """
 
 
-def _disputed(
-    db: Database, at: Campaign, item_id: int, kind: str, parts: tuple[str, ...] = ()
-) -> Disputed:
+def _disputed(votes: Votes, item_id: int, kind: str, parts: tuple[str, ...] = ()) -> Disputed:
+    db = votes.db
     name, called, uri, uid, reviewer, risk = db.one(
         "SELECT n.name, y.display_name, n.uri, y.uid, n.reviewer, n.risk FROM item n"
         " JOIN identity y ON y.id = n.identity_id WHERE n.id = ?", (item_id,),
     )  # fmt: skip
-    counted, _ = outcomes.heads(votes_on(db, at, item_id))
+    counted, _ = outcomes.heads(votes.on(item_id))
     rows = [
         db.one(
             "SELECT leaf, principal, verdict, until, reason_text, decided_at,"

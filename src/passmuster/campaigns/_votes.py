@@ -6,7 +6,7 @@ somebody signed it without a network, and it is kept and counts for nothing.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from passmuster import blobs, tlog
@@ -30,22 +30,27 @@ _VOTES = (
 
 def votes(db: Database, at: Campaign) -> "list[Vote]":
     """Every signed row of a campaign that may count, in log order."""
-    rows = db.execute(f"{_VOTES} WHERE i.campaign_id = ? ORDER BY d.entry_id, d.leaf", (at.id,))
-    return list(_counted(rows, Asked(db, at.id, at.digest), _uncounted(db, at.digest)))
+    return Votes(db, at.id, at.digest).of("i.campaign_id = ?", at.id)
 
 
-def votes_on(db: Database, at: Campaign, item_id: int) -> "list[Vote]":
-    """Those of one item."""
-    rows = db.execute(f"{_VOTES} WHERE i.id = ? ORDER BY d.entry_id, d.leaf", (item_id,))
-    return list(_counted(rows, Asked(db, at.id, at.digest), _uncounted(db, at.digest)))
+class Votes:
+    """The votes of a campaign; whose the items were and what counts for nothing is read once."""
 
+    def __init__(self, db: Database, campaign_id: int, digest: str) -> None:
+        self.db = db
+        self._asked, self._out = Asked(db, campaign_id, digest), _uncounted(db, digest)
 
-def _counted(
-    rows: Iterable[tuple[Any, ...]], asked: "Asked", too_late: frozenset[int]
-) -> "Iterator[Vote]":
-    for *row, reviewer in rows:
-        if row[6] not in too_late and asked.at(row[0], reviewer, row[6]) == row[2]:
-            yield _vote(row)
+    def on(self, item_id: int) -> "list[Vote]":
+        """Those of one item."""
+        return self.of("i.id = ?", item_id)
+
+    def of(self, where: str, value: int) -> "list[Vote]":
+        """Those that *where* chooses, in log order."""
+        rows = self.db.execute(f"{_VOTES} WHERE {where} ORDER BY d.entry_id, d.leaf", (value,))
+        return [
+            _vote(row) for *row, reviewer in rows
+            if row[6] not in self._out and self._asked.at(row[0], reviewer, row[6]) == row[2]
+        ]  # fmt: skip
 
 
 def _vote(row: Sequence[Any]) -> "Vote":
@@ -170,8 +175,7 @@ def mark_contested(db: Database, campaign_id: int, item_ids: Sequence[int]) -> N
         )]  # fmt: skip
     if not several:
         return
-    whose, too_late = Asked(db, campaign_id, digest), _uncounted(db, digest)
+    found = Votes(db, campaign_id, digest)
     for item_id in several:
-        rows = db.execute(f"{_VOTES} WHERE i.id = ? ORDER BY d.entry_id, d.leaf", (item_id,))
-        _, contested = outcomes.heads(list(_counted(rows, whose, too_late)))
+        _, contested = outcomes.heads(found.on(item_id))
         db.execute("UPDATE item SET contested = ? WHERE id = ?", (contested, item_id))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from passmuster import attestations, merkle
 from passmuster.attestations import Attestation
 from passmuster.central._wire import LIMITS
-from passmuster.errors import VerificationFailed
+from passmuster.errors import UnknownKind, VerificationFailed
 
 BLOBS: Mapping[str, tuple[str, ...]] = {
     "roster": ("allowed_signers",), "campaign": ("definition.json",),
@@ -62,10 +62,8 @@ def kind_of(line: bytes) -> str | None:
     """
     try:
         return attestations.unchecked(line).kind
-    except VerificationFailed as error:
-        if "unknown predicate" in str(error):
-            return None
-        raise
+    except UnknownKind:
+        return None
 
 
 def campaign_of(statement: Attestation) -> str | None:

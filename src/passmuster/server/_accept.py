@@ -13,7 +13,7 @@ from typing import Any
 from passmuster import attestations, central, merkle, roster
 from passmuster.attestations import Attestation
 from passmuster.central import LIMITS, Record, Result
-from passmuster.errors import NotFound, VerificationFailed
+from passmuster.errors import NotFound, UnknownKind, VerificationFailed
 from passmuster.roster import Roster
 from passmuster.server import _blobs, _log, _scope
 from passmuster.server._log import Head
@@ -82,7 +82,7 @@ def _read(line: bytes) -> Record:
         if why := _amiss(record.statement.predicate, record):
             raise VerificationFailed(f"the statement's {why} is not of its form")
     except VerificationFailed as error:
-        code = "unknown-kind" if "unknown predicate" in str(error) else "not-a-record"
+        code = "unknown-kind" if isinstance(error, UnknownKind) else "not-a-record"
         raise Refused(code, str(error)) from None
     return record
 

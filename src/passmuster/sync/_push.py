@@ -148,6 +148,6 @@ def _reject(work: Work, one: Outgoing, code: str, why: str, done: Pushed) -> Non
 
 def _kind(one: Outgoing) -> str:
     try:
-        return str(central.read(one.line).statement.kind)
+        return central.kind_of(one.line) or "a record"
     except VerificationFailed:
         return "a record"
