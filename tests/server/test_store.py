@@ -11,7 +11,8 @@ from passmuster.central import Result
 from passmuster.errors import WorkspaceError
 from passmuster.server import Central, _blobs, _log
 from passmuster.server._http import Problem
-from passmuster.server._store import Store, Tx, Unavailable, connect
+from passmuster.server._store import Store, Tx, Unavailable, _PostgresTx, connect
+from tests.server.postgres import Cluster
 from tests.server.running import opened, settle
 from tests.server.town import REV, Town
 
@@ -163,3 +164,16 @@ async def test_what_waits_when_the_server_stops_is_told_to_come_back(tmp_path: P
 def test_a_database_that_cannot_be_reached_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         connect("postgresql:///x?host=/nowhere")
+
+
+@pytest.mark.ci
+def test_a_connection_in_use_while_the_database_is_closed_is_closed_after_it(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("passmuster.server._pool.CLOSE_S", 0.01)
+    store = connect(cluster.database())
+    with store.reading() as tx:
+        store.close()
+        assert tx.value("SELECT 1") == 1
+    assert isinstance(tx, _PostgresTx)
+    assert tx._db.closed

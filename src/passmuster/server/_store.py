@@ -6,7 +6,6 @@ a connection that is lost, is `Unavailable`: what was being written is either th
 all, and the client sends it again.
 """
 
-import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from passmuster import store
 from passmuster.errors import MusterError, WorkspaceError
+from passmuster.server import _pool
+from passmuster.server._pool import Pool
 from passmuster.text import sha256
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 Dialect = Literal["sqlite", "postgres"]
 Row = tuple[Any, ...]
-CLOSE_S = 10.0
-"""How long a connection that is in use is waited for before it is closed."""
-MAX_CONNECTIONS = 12
-"""Of one replica to PostgreSQL, and readers of SQLite."""
 MIGRATIONS = ("CREATE TABLE IF NOT EXISTS migration"
               " (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL)")  # fmt: skip
 LOCK = 0x6D757374
@@ -201,8 +198,7 @@ class _Sqlite:
         self._path = path
         self._writer = store.plain(path)
         self._lock = threading.Lock()
-        self._idle: queue.LifoQueue[store.Database] = queue.LifoQueue()
-        self._few = threading.Semaphore(MAX_CONNECTIONS)
+        self._pool: Pool[store.Database] = Pool()
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
@@ -211,28 +207,20 @@ class _Sqlite:
 
     @contextmanager
     def reading(self) -> Iterator[Tx]:
-        with self._few, _sqlite_errors():
-            try:
-                db = self._idle.get_nowait()
-            except queue.Empty:
-                db = store.plain(self._path)
+        with self._pool.place(), _sqlite_errors():
+            db = self._pool.take() or store.plain(self._path)
             try:
                 db.execute("BEGIN")
                 yield _SqliteTx(db)
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-                self._idle.put(db)
+                self._pool.give(db)
 
     def close(self) -> None:
-        # a thread of a task that was called off may still be at work in here
-        for _ in range(MAX_CONNECTIONS):
-            self._few.acquire(timeout=CLOSE_S)
-        self._lock.acquire(timeout=CLOSE_S)
+        self._pool.close()
+        self._lock.acquire(timeout=_pool.CLOSE_S)
         self._writer.close()
-        with suppress(queue.Empty):
-            while True:
-                self._idle.get_nowait().close()
 
 
 @contextmanager
@@ -313,8 +301,7 @@ class _Postgres:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._idle: queue.LifoQueue[psycopg.Connection[Row]] = queue.LifoQueue()
-        self._few = threading.Semaphore(MAX_CONNECTIONS)
+        self._pool: Pool[psycopg.Connection[Row]] = Pool()
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
@@ -330,7 +317,7 @@ class _Postgres:
     def _connection(self, begin: str) -> Iterator[Tx]:
         import psycopg
 
-        with self._few:
+        with self._pool.place():
             try:
                 db = self._begun(begin)
             except psycopg.Error as error:
@@ -349,17 +336,13 @@ class _Postgres:
                 raise
             finally:
                 if not db.closed:
-                    self._idle.put(db)
+                    self._pool.give(db)
 
     def _begun(self, begin: str) -> "psycopg.Connection[Row]":
         """A connection with a transaction begun; one that died while it was idle is not used."""
         import psycopg
 
-        while True:
-            try:
-                db = self._idle.get_nowait()
-            except queue.Empty:
-                break
+        while db := self._pool.take():
             try:
                 db.execute(begin.encode())
             except psycopg.OperationalError:
@@ -367,13 +350,15 @@ class _Postgres:
             else:
                 return db
         db = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
-        db.execute(begin.encode())
+        try:
+            db.execute(begin.encode())
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def close(self) -> None:
-        with suppress(queue.Empty):
-            while True:
-                self._idle.get_nowait().close()
+        self._pool.close()
 
 
 def _first_line(error: Exception) -> str:
