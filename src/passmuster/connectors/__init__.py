@@ -3,21 +3,31 @@
 A connector module has `FORMATS`, a tuple of `Format`. To add a platform, add a file here with one
 and sample exports under `sample_data/<platform>/`; the compliance suite finds both.
 
-A connector turns bytes into records and does nothing else: it sees no store, no network and no
-key, keeps no secret, and never raises on one bad row (it yields a `Problem`).
+What reads a file turns bytes into records and does nothing else: it sees no store, no network and
+no key, keeps no secret, and never raises on one bad row (it yields a `Problem`). Where the platform
+allows it a module also has `plan` (how to stop something, without a side effect), `connect` (a
+`Live` that carries plans out) and `collect` (makes the vendor's export files, which are then
+imported as any other); the login is lent to it (`Where`).
 """
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from passmuster import text
 from passmuster.connectors import _secrets
+from passmuster.connectors._live import VERDICTS, Act, Live, Verdict, Where
 from passmuster.errors import ImportRefused, UsageError
 from passmuster.model import Record
 
+__all__ = [
+    "SNIFF_BYTES", "VERDICTS", "Act", "Context", "Format", "Live", "Plan", "Verdict", "Where",
+    "collect", "connect", "formats", "holds_secret", "may_keep", "named", "plan", "platforms",
+    "read", "recognise",
+]  # fmt: skip
 SNIFF_BYTES = 65_536
 
 
@@ -141,6 +151,9 @@ class Plan:
     """How long the platform may go on accepting what was stopped, in seconds."""
     residual: str
     """What goes on working nevertheless: open sessions, issued tokens."""
+    act: Act | None = None
+    """The same for `Live`, where muster can carry it out itself. Plans for one thing are
+    alternatives: at most one of them is to be carried out."""
 
 
 def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]:
@@ -148,10 +161,46 @@ def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]
 
     Empty where the platform's connector has no `plan` yet, or the thing cannot be stopped there.
     """
-    platform = dossier["source"]["platform"]
-    for info in pkgutil.iter_modules(__path__):
-        if info.name == platform:
-            module = importlib.import_module(f"{__name__}.{info.name}")
-            make: Callable[..., list[Plan]] | None = getattr(module, "plan", None)
-            return make(dossier, verb, target) if make else []
-    return []
+    make = _of(dossier["source"]["platform"], "plan")
+    found: list[Plan] = make(dossier, verb, target) if make else []
+    return found
+
+
+def connect(where: Where) -> Live:
+    """Log in at a platform. UsageError where muster cannot do anything there by itself."""
+    platform = where.source.partition(":")[0]
+    make = _of(platform, "connect")
+    if make is None:
+        raise UsageError(f"{platform}: muster only reads its exports; run the vendor's lines")
+    found: Live = make(where)
+    return found
+
+
+def collect(where: Where, folder: Path) -> None:
+    """Make the export files of a source in *folder*, as the vendor's commands would.
+
+    All or nothing: whatever fails is raised, and what is in *folder* then is of no use.
+    """
+    platform = where.source.partition(":")[0]
+    make = _of(platform, "collect")
+    if make is None:
+        known = [name for name in platforms() if _of(name, "collect")]
+        raise UsageError(
+            f"{platform}: cannot be collected live{text.nearest(platform, known)}; "
+            "`muster import --formats` has the vendor's command"
+        )
+    make(where, folder)
+
+
+def platforms() -> list[str]:
+    """Names of the connectors."""
+    return [i.name for i in pkgutil.iter_modules(__path__) if not i.name.startswith("_")]
+
+
+def _of(platform: str, name: str) -> Callable[..., Any] | None:
+    if platform.startswith("_") or platform not in platforms():
+        return None
+    found: Callable[..., Any] | None = getattr(
+        importlib.import_module(f"{__name__}.{platform}"), name, None
+    )
+    return found

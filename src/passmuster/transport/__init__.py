@@ -8,5 +8,6 @@ followed. What answers in another one's place (a captive portal, a proxy's page)
 from passmuster.transport._caller import Answer, Caller, Patience
 from passmuster.transport._plain import ask, exchange
 from passmuster.transport._post import MAX_BYTES, post
+from passmuster.transport._service import Service
 
-__all__ = ["MAX_BYTES", "Answer", "Caller", "Patience", "ask", "exchange", "post"]
+__all__ = ["MAX_BYTES", "Answer", "Caller", "Patience", "Service", "ask", "exchange", "post"]
