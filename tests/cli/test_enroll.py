@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from passmuster import central, keys, roster, store, sync, tlog
-from passmuster.sync import _enrolling as _enrolling_here
 from passmuster.text import rfc3339
 from passmuster.transport import Caller
 from tests.conftest import Muster
@@ -255,8 +254,7 @@ def test_whose_key_has_ended_is_told_since_when(team: Team) -> None:
     assert "valid from" not in ana("invite", BEN).stderr
     boss("roster", "retire", ANA, "--at", _in(2))
     boss("roster", "sign", "--yes")
-    with _caller(team, BOSS) as caller:
-        _enrolling_here.send(caller, roster.envelopes(team.db(BOSS)))
+    boss("sync")
     team.here.clock = lambda: _in(10)
     said = ana("invite", BEN, code=1).stderr
     assert "until" in said
@@ -306,15 +304,23 @@ def test_with_two_registrars_the_draft_is_left_for_the_other(team: Team) -> None
     assert json.loads(boss("roster", "show", "--json").stdout)[0]["version"] == 2
 
 
-def test_a_roster_that_the_log_does_not_take_is_not_in_force_here_either(team: Team) -> None:
+def test_a_change_that_waits_for_the_log_goes_with_an_admission(team: Team) -> None:
     boss = team.first()
     ana = team.person(ANA)
     ana("enroll", boss("invite", ANA, "--role", "reviewer").stdout.strip())
-    boss("roster", "set", BOSS, "--role", "registrar", "--role", "owner")
-    boss("roster", "sign", "--yes")  # known here only
+    boss("roster", "set", BOSS, "--role", "registrar", "--role", "auditor")
+    said = boss("roster", "sign", "--yes").stderr
+    assert "in force once the central log has it: muster sync" in said
+    assert "muster sync puts it in force" in boss("roster", "show").stderr
     boss("roster", "admit", ANA)
     with team.here.store.reading() as tx:
-        assert tx.value("SELECT count(*) FROM record WHERE kind = 'roster'") == 3
+        assert tx.value("SELECT count(*) FROM record WHERE kind = 'roster'") == 2
+    in_force = roster.current(team.db(BOSS))
+    assert in_force is not None
+    assert in_force.version == 2
+    assert {p.principal: p.roles for p in in_force.people} == {
+        BOSS: ("registrar", "auditor"), ANA: ("reviewer",)
+    }  # fmt: skip
 
 
 def test_invitations_of_the_server_machine_let_in_as_well(team: Team) -> None:

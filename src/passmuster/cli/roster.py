@@ -256,7 +256,9 @@ def show_command(bench: Bench, of_draft: bool, allowed_signers: bool, as_json: b
     roster_text.table(said)
     if made is not None and not of_draft:
         lacking = roster.lacking(bench.db, made)
-        talk(f"A draft of version {made.roster.version} waits: {lacking or 'it can be signed'}")
+        waits = roster.ready(bench.db) is not None
+        ready = "muster sync puts it in force" if waits else "it can be signed"
+        talk(f"A draft of version {made.roster.version} waits: {lacking or ready}")
 
 
 def _me(bench: Bench) -> str:
@@ -292,9 +294,13 @@ def sign_command(bench: Bench, yes: bool, passphrase_fd: int | None) -> None:
         roster.keep(bench.db, made)
         talk(f"Signed. {lacking}. Take it to them: muster roster export --out FILE")
         return
-    tlog.append_roster(bench.db, made, now())
-    roster.drop(bench.db)
+    done = tlog.enact(bench.db, made, now())
     print(made.roster.name)
+    if not done:
+        talk(f"Signed by all who must. Roster version {made.roster.version} is in force once the "
+             "central log has it: muster sync")  # fmt: skip
+        return
+    roster.drop(bench.db)
     talk(f"Roster version {made.roster.version} is in force.")
     roster_text.tell_void(bench)
 
@@ -356,7 +362,9 @@ def import_command(bench: Bench, file: Path, trust: str | None) -> None:
         for line in roster_text.changes(roster.current(bench.db), taken.draft.roster):
             talk(f"  {line}")
         version, lacking = taken.draft.roster.version, roster.lacking(bench.db, taken.draft)
-        talk(f"A draft of version {version}: {lacking or 'it can be signed'}")
+        waits = roster.ready(bench.db) is not None
+        ready = "muster sync puts it in force" if waits else "it can be signed"
+        talk(f"A draft of version {version}: {lacking or ready}")
     if not taken.versions and taken.draft is None:
         talk("Nothing in it is new.")
     roster_text.tell_void(bench)
