@@ -58,8 +58,7 @@ def _admit(
         for line in roster_text.changes(roster.current(bench.db), made.roster):
             talk(f"  {line}")
         talk("Compare each fingerprint with what they tell you by another way.")
-        if not (yes or bench.no_input):
-            click.confirm("Sign this roster?", abort=True, err=True)
+        bench.confirm("Sign this roster?", yes=yes)
         made = roster.signed(bench.db, made, key_of(bench)())
         if lacking := roster.lacking(bench.db, made):
             roster.keep(bench.db, made)

@@ -287,8 +287,7 @@ def sign_command(bench: Bench, yes: bool, passphrase_fd: int | None) -> None:
     talk(f"Roster version {made.roster.version}, {made.roster.name}:")
     for line in roster_text.changes(roster.current(bench.db), made.roster):
         talk(f"  {line}")
-    if not (yes or bench.no_input):
-        click.confirm("Sign this roster?", abort=True, err=True)
+    bench.confirm("Sign this roster?", yes=yes)
     made = roster.signed(bench.db, made, bench.key())
     if lacking := roster.lacking(bench.db, made):
         roster.keep(bench.db, made)
