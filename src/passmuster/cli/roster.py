@@ -255,10 +255,7 @@ def show_command(bench: Bench, of_draft: bool, allowed_signers: bool, as_json: b
         return
     roster_text.table(said)
     if made is not None and not of_draft:
-        lacking = roster.lacking(bench.db, made)
-        waits = roster.ready(bench.db) is not None
-        ready = "muster sync puts it in force" if waits else "it can be signed"
-        talk(f"A draft of version {made.roster.version} waits: {lacking or ready}")
+        talk(f"A draft of version {made.roster.version} waits: {roster_text.lacks(bench, made)}")
 
 
 def _me(bench: Bench) -> str:
@@ -360,10 +357,8 @@ def import_command(bench: Bench, file: Path, trust: str | None) -> None:
     if taken.draft is not None:
         for line in roster_text.changes(roster.current(bench.db), taken.draft.roster):
             talk(f"  {line}")
-        version, lacking = taken.draft.roster.version, roster.lacking(bench.db, taken.draft)
-        waits = roster.ready(bench.db) is not None
-        ready = "muster sync puts it in force" if waits else "it can be signed"
-        talk(f"A draft of version {version}: {lacking or ready}")
+        talk(f"A draft of version {taken.draft.roster.version}: "
+             f"{roster_text.lacks(bench, taken.draft)}")  # fmt: skip
     if not taken.versions and taken.draft is None:
         talk("Nothing in it is new.")
     roster_text.tell_void(bench)
