@@ -115,7 +115,7 @@ def _answer(value: Any) -> str | None:
 
 
 @lru_cache(maxsize=4)
-def _first(head: bytes) -> tuple[text.Json, ...]:
+def first(head: bytes) -> tuple[text.Json, ...]:
     """The first whole elements of the lists in *head*, and single objects."""
     found: list[text.Json] = []
     if head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")[:1] not in (b"[", b"{"):
@@ -147,7 +147,7 @@ def sniff(
     wanted, barred = set(names), set(without)
 
     def test(head: bytes) -> bool:
-        found = [e for e in _first(head) if _answer(e) is None]
+        found = [e for e in first(head) if _answer(e) is None]
         if inside and (members := outline(head, (inside,)).get(inside)):
             found = [e for e in members if isinstance(e, dict)]
         return bool(found) and all(wanted <= e.keys() and not barred & e.keys() for e in found)

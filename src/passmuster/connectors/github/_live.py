@@ -145,7 +145,7 @@ def _one(github: GitHub, path: str, name: str, number: str) -> Json | None:
 
 def _key(github: GitHub, on: Json) -> Json | None:
     """The deploy key under its number or, made anew, under another one."""
-    found = github.api.find(on["place"])
+    found: Json | None = github.api.find(on["place"])
     if found is None and on.get("fingerprint"):
         keys = on["place"].rpartition("/")[0]
         for page in github.api.linked(f"{keys}?per_page=100"):

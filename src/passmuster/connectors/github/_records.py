@@ -263,8 +263,10 @@ def subject_claim(found: text.Json, line: int, where: str) -> Iterator[Record]:
     if not keys or found.get("use_default") is True:
         keys = ["repo", "context"]
     repository = where if "/" in where else f"{where}/*"
-    told = {"repo": f"repo:{repository}", "repository": f"repository:{repository}",
-            "repository_owner": f"repository_owner:{where.partition('/')[0]}", "context": "*"}  # fmt: skip
+    told = {
+        "repo": f"repo:{repository}", "repository": f"repository:{repository}",
+        "repository_owner": f"repository_owner:{where.partition('/')[0]}", "context": "*",
+    }  # fmt: skip
     pinned = {"repo", "repository", "repository_id", "job_workflow_ref", "workflow_ref"}
     user = workflows(where)
     yield user._replace(line=line, attributes=text.json_text({"subject_made_of": keys}))
