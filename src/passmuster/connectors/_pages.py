@@ -76,6 +76,8 @@ def _object(window: _Window, inside: str | None) -> Iterator[Part]:
         going = window.goes_on("}")
     if not streamed:
         yield Part(None, whole, start)
+    elif whole.get("next_page_token"):
+        raise ImportRefused("the list goes on (next_page_token): its other pages are missing")
 
 
 def records(

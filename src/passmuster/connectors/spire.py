@@ -18,7 +18,6 @@ from passmuster import text
 from passmuster.connectors import Context, Format, Plan
 from passmuster.connectors._json import mapping, optional, outline, when
 from passmuster.connectors._pages import first, records, words
-from passmuster.errors import ImportRefused
 from passmuster.model import Entitlement, Grant, Identity, Record, Source, Trust
 
 PROPAGATION_S = 10
@@ -39,10 +38,6 @@ def _parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
 
     def entry(found: text.Json, line: int) -> Iterator[Record]:
         nonlocal last
-        if "spiffe_id" not in found and "next_page_token" in found:
-            raise ImportRefused(
-                "the list goes on: next_page_token is set, its other pages are missing"
-            )
         domain, made = _domain(_spiffe_id(found, "spiffe_id")), list(_entry(found, line))
         tenant = context.source_label or domain
         if tenant != last:
@@ -118,9 +113,10 @@ def _entry(found: text.Json, line: int) -> Iterator[Record]:
         )  # fmt: skip
     for name, why in _SERVER_RIGHTS.items():
         if found.get(name) is True:
-            yield Entitlement(f"spiffe://{own}#{name}", f"{name} of {own}", permission_level="admin",
+            right = f"spiffe://{own}#{name}"
+            yield Entitlement(right, f"{name} of {own}", permission_level="admin",
                               level_reason=why, is_builtin=1, scope=own)  # fmt: skip
-            yield Grant(uid, f"spiffe://{own}#{name}", "entry", line=line)
+            yield Grant(uid, right, "entry", line=line)
 
 
 _SERVER_RIGHTS = {

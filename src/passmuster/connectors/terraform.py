@@ -23,7 +23,14 @@ from passmuster.connectors._public_key import fingerprint
 from passmuster.connectors._secrets import REMOVED, is_secret
 from passmuster.errors import ImportRefused
 from passmuster.model import (
-    Credential, Entitlement, Grant, Identity, Kind, Problem, Record, Source,
+    Credential,
+    Entitlement,
+    Grant,
+    Identity,
+    Kind,
+    Problem,
+    Record,
+    Source,
 )  # fmt: skip
 
 MADE_BY = "automation:terraform"
@@ -37,6 +44,7 @@ _KEPT = frozenset((
     "role_definition_name", "scope", "tags",
 ))  # fmt: skip
 _WIDE = re.compile(r"owner|admin|editor", re.IGNORECASE)
+_READS = re.compile(r"viewer|reader", re.IGNORECASE)
 _IAM = re.compile(r"google_\w+_iam_(?:member|binding)")
 
 
@@ -77,7 +85,7 @@ def _resource(resource: text.Json, line: int) -> Iterator[Record]:
     make = _makers().get(kind) or (_iam if _IAM.fullmatch(kind) else None)
     if make is None:
         return
-    alias = required(resource, "provider").rpartition("]")[2]
+    alias = _alias(required(resource, "provider"))
     module = optional(resource, "module")
     instances = resource.get("instances")
     if not isinstance(instances, list):
@@ -87,6 +95,15 @@ def _resource(resource: text.Json, line: int) -> Iterator[Record]:
         at = "" if index is None else f"[{index!r}]" if isinstance(index, str) else f"[{index}]"
         address = f"{module + '.' if module else ''}{kind}.{name}{at}"
         yield from make(_Made(address, f"{kind}{alias}", _kept(instance), line))
+
+
+def _alias(provider: str) -> str:
+    """`.west` of `provider["registry.terraform.io/hashicorp/aws"].west`, as of 0.12's
+    `provider.aws.west`: two aliases may have a user of the same name each.
+    """
+    if "]" in provider:
+        return provider.rpartition("]")[2]
+    return "".join(f".{word}" for word in provider.split(".")[2:])
 
 
 class _Made:
@@ -177,9 +194,11 @@ def _google_key(made: _Made) -> Iterator[Record]:
     expires = when(made.of.get("valid_before"))
     uid = f"google_service_account/{email}"
     yield made.mention(uid, email, "service")
-    yield _credential(made, uid, name.rpartition("/")[2], "asymmetric_key", "gcp.service_account_key",
-                      created_at=when(made.of.get("valid_after")), expires_at=expires,
-                      expires_state="set" if expires else "unknown")  # fmt: skip
+    yield _credential(
+        made, uid, name.rpartition("/")[2], "asymmetric_key", "gcp.service_account_key",
+        created_at=when(made.of.get("valid_after")), expires_at=expires,
+        expires_state="set" if expires else "unknown",
+    )  # fmt: skip
 
 
 _MEMBERS: dict[str, Kind] = {"user": "human", "serviceAccount": "service", "group": "group"}
@@ -190,8 +209,8 @@ def _iam(made: _Made) -> Iterator[Record]:
     role = required(made.of, "role")
     where = required(made.of, "id").partition("/roles/")[0]
     entitlement = f"{where}#{role}"
-    admin = bool(_WIDE.search(role))
-    level = "admin" if admin else "read" if re.search("viewer|reader", role, re.I) else "unknown"
+    admin, reads = bool(_WIDE.search(role)), bool(_READS.search(role))
+    level = "admin" if admin else "read" if reads else "unknown"
     yield Entitlement(entitlement, f"{role} on {where}", resource_uid=where, scope=where,
                       permission_level=level, level_reason=role if admin else None,
                       line=made.line)  # fmt: skip
