@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+from tests.exports_code import CODE_MAKERS
+
 from passmuster import connectors, model
 from passmuster.connectors import Context, Format
 from passmuster.model import Record
@@ -149,6 +151,7 @@ MAKERS: dict[str, Maker] = {
     "kubernetes.rbac.yaml": make_yaml,
     "kubernetes.secrets.json": make_secrets,
     "kubernetes.pods.json": make_pods,
+    **CODE_MAKERS,
 }
 
 
@@ -229,6 +232,8 @@ def planted(path: Path) -> bytes:
             return [walk(v) for v in value] if isinstance(value, list) else value
 
         found = json.loads(data)
+        if isinstance(found, list):
+            return json.dumps(walk(found)).encode()
         for item in found.get("items", ()):
             item["data"] = {"token": base64.b64encode(PLANTED.encode()).decode()}
         kept = {k: walk(v) if isinstance(v, list) else v for k, v in found.items()}

@@ -39,6 +39,17 @@ REAL_OURS = {
     "ad/samba-flintstones.ldif": "ad.ldif",
     "ldap/389ds/Example-roles.ldif": "ldap.ldif",
     "ldap/docker-test-openldap/planetexpress.ldif": "ldap.ldif",
+    "github/octokit-openapi/*install*.json": "github.installations.json",
+    "github/octokit-openapi/deploy-key-items.json": "github.deploy_keys.json",
+    "github/octokit-openapi/oidc-custom-sub.json": "github.oidc_subject.json",
+    "github/octokit-openapi/org-hook-items.json": "github.webhooks.json",
+    "github/octokit-openapi/org-personal-access-tokens.json": "github.personal_access_tokens.json",
+    "github/octokit-openapi/organization-actions-secret-paginated.json":
+        "github.actions_secrets.json",
+    "gitlab/go-gitlab/get_serviceaccounts.json": "gitlab.service_accounts.json",
+    "gitlab/go-gitlab/list_*_tokens*.json": "gitlab.access_tokens.json",
+    "terraform/driftctl/*.tfstate": "terraform.state.json",
+    "spire/entries.json": "spire.entries.json",
 }
 
 

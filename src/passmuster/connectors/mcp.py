@@ -7,7 +7,7 @@ a package; of an address only scheme, host and port. A secret that stands in the
 instead of a reference to one (`${env:…}`, `${input:…}`), is told as a sighting of plain text.
 
 Read are `mcpServers` (Claude, Cursor, Windsurf, …) and `servers` beside `inputs` (VS Code). The
-file does not say whose it is: `--source MACHINE/CLIENT`. It is small, and read whole.
+file does not say whose it is: `--source MACHINE/CLIENT`.
 """
 
 import re
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from passmuster import text
 from passmuster.connectors import Context, Format
-from passmuster.connectors._json import Part, guarded, mapping, optional, outline, parts
+from passmuster.connectors._json import Part, _Window, guarded, mapping, optional, outline
 from passmuster.connectors._pages import words
 from passmuster.connectors._secrets import is_secret, names_secret
 from passmuster.errors import ImportRefused
@@ -63,17 +63,45 @@ def _parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
         raise ImportRefused("a configuration does not say whose it is: --source MACHINE/CLIENT")
     yield Source("mcp", context.source_label)
     said = False
-    for part in parts(stream, ()):
-        if part.key not in ("mcpServers", "servers"):
-            continue
-        if not isinstance(part.value, dict):
-            raise ImportRefused(f"line {part.line}: {part.key} is no object of servers")
-        for name, server in part.value.items():
-            for record in guarded(_maker(name), Part(name, server, part.line)):
-                said = said or type(record) is not Problem
-                yield record
+    for part in _each(stream):
+        for record in guarded(_maker(str(part.key)), part):
+            said = said or type(record) is not Problem
+            yield record
     if not said:
         raise ImportRefused("it names no server that can be read")
+
+
+def _each(stream: BinaryIO) -> Iterator[Part]:
+    """The servers one at a time, by name; whatever else stands in the file is passed over."""
+    window = _Window(stream)
+    if not window.peek():
+        raise ImportRefused("the file is empty")
+    window.expect("{")
+    going = window.peek() != "}"
+    while going:
+        member = window.value()
+        window.expect(":")
+        if member in ("mcpServers", "servers") and window.peek() == "{":
+            yield from _members(window)
+        else:
+            window.value()
+        going = window.goes_on("}")
+    if window.peek():
+        window.refuse("something stands after the end")
+
+
+def _members(window: _Window) -> Iterator[Part]:
+    window.expect("{")
+    going = window.peek() != "}"
+    if not going:
+        window.expect("}")
+    while going:
+        name = window.value()
+        window.expect(":")
+        window.peek()
+        line = window.line()
+        yield Part(name, window.value(), line)
+        going = window.goes_on("}")
 
 
 def _maker(name: str) -> Any:
@@ -181,7 +209,7 @@ FORMATS = (
         title="MCP servers of an AI client's configuration",
         sniff=_sniff,
         parse=_parse,
-        howto="cp ~/.cursor/mcp.json . (or claude_desktop_config.json, .vscode/mcp.json, .mcp.json)",
+        howto="cp ~/.cursor/mcp.json .  # or .vscode/mcp.json, claude_desktop_config.json, …",
         covers=(
             "display_name", "kind", "kind_origin", "nhi_detail", "status", "is_external",
             "attributes",

@@ -61,8 +61,8 @@ def _permissions(value: Any) -> Iterator[tuple[str, str]]:
     for name, level in mapping(value).items():
         if isinstance(level, dict):
             yield from _permissions(level)
-        elif isinstance(level, str):
-            yield name, level
+        else:  # a level that a later GitHub may have is not known to be harmless
+            yield name, level if level in ("read", "write", "admin") else "unknown"
 
 
 def _level(name: str, level: str) -> str:
@@ -128,7 +128,7 @@ def sso_credential(found: text.Json, line: int, org: str) -> Iterator[Record]:
         credential_type, detail,
         _plain(optional(found, "authorized_credential_note")
                or optional(found, "authorized_credential_title")) or kind,
-        hint=last[-4:] if last else None, status="enabled",
+        hint=last[-4:] if last and last.isascii() and last.isalnum() else None, status="enabled",
         created_at=when(found.get("credential_authorized_at")),
         expires_at=expires, expires_state="set" if expires else "unknown" if key else "none",
         last_used_at=used, last_used_state=state,
