@@ -1,15 +1,14 @@
 """GitHub, live: whoever is logged in with `gh`, over `https://api.github.com` or a server's API.
 
 Not yet run against the vendor. A deploy key that is put back has a new number, so it is looked for
-by its fingerprint too; else putting it back twice would look like a failure.
+by its fingerprint too; else putting it back twice would look like a failure. GitHub says 404 also
+of what this login may not see, so "not there" counts only where the list that it was in is shown.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from passmuster.connectors import Act, Verdict, Where
@@ -64,7 +63,7 @@ class GitHub:
     def refused(self, act: Act, secret: str | None = None) -> tuple[Verdict, str]:
         """Try the token where it is at hand; else read the state back."""
         state = self.read(act)
-        stopped = state is None if act.wanted is None else _holds(state, act.wanted)
+        stopped = state is None or (act.wanted is not None and act.wanted.items() <= state.items())
         if secret is not None and act.name in ("github.pat_access", "github.sso_credential"):
             return self._try(act, secret, stopped)
         if not stopped:
@@ -94,10 +93,6 @@ class GitHub:
         return "works", "the token was tried: GitHub lists the teams of the organisation to it"
 
 
-def _holds(state: Json | None, wanted: Json) -> bool:
-    return state is not None and all(state.get(name) == value for name, value in wanted.items())
-
-
 @dataclass(frozen=True)
 class _Kind:
     read: Callable[[GitHub, Json], Json | None]
@@ -112,21 +107,29 @@ def _kind(act: Act) -> _Kind:
 
 
 def _delete(github: GitHub, path: str) -> None:
-    with suppress(_Gone):
-        _change(github, "DELETE", path)
+    _once(github, "DELETE", path)
 
 
-class _Gone(Declined):
-    """404 or 410 for what is to be deleted: done already."""
-
-
-def _change(github: GitHub, method: str, path: str, body: Json | None = None) -> Any:
+def _once(github: GitHub, method: str, path: str, body: Json | None = None) -> None:
+    """A change for good; what is not there, in a list that is shown, has had it already."""
     try:
-        return github.api.change(method, path, body)
+        github.api.change(method, path, body)
     except Declined as error:
-        if error.status in (404, 410):
-            raise _Gone(str(error), error.code, error.status) from None
-        raise
+        if error.status not in (404, 410):
+            raise
+        _shown(github, path)
+
+
+def _shown(github: GitHub, path: str) -> None:
+    """Declined where the list that *path* is an element of is not shown to this login."""
+    github.api.get(f"{path.rpartition('/')[0]}?per_page=1")
+
+
+def _find(github: GitHub, path: str) -> Json | None:
+    found: Json | None = github.api.find(path)
+    if found is None:
+        _shown(github, path)
+    return found
 
 
 def _only_its_owner(what: str) -> Declined:
@@ -145,7 +148,7 @@ def _one(github: GitHub, path: str, name: str, number: str) -> Json | None:
 
 def _key(github: GitHub, on: Json) -> Json | None:
     """The deploy key under its number or, made anew, under another one."""
-    found: Json | None = github.api.find(on["place"])
+    found = _find(github, on["place"])
     if found is None and on.get("fingerprint"):
         keys = on["place"].rpartition("/")[0]
         for page in github.api.linked(f"{keys}?per_page=100"):
@@ -172,7 +175,7 @@ def _write_key(github: GitHub, on: Json, state: Json | None) -> None:
 
 
 def _read_hook(github: GitHub, on: Json) -> Json | None:
-    found = github.api.find(on["place"])
+    found = _find(github, on["place"])
     return None if found is None else {"active": found.get("active") is True}
 
 
@@ -210,12 +213,11 @@ def _write_sso(github: GitHub, on: Json, state: Json | None) -> None:
 def _write_pat(github: GitHub, on: Json, state: Json | None) -> None:
     if state is not None:
         raise _only_its_owner("a token's access")
-    with suppress(_Gone):
-        _change(github, "POST", on["place"], {"action": "revoke"})
+    _once(github, "POST", on["place"], {"action": "revoke"})
 
 
 def _read_secret(github: GitHub, on: Json) -> Json | None:
-    found = github.api.find(on["place"])
+    found = _find(github, on["place"])
     return None if found is None else {"updated_at": found.get("updated_at")}
 
 
