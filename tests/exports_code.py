@@ -125,7 +125,8 @@ def make_state(n: int, name: str, secret: str, bad: bool) -> bytes:
          "provider": 'provider["registry.terraform.io/hashicorp/aws"]',
          "instances": [{"index_key": f"{name}{at}", "private": secret, "attributes": {
              "id": f"EXAMPLEKEY{at:06}", "user": f"{name}{at}", "secret": secret,
-             "status": "Active", "ses_smtp_password_v4": secret, "description": secret, "key_fingerprint": secret},
+             "status": "Active", "ses_smtp_password_v4": secret, "description": secret,
+             "key_fingerprint": secret},
              "sensitive_attributes": [[{"type": "get_attr", "value": "description"}]]}]}
         for at in range(n)
     ]  # fmt: skip
@@ -160,8 +161,8 @@ def make_mcp(n: int, name: str, secret: str, bad: bool) -> bytes:
         for at in range(n)
     }  # fmt: skip
     if bad:
-        servers = dict([*servers.items()][: n // 2] + [("broken", {"url": 42})]
-                       + [*servers.items()][n // 2 :])  # fmt: skip
+        named = [*servers.items()]
+        servers = dict([*named[: n // 2], ("broken", {"url": 42}), *named[n // 2 :]])
     return json.dumps({"mcpServers": servers}).encode()
 
 

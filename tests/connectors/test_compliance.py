@@ -44,7 +44,7 @@ REAL_OURS = {
     "github/octokit-openapi/oidc-custom-sub.json": "github.oidc_subject.json",
     "github/octokit-openapi/org-hook-items.json": "github.webhooks.json",
     "github/octokit-openapi/org-personal-access-tokens.json": "github.personal_access_tokens.json",
-    "github/octokit-openapi/organization-actions-secret-paginated.json": "github.actions_secrets.json",
+    "github/octokit-openapi/organization-actions*.json": "github.actions_secrets.json",
     "gitlab/go-gitlab/get_serviceaccounts.json": "gitlab.service_accounts.json",
     "gitlab/go-gitlab/list_*_tokens*.json": "gitlab.access_tokens.json",
     "terraform/driftctl/*.tfstate": "terraform.state.json",

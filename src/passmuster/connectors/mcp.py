@@ -30,6 +30,11 @@ _PACKAGE = re.compile(
 _WORD = re.compile(r"[a-z][a-z-]{0,19}")
 _OPTION = re.compile(r"--?[A-Za-z][A-Za-z0-9-]{0,40}")
 _REFERENCE = re.compile(r"\$\{[\w.:-]+\}|\$\w+|%\w+%|<[\w -]+>")
+_SECRET_ENDS = re.compile(
+    r"(?:password|passwd|passphrase|secret|token|apikey|[_-]key|[_-]pat|credentials?)$",
+    re.IGNORECASE,
+)
+"""As names of environment variables end: `PGPASSWORD`, `OPENAI_KEY`, `GITHUB_PAT`."""
 _HEADERS = frozenset(("authorization", "proxy-authorization", "x-api-key", "cookie"))
 
 
@@ -120,14 +125,14 @@ def _server(name: str, server: text.Json, line: int) -> Iterator[Record]:
     if not url and not command:
         raise ValueError("neither a command nor an address")
     env, headers = mapping(server.get("env")), mapping(server.get("headers"))
-    secrets = [("env", n, v) for n, v in env.items() if names_secret(n)]
+    secrets = [("env", n, v) for n, v in env.items() if _speaks_of_secret(n)]
     secrets += [("header", n, v) for n, v in headers.items() if _opens(n)]
     shown, given = _arguments(words(server.get("args")))
     secrets += [("argument", n, v) for n, v in given]
     off = server.get("disabled") is True or server.get("enabled") is False
     about = {
         "address": _address(url), "command": _program(command), "arguments": shown,
-        "env": sorted(n for n in env if not names_secret(n)),
+        "env": sorted(n for n in env if not _speaks_of_secret(n)),
         "headers": sorted(n for n in headers if not _opens(n)),
         "allowed_without_asking": words(server.get("autoApprove") or server.get("alwaysAllow")),
     }  # fmt: skip
@@ -149,8 +154,12 @@ def _server(name: str, server: text.Json, line: int) -> Iterator[Record]:
                            credential_uid=credential, line=line)  # fmt: skip
 
 
+def _speaks_of_secret(name: str) -> bool:
+    return names_secret(name) or _SECRET_ENDS.search(name) is not None
+
+
 def _opens(header: str) -> bool:
-    return header.lower() in _HEADERS or names_secret(header)
+    return header.lower() in _HEADERS or _speaks_of_secret(header)
 
 
 def _program(command: str | None) -> str | None:
@@ -191,7 +200,7 @@ def _arguments(args: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
         waiting = ""
         if _OPTION.fullmatch(option):
             shown.append(option)
-            if names_secret(option.lstrip("-")):
+            if _speaks_of_secret(option):
                 if has_value:
                     secrets.append((option, value))
                 else:
