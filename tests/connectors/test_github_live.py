@@ -163,6 +163,13 @@ def test_the_vendor_s_line_asks_what_muster_asks(
     live.close()
 
 
+def test_to_disable_is_never_to_destroy_a_secret(known: dict[str, Json]) -> None:
+    for dossier in known.values():
+        for target in (None, *(c["uid"] for c in dossier["credentials"])):
+            found = connectors.plan(dossier, "disable", target)
+            assert "R3" not in {plan.undo_class for plan in found}
+
+
 def test_a_deploy_key_s_undo_line_holds_all_that_it_is_made_of(known: dict[str, Json]) -> None:
     (line,) = planned(known, "deploy key").undo
     words = shlex.split(line)

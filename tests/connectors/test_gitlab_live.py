@@ -185,6 +185,23 @@ def test_a_token_that_is_not_shown_is_not_called_revoked(
     live.close()
 
 
+def test_an_account_is_not_blocked_for_one_token_of_several(known: dict[str, Json]) -> None:
+    account = known["user/57"]
+    (old,) = account["credentials"]
+    two = account | {"credentials": [old, old | {"uid": "personal_access_tokens/9"}]}
+    (only,) = connectors.plan(two, "revoke", "personal_access_tokens/9")
+    assert only.undo_class == "R3"
+    dead = account | {"credentials": [old | {"status": "disabled"}]}
+    assert connectors.plan(dead, "revoke", old["uid"]) == []
+
+
+def test_to_disable_is_never_to_destroy_a_secret(known: dict[str, Json]) -> None:
+    for dossier in known.values():
+        for target in (None, *(c["uid"] for c in dossier["credentials"])):
+            found = connectors.plan(dossier, "disable", target)
+            assert "R3" not in {plan.undo_class for plan in found}
+
+
 def test_a_person_is_not_blocked_for_a_token(known: dict[str, Json]) -> None:
     person = known["user/57"] | {
         "identity": known["user/57"]["identity"] | {"nhi_detail": "gitlab.user"}

@@ -34,7 +34,7 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
     if target is None and uid.endswith("/actions"):
         return []  # a whole organisation's secrets at one stroke is no decision of one identity
     found = [_credential(uid, name) for name in (sorted(own) if target is None else [target])]
-    return [p for p in found if p is not None]
+    return [p for p in found if p is not None and (verb == "revoke" or p.undo_class != "R3")]
 
 
 def _attributes(identity: Json) -> dict[str, str]:
@@ -61,7 +61,7 @@ def _deploy_key(identity: Json) -> Plan:
     known = {"key": " ".join(key.split()[:2]), "read_only": read_only} if key else None
     return Plan(
         what=f"take deploy key {number} off {about.get('repository', keys)}",
-        stop=(_api("GET", uid) + " > deploy-key.json", _api("DELETE", uid)),
+        stop=(*(() if key else (_api("GET", uid) + " > deploy-key.json",)), _api("DELETE", uid)),
         undo=(back if key else f"gh api -X POST {shlex.quote(keys)} --input deploy-key.json",),
         undo_class="R2", propagation_s=PROPAGATION_S,
         residual="connections that are open now end by themselves; clones stay where they are",

@@ -22,8 +22,7 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
     """The stops of the whole identity, or of the credential *target*; reversible ones first."""
     identity = dossier["identity"]
     credentials: list[Json] = dossier.get("credentials") or []
-    chosen = [c for c in credentials if target in (None, c["uid"])]
-    if verb not in ("revoke", "disable") or (target is not None and not chosen):
+    if verb not in ("revoke", "disable") or target not in (None, *(c["uid"] for c in credentials)):
         return []
     detail = str(identity.get("nhi_detail"))
     alone = {
@@ -31,11 +30,16 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
         "gitlab.deploy_token": _deploy_token,
     }.get(detail)  # fmt: skip
     if alone is not None:
-        return [alone(identity)]
+        return [p for p in [alone(identity)] if verb == "revoke" or p.undo_class != "R3"]
     if detail not in _BLOCKABLE and target is None:
         return []  # a person leaves by other ways than a review of tokens
-    block = [_block(identity, _BLOCKABLE[detail])] if detail in _BLOCKABLE else []
-    live = [c for c in chosen if c["status"] != "disabled"]
+    every = [c for c in credentials if c["status"] != "disabled"]
+    live = [c for c in every if target in (None, c["uid"])]
+    # who keeps an account and gives up one of its tokens does not mean the account
+    whole = target is None or len(live) == len(every) == 1
+    block = [_block(identity, _BLOCKABLE[detail])] if detail in _BLOCKABLE and whole else []
+    if verb == "disable":
+        return block
     return block + [_revoke(identity["uid"], c, dossier.get("grants") or []) for c in live]
 
 

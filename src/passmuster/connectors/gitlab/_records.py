@@ -159,7 +159,7 @@ def deploy_key(key: text.Json, line: int, _where: str) -> Iterator[Record]:
         last_used_state=state,
         attributes=text.json_text({
             "title": title, "public_key": required(key, "key"),
-            **({"can_push": key["can_push"]} if isinstance(key.get("can_push"), bool) else {}),
+            "can_push": key.get("can_push") is True or [p[2] for p in projects] == ["write"],
             **({"projects": [f"{name} ({may})" for _, name, may in projects]} if projects else {}),
             **({"project": projects[0][0]} if len(projects) == 1 else {}),
         }), line=line,
