@@ -295,6 +295,20 @@ def test_a_collection_that_is_not_whole_is_an_error(
         connectors.collect(where(server), folder)
 
 
+def test_only_where_there_is_no_single_sign_on_its_credentials_are_left_out(
+    server: Server, folder: Path
+) -> None:
+    connectors.collect(where(server), folder)
+    before = server.asked.index(f"GET orgs/{ORG}/credential-authorizations")
+    server.fail("404", 1, before)
+    (folder / "github.credential_authorizations.json").unlink()
+    connectors.collect(where(server), folder)
+    assert not (folder / "github.credential_authorizations.json").exists()
+    server.fail("403", 1, before)
+    with pytest.raises(Declined):
+        connectors.collect(where(server), folder)
+
+
 def test_the_login_is_lent_once_and_not_at_all_before_it_is_needed(server: Server) -> None:
     lent = []
 
