@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(raw) if raw else None
         found.asked.append(f"{self.command} {url.path.lstrip('/')}")
         status, value, *more = found.platform(
-            self.command, url.path.lstrip("/"), query, body, self.headers
+            self.command, url.path.lstrip("/"), query, body, dict(self.headers.items())
         )
         self._send(status, value, *more)
 
