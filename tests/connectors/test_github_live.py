@@ -16,7 +16,7 @@ from tests.github_server import ALIVE, APP, DEAD, KEY, ORG, OUT, GitHub
 
 from passmuster import connectors
 from passmuster.connectors import Act, Context, Where
-from passmuster.errors import Declined, Unreachable
+from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.text import Json
 
 
@@ -309,7 +309,7 @@ def test_only_where_there_is_no_single_sign_on_its_credentials_are_left_out(
         connectors.collect(where(server), folder)
 
 
-def test_the_login_is_lent_once_and_not_at_all_before_it_is_needed(server: Server) -> None:
+def test_the_login_is_lent_once_before_anything_is_asked(server: Server) -> None:
     lent = []
 
     def secret(name: str, command: Any) -> str:
@@ -317,8 +317,27 @@ def test_the_login_is_lent_once_and_not_at_all_before_it_is_needed(server: Serve
         return ALIVE
 
     live = connectors.connect(Where(f"github:{ORG}", {"endpoint": server.url}, secret))
-    assert lent == []
+    assert lent == [("token", ("gh", "auth", "token", "--hostname", "127.0.0.1"))]
+    assert server.asked == []
     for _ in range(3):
         live.read(Act("github.webhook.active", {"place": f"orgs/{ORG}/hooks/501"}, None))
-    assert lent == [("token", ("gh", "auth", "token", "--hostname", "127.0.0.1"))]
+    assert len(lent) == 1
     live.close()
+
+
+@pytest.mark.parametrize("tenant", ["", "Example-Org", f"{ORG}/shop"])
+def test_what_is_no_organisation_is_not_collected(
+    server: Server, folder: Path, tenant: str
+) -> None:
+    with pytest.raises(UsageError):
+        connectors.collect(Where(f"github:{tenant}", {"endpoint": server.url}), folder)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("source", [f"github:{ORG}", "gitlab:gitlab.example.com/example"])
+def test_who_is_not_logged_in_is_told_so_before_anything_is_asked(source: str) -> None:
+    def secret(_name: str, _command: Any) -> str:
+        raise UsageError("no login")
+
+    with pytest.raises(UsageError, match="no login"):
+        connectors.connect(Where(source, {}, secret))

@@ -23,8 +23,8 @@ _OF_AN_APP = ("ghs_", "ghu_")
 def collect(where: Where, folder: Path) -> None:
     """Write what GitHub lists of the organisation of *where* into *folder*."""
     org = where.tenant
-    if not org or "/" in org:
-        raise UsageError("github: name the organisation: muster collect github:ORG")
+    if not org or "/" in org or org != org.lower():
+        raise UsageError("github: name the organisation, in small letters: github:ORG")
     with service(where) as api:
         repositories = [r["full_name"] for r in _all(api, f"orgs/{org}/repos{PAGE}")]
         lists = {

@@ -41,8 +41,10 @@ def service(where: Where, token: str | None = None) -> Service:
 
 
 def connect(where: Where) -> "GitHub":
-    """Log in at GitHub; nothing is asked before the first verb."""
-    return GitHub(where, service(where))
+    """Log in at GitHub: the login is lent now, and GitHub asked at the first verb."""
+    api = service(where)
+    api.headers()
+    return GitHub(where, api)
 
 
 @dataclass

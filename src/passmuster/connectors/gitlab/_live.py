@@ -41,8 +41,10 @@ def service(where: Where, token: str | None = None) -> Service:
 
 
 def connect(where: Where) -> "GitLab":
-    """Log in at GitLab; nothing is asked before the first verb."""
-    return GitLab(where, service(where))
+    """Log in at GitLab: the login is lent now, and GitLab asked at the first verb."""
+    api = service(where)
+    api.headers()
+    return GitLab(where, api)
 
 
 @dataclass
