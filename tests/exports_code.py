@@ -119,6 +119,18 @@ def _runner(at: int, name: str, secret: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def make_keys(n: int, name: str, secret: str, bad: bool) -> bytes:
+    keys: list[Any] = [
+        {"id": f"apikey_{at}", "type": "api_key", "name": f"{name}{at}", "workspace_id": None,
+         "created_at": WHEN, "created_by": {"id": "user_1", "type": "user"}, "status": "active",
+         "partial_key_hint": "sk-ant-api03-R2D...igAA", "key": secret + FILLER}
+        for at in range(n)
+    ]  # fmt: skip
+    if bad:
+        keys.insert(n // 2, {**keys[0], "id": 42})
+    return json.dumps({"data": keys, "has_more": False}).encode()
+
+
 def make_state(n: int, name: str, secret: str, bad: bool) -> bytes:
     resources: list[Any] = [
         {"mode": "managed", "type": "aws_iam_access_key", "name": "key",
@@ -195,6 +207,7 @@ CODE_MAKERS: dict[str, Maker] = {
     "gitlab.deploy_tokens.json": _array(_deploy_token),
     "gitlab.deploy_keys.json": _array(_gitlab_key),
     "gitlab.runners.json": _array(_runner),
+    "anthropic.api_keys.json": make_keys,
     "terraform.state.json": make_state,
     "spire.entries.json": make_entries,
     "mcp.config.json": make_mcp,

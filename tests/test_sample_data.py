@@ -60,7 +60,7 @@ def identities() -> list[Identity]:
 
 LEFT_OUT = "muster/dossiers.jsonl"
 """What a reviewer elsewhere gets: the demo has the identities themselves."""
-BESIDE = ("github", "gitlab", "terraform", "spire", "mcp", "baton")
+BESIDE = ("github", "gitlab", "terraform", "spire", "mcp", "baton", "anthropic")
 """Platforms whose samples are there to try an import with; the demo leaves them out."""
 
 

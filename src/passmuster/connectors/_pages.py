@@ -76,8 +76,8 @@ def _object(window: _Window, inside: str | None) -> Iterator[Part]:
         going = window.goes_on("}")
     if not streamed:
         yield Part(None, whole, start)
-    elif whole.get("next_page_token"):
-        raise ImportRefused("the list goes on (next_page_token): its other pages are missing")
+    elif whole.get("next_page_token") or (whole.get("has_more") is True and not window.peek()):
+        raise ImportRefused("the list goes on elsewhere: its other pages are missing")
 
 
 def records(
