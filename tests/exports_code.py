@@ -59,6 +59,11 @@ def _github_key(at: int, name: str, secret: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _edge(at: int, name: str, secret: str) -> dict[str, Any]:
+    node = {"login": f"{name}{at}", "name": name, "email": "", "bio": secret + FILLER}
+    return {"hasTwoFactorEnabled": True, "role": "MEMBER", "node": node}
+
+
 def _hook(at: int, name: str, secret: str) -> dict[str, Any]:
     url = f"https://api.github.com/orgs/example-org/hooks/{at}"
     return {
@@ -199,6 +204,7 @@ CODE_MAKERS: dict[str, Maker] = {
     "github.credential_authorizations.json": _array(_sso),
     "github.installations.json": _array(_installation),
     "github.deploy_keys.json": _array(_github_key),
+    "github.members.json": _array(_edge),
     "github.webhooks.json": _array(_hook),
     "github.actions_secrets.json": make_secrets,
     "gitlab.access_tokens.json": _array(_gitlab_token),

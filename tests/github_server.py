@@ -21,6 +21,7 @@ class GitHub:
     def __init__(self) -> None:
         self.url = ""
         self.next = 900
+        self.graphql_error = False
         self.keys: dict[str, list[Json]] = {f"{ORG}/shop": [], f"{ORG}/infra": []}
         self.add_key(f"{ORG}/shop", "old jenkins", KEY, read_only=False)
         for n in range(4):
@@ -81,6 +82,8 @@ class GitHub:
                 return self.on_secrets(method, path, rest, query)
             case ["orgs", _, "actions", "oidc", *_]:
                 return 200, {"include_claim_keys": ["repo", "context"]}
+            case ["graphql"]:
+                return 200, self.members(body)
             case ["orgs", _, "teams"]:
                 return 200, []
         return 404, {"message": "Not Found"}
@@ -123,6 +126,16 @@ class GitHub:
             assert "config" not in body, "GitHub would drop the secret"
             self.hook |= body
         return 200, hook | self.hook
+
+    def members(self, body: Json) -> Json:
+        if self.graphql_error:
+            return {"data": {"organization": None}, "errors": [{"message": "planted"}]}
+        second = body["variables"]["endCursor"] == "next"
+        login = "j-okafor" if second else "m"
+        edge = {"hasTwoFactorEnabled": second, "role": "ADMIN" if second else "MEMBER",
+                "node": {"login": login, "name": None, "email": ""}}  # fmt: skip
+        page = {"hasNextPage": not second, "endCursor": None if second else "next"}
+        return {"data": {"organization": {"membersWithRole": {"edges": [edge], "pageInfo": page}}}}
 
     def installation(self) -> Json:
         return {

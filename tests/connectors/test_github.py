@@ -53,6 +53,21 @@ def test_github_s_own_examples_have_their_true_counts(file: str, counts: dict[An
     assert Counter(type(r) for r in found) == counts
 
 
+@pytest.mark.parametrize("name", ["GITHUB_USER_DATA", "GITHUB_USER_DATA_AT_TIMESTAMP_2"])
+def test_members_of_the_real_file_have_their_role_and_second_factor(name: str) -> None:
+    path = REAL.parent / "cartography" / "github_users.json"
+    if not path.exists():
+        pytest.skip("the real file is not here")
+    edges, _ = json.loads(path.read_text())[name]
+    found = recognised(json.dumps(edges).encode(), "github.members.json", Context("simpsoncorp"))
+    people = of(found, Identity)
+    assert len(people) == len(of(found, Grant)) == len(edges) == 3
+    owners = [g.principal_uid for g in of(found, Grant) if g.entitlement_uid.endswith("#ADMIN")]
+    assert len(owners) == [e["role"] for e in edges].count("ADMIN")
+    assert {p.display_name: p.has_mfa for p in people}["Marge Simpson"] == 1
+    assert {p.has_mfa for p in people} == {1, None}  # not told is not "no"
+
+
 @pytest.mark.parametrize("data", [
     keys(1, 2) + b"\n" + keys(3),  # gh api --paginate
     b"[" + keys(1) + b"," + keys(2, 3) + b"]",  # --slurp

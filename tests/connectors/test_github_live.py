@@ -264,8 +264,9 @@ def test_a_collection_is_what_the_vendor_s_commands_write(
     found = dossiers(server, folder)
     assert {p.name.split(".")[1] for p in folder.iterdir()} == {
         "deploy_keys", "webhooks", "installations", "actions_secrets", "oidc_subject",
-        "credential_authorizations",
+        "credential_authorizations", "members",
     }  # fmt: skip
+    assert {"user/m", "user/j-okafor"} <= found.keys()
     keys = sum(len(keys) for keys in platform.keys.values())
     assert len([uid for uid in found if "/keys/" in uid]) == keys == 5
     assert f"GET repos/{ORG}/infra/keys" in server.asked
@@ -292,6 +293,14 @@ def test_a_collection_that_is_not_whole_is_an_error(
 ) -> None:
     server.fail(fault, after=after)
     with pytest.raises(Unreachable):
+        connectors.collect(where(server), folder)
+
+
+def test_an_error_in_an_answer_of_200_is_an_error(
+    server: Server, platform: GitHub, folder: Path
+) -> None:
+    platform.graphql_error = True
+    with pytest.raises(Unreachable, match="members"):
         connectors.collect(where(server), folder)
 
 

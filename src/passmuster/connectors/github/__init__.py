@@ -16,7 +16,7 @@ from passmuster.connectors import Context, Format
 from passmuster.connectors._json import outline
 from passmuster.connectors._pages import records, sniff
 from passmuster.connectors.github import _records
-from passmuster.connectors.github._collect import collect
+from passmuster.connectors.github._collect import EDGES, MEMBERS, collect
 from passmuster.connectors.github._live import connect
 from passmuster.connectors.github._plan import plan
 from passmuster.errors import ImportRefused
@@ -89,12 +89,20 @@ def _of_account(element: Json) -> str:
 
 FORMATS = (
     Format(
+        name="github.members.json",
+        title="GitHub members of an organisation, with their role and second factor",
+        sniff=sniff("node", "role", "hasTwoFactorEnabled"),
+        parse=_parser(_records.member, "member"),
+        howto=f"gh api graphql --paginate -f query='{MEMBERS % 'ORG'}' --jq {EDGES} > members.json",
+        covers=(*_COVERS[:7], "status", "has_mfa"),
+        supplies=("grant", "auth"),
+    ),
+    Format(
         name="github.personal_access_tokens.json",
         title="GitHub fine-grained tokens that an organisation approved (for GitHub Apps only)",
         sniff=sniff("token_id", "access_granted_at", "owner"),
         parse=_parser(_records.grant_of_token, "token"),
         howto="gh api --paginate orgs/ORG/personal-access-tokens > personal-access-tokens.json",
-        covers=("external_id",),
         supplies=("credential", "usage", "grant"),
     ),
     Format(

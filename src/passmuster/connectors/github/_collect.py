@@ -13,10 +13,16 @@ from typing import Any
 
 from passmuster.connectors import Where
 from passmuster.connectors.github._live import service
-from passmuster.errors import Declined, UsageError
+from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.transport import Service
 
 PAGE = "?per_page=100"
+MEMBERS = (
+    'query($endCursor:String){organization(login:"%s"){membersWithRole(first:100,after:$endCursor)'
+    "{edges{hasTwoFactorEnabled role node{login name email}} pageInfo{hasNextPage endCursor}}}}"
+)
+"""No list of the REST API has the role and the second factor of every member."""
+EDGES = ".data.organization.membersWithRole.edges"
 _OF_AN_APP = ("ghs_", "ghu_")
 
 
@@ -38,6 +44,7 @@ def collect(where: Where, folder: Path) -> None:
         _write(
             folder, "oidc_subject", iter([api.get(f"orgs/{org}/actions/oidc/customization/sub")])
         )
+        _write(folder, "members", _members(api, org))
         _write(folder, "credential_authorizations", _if_there(
             api, f"orgs/{org}/credential-authorizations{PAGE}"))  # fmt: skip
         token = api.headers()["Authorization"].removeprefix("Bearer ")
@@ -49,6 +56,23 @@ def collect(where: Where, folder: Path) -> None:
 def _all(api: Service, path: str) -> Iterator[Any]:
     for page in api.linked(path):
         yield from page
+
+
+def _members(api: Service, org: str) -> Iterator[Any]:
+    """Pages of edges. GraphQL says what went wrong in an answer of 200."""
+    path = f"{api.base.removesuffix('/v3')}/graphql"
+    cursor = None
+    while True:
+        answer = api.change("POST", path, {
+            "query": MEMBERS % org, "variables": {"endCursor": cursor},
+        })  # fmt: skip
+        found = ((answer.get("data") or {}).get("organization") or {}).get("membersWithRole")
+        if answer.get("errors") or found is None:
+            raise Unreachable(f"{api.base}: the members of {org} are not told")
+        yield found["edges"]
+        if found["pageInfo"]["hasNextPage"] is not True:
+            return
+        cursor = found["pageInfo"]["endCursor"]
 
 
 def _if_there(api: Service, path: str) -> Iterator[Any]:

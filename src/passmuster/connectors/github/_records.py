@@ -15,11 +15,11 @@ from passmuster.connectors._json import mapping, optional, required, when
 from passmuster.connectors._pages import number, words
 from passmuster.connectors._public_key import fingerprint
 from passmuster.connectors._secrets import REMOVED, is_secret
-from passmuster.model import Credential, Entitlement, Grant, Identity, Record, Trust
+from passmuster.model import Credential, Entitlement, Grant, Identity, Kind, Record, Trust
 
 ISSUER = "token.actions.githubusercontent.com"
 """Of the tokens that workflows show to clouds, as those name it (without `https://`)."""
-_ACCOUNT_TYPES = {"Bot": "app", "Organization": "group"}
+_ACCOUNT_TYPES: dict[str, Kind] = {"Bot": "app", "Organization": "group"}
 _PLACE = re.compile(r"/((?:repos/[\w.-]+/[\w.-]+|orgs/[\w.-]+)/(?:keys|hooks)/\d+)\Z")
 
 
@@ -49,11 +49,35 @@ def organisation(where: str) -> str:
 def person(login: str, account: text.Json | None = None) -> Identity:
     """Somebody that another row mentions."""
     kind = _ACCOUNT_TYPES.get(str((account or {}).get("type")), "human")
-    account_id = (account or {}).get("id")
-    return Identity(
-        f"user/{login}", login, login, kind, nhi_detail="github.user",  # type: ignore[arg-type]
-        external_id=str(account_id) if account_id else None,
-    )  # fmt: skip
+    return Identity(f"user/{login}", login, login, kind, nhi_detail="github.user")
+
+
+def member(edge: text.Json, line: int, org: str) -> Iterator[Record]:
+    """Somebody in an organisation; owners are told whether each has a second factor."""
+    node, role = mapping(edge.get("node")), required(edge, "role")
+    factor = edge.get("hasTwoFactorEnabled")
+    email = optional(node, "email")
+    who = person(required(node, "login"))
+    yield who._replace(
+        display_name=optional(node, "name") or who.display_name,
+        external_id=email,
+        has_mfa=int(factor) if isinstance(factor, bool) else None,
+        status="enabled",
+        line=line,
+    )
+    owner = role == "ADMIN"
+    yield Entitlement(
+        f"orgs/{org}#{role}",
+        f"{'owner' if owner else role.lower()} of {org}",
+        "assignment",
+        f"orgs/{org}",
+        "organization",
+        "owner" if owner else "unknown",
+        f"owner of {org}" if owner else None,
+        1,
+        org,
+    )
+    yield Grant(who.uid, f"orgs/{org}#{role}", "member", line=line)
 
 
 def _permissions(value: Any) -> Iterator[tuple[str, str]]:
