@@ -7,9 +7,11 @@ know roles, rights and trusts.
 
 from passmuster.connectors import Format
 from passmuster.connectors.aws import _answers, _details, _federation, _report
+from passmuster.connectors.aws._collect import collect
+from passmuster.connectors.aws._live import connect
 from passmuster.connectors.aws._plan import plan
 
-__all__ = ["FORMATS", "plan"]
+__all__ = ["FORMATS", "collect", "connect", "plan"]
 
 FORMATS = (
     Format(
