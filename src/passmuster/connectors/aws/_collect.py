@@ -26,12 +26,14 @@ def collect(where: Where, folder: Path, sleep: Callable[[float], None] = time.sl
         details = login.every("iam", "get_account_authorization_details")
         (folder / "authorization-details.json").write_text(_shown(details), "utf-8")
         with (folder / "access-keys.json").open("w", encoding="utf-8") as out:
-            _keys(login, out.write)
+            found = _keys(login, out.write)
+        if not found:  # a file of none would be refused
+            (folder / "access-keys.json").unlink()
         providers = [
             login.call("iam", "list_open_id_connect_providers"),
             login.call("iam", "list_saml_providers"),
         ]
-        if any(_list(one) for one in providers):  # a file of none would be refused
+        if any(_list(one) for one in providers):
             (folder / "federation.json").write_text("".join(map(_shown, providers)), "utf-8")
     finally:
         login.close()
@@ -46,7 +48,8 @@ def _report(login: Login, sleep: Callable[[float], None]) -> bytes:
     raise Unreachable(f"AWS did not finish the credential report in {WAIT_S} s", again=True)
 
 
-def _keys(login: Login, write: Callable[[str], Any]) -> None:
+def _keys(login: Login, write: Callable[[str], Any]) -> int:
+    found = 0
     write(_shown(login.call("sts", "get_caller_identity")))
     for user in login.every("iam", "list_users")["Users"]:
         listed = login.every("iam", "list_access_keys", UserName=user["UserName"])
@@ -55,6 +58,8 @@ def _keys(login: Login, write: Callable[[str], Any]) -> None:
             uid = key["AccessKeyId"]
             used = login.call("iam", "get_access_key_last_used", AccessKeyId=uid)
             write(_shown({**used, "AccessKeyId": uid}))
+            found += 1
+    return found
 
 
 def _list(answer: dict[str, Any]) -> list[Any]:
