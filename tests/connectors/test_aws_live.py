@@ -251,9 +251,9 @@ def test_nothing_is_done_at_another_account_or_at_an_address_that_is_none(minist
     with pytest.raises(Unreachable):
         live(f"http://127.0.0.1:{free_port()}", "")
     here = live(ministack)
-    with pytest.raises(UsageError, match="ACCESS-KEY-ID:SECRET"):
+    with pytest.raises(Declined, match="ACCESS-KEY-ID:SECRET"):
         here.refused(Act("aws.access_key.status", {"user": "x", "key": "y"}, {}), "AKIAONLY")
-    with pytest.raises(UsageError, match="does not do that"):
+    with pytest.raises(Declined, match="does not do that"):
         here.read(Act("aws.moon", {}, None))
 
 

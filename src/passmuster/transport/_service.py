@@ -36,6 +36,8 @@ class Service:
     """For every request: who asks."""
     ca: Path | None = None
     """The only certificate authorities to believe, PEM; None: those of the system."""
+    client: tuple[Path, Path] | None = None
+    """A certificate and its key, PEM, to log in with; read once, now."""
     patience: Patience = field(default_factory=Patience)
     deadline_s: float = 30.0
     sleep: Callable[[float], None] = time.sleep
@@ -58,7 +60,7 @@ class Service:
         self.base = self.base.rstrip("/")
         self._deadline = Deadline(time.monotonic)
         self._client = httpx.Client(
-            transport=Wire(self.base, self.ca, self._deadline), follow_redirects=False,
+            transport=Wire(self.base, self.ca, self._deadline, self.client), follow_redirects=False,
             trust_env=False,
         )  # fmt: skip
 

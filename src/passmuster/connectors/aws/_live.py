@@ -12,7 +12,7 @@ from passmuster.connectors import Act, Verdict, Where
 from passmuster.connectors.aws._login import Keys, Login
 from passmuster.connectors.aws._plan import PROPAGATION_S
 from passmuster.connectors.aws._policies import document
-from passmuster.errors import Declined, UsageError
+from passmuster.errors import Declined
 from passmuster.text import Json, json_text, utc, visible
 
 _REFUSED = frozenset((
@@ -111,7 +111,7 @@ class AwsLive:
             **{f"{of}.enabled": (self._enabled(of), self._put_enabled(of)) for of in _ANYWHERE},
         }.get(kind)  # fmt: skip
         if made is None:
-            raise UsageError(f"{act.name}: muster does not do that at AWS")
+            raise Declined(f"{act.name}: muster does not do that at AWS", "no_such_act", 400)
         return made
 
     def _find_key(self, on: Json) -> Json:
@@ -167,7 +167,7 @@ class AwsLive:
 
     def _put_trust(self, on: Json, state: Json | None) -> None:
         if state is None:
-            raise UsageError("a role cannot be without a trust policy")
+            raise Declined("a role cannot be without a trust policy", "no_such_act", 400)
         self._iam("update_assume_role_policy", **_name(on),
                   PolicyDocument=json_text(state["document"]))  # fmt: skip
 
@@ -221,7 +221,7 @@ class AwsLive:
     def _put_enabled(self, of: str) -> Callable[[Json, Json | None], None]:
         def write(on: Json, state: Json | None) -> None:
             if state is None:
-                raise UsageError("muster disables trust anchors and profiles; it deletes none")
+                raise Declined("muster disables these and deletes none", "no_such_act", 400)
             verb = "enable" if state["enabled"] else "disable"
             self._anywhere(f"{verb}_{of}", on, {f"{_ANYWHERE[of]}Id": on["id"]})
 
@@ -261,5 +261,7 @@ def _keys(secret: str) -> Keys:
     uid, _, rest = secret.strip().partition(":")
     key, _, token = rest.partition(":")
     if not uid or not key:
-        raise UsageError("the secret of AWS is written ACCESS-KEY-ID:SECRET, or with :TOKEN")
+        raise Declined(
+            "the secret of AWS is written ACCESS-KEY-ID:SECRET, or with :TOKEN", "secret", 400
+        )
     return uid, key, token or None
