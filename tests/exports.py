@@ -126,7 +126,8 @@ def make_federation(n: int, name: str, secret: str, bad: bool) -> bytes:
     at = f"arn:aws:rolesanywhere:eu-west-1:{ACCOUNT}"
     anchors: list[Any] = [
         {"trustAnchorArn": f"{at}:trust-anchor/{i}", "name": name, "enabled": True,
-         "source": {"sourceData": {"x509CertificateData": secret}}, "privateKey": secret, "note": LONG}
+         "source": {"sourceData": {"x509CertificateData": secret}},
+         "privateKey": secret, "note": LONG}
         for i in range(n)
     ]  # fmt: skip
     if bad:

@@ -119,10 +119,10 @@ def test_providers_and_trust_anchors_are_external_and_profiles_open_roles() -> N
     at = f"arn:aws:rolesanywhere:eu-west-1:{ACCOUNT}"
     role = f"arn:aws:iam::{ACCOUNT}:role/edge"
     found = recognised(answers(
-        {"OpenIDConnectProviderList": [{"Arn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/gh.example"}]},
+        {"OpenIDConnectProviderList": [{"Arn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/gh"}]},
         {"SAMLProviderList": [{"Arn": f"arn:aws:iam::{ACCOUNT}:saml-provider/sso",
                                "ValidUntil": "2030-01-01T00:00:00Z"}]},
-        {"trustAnchors": [{"trustAnchorArn": f"{at}:trust-anchor/a", "name": "edge", "enabled": True,
+        {"trustAnchors": [{"trustAnchorArn": f"{at}:trust-anchor/a", "name": "e", "enabled": True,
                            "source": {"sourceType": "CERTIFICATE_BUNDLE", "sourceData": {}}}]},
         {"profiles": [{"profileArn": f"{at}:profile/p", "name": "edge", "enabled": False,
                        "roleArns": [role]}]},
@@ -169,11 +169,17 @@ def present(db: Database) -> dict[str, tuple[str, str | None]]:
 REPORT, LIST = numbered(last="2026-11-01T00:00:00+00:00"), answers(LOGIN, listing(key()))
 
 
-@pytest.mark.parametrize("files", [
-    [(NOW, REPORT, LIST)], [(NOW, LIST, REPORT)], [(NOW, REPORT), (LATER, LIST)],
-    [(NOW, LIST), (LATER, REPORT)],
-    [(NOW, REPORT, LIST), (LATER, REPORT.replace("2026-11-01", "2026-11-02"))],
-], ids=["report and list", "list and report", "report, then list", "list, then report", "again"])
+@pytest.mark.parametrize(
+    "files",
+    [
+        [(NOW, REPORT, LIST)],
+        [(NOW, LIST, REPORT)],
+        [(NOW, REPORT), (LATER, LIST)],
+        [(NOW, LIST), (LATER, REPORT)],
+        [(NOW, REPORT, LIST), (LATER, REPORT.replace("2026-11-01", "2026-11-02"))],
+    ],
+    ids=["report and list", "list and report", "report, then list", "list, then report", "again"],
+)
 def test_a_key_of_both_exports_is_one_credential_with_its_real_id(
     db: Database, load: Any, files: list[Any]
 ) -> None:

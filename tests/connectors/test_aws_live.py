@@ -311,3 +311,24 @@ def test_a_collection_that_fails_half_way_is_raised(ministack: str, tmp_path: Pa
     with pytest.raises(Declined):
         connectors.collect(Where("aws:444455556666", {"endpoint": ministack}), tmp_path)
     assert urllib.request.urlopen(f"{ministack}/_ministack/health", timeout=5).status == 200
+
+
+@pytest.mark.usefixtures("login")
+def test_a_trust_anchor_is_disabled_and_enabled_again_at_the_documented_addresses(
+    ministack: str,
+) -> None:
+    # no emulator has Roles Anywhere: botocore itself checks the question and makes the answer
+    from botocore.stub import Stubber
+
+    arn = "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/11111111-2222-3333-4444-555555555555"
+    act = act_of(plan(dossier(arn), "disable")[0])
+    here = live(ministack)
+    uid = {"trustAnchorId": act.on["id"]}
+    with Stubber(here._login.client("rolesanywhere", "eu-west-1")) as stub:
+        for name, enabled in (("get", True), ("disable", False), ("get", False), ("enable", True)):
+            stub.add_response(f"{name}_trust_anchor", {"trustAnchor": {"enabled": enabled}}, uid)
+        saved = here.read(act)
+        here.write(act, act.wanted)
+        assert here.read(act) == act.wanted
+        here.write(act, saved)
+        stub.assert_no_pending_responses()

@@ -20,9 +20,7 @@ _STAND_IN = (
 _AT = "(SELECT imported_at FROM import_run WHERE id = {0}.last_seen_run)"
 
 
-def settle(
-    db: Database, source_id: int, fmt: str, batch: int, now: str, *, partial: bool
-) -> None:
+def settle(db: Database, source_id: int, fmt: str, batch: int, now: str, *, partial: bool) -> None:
     """Let stand-ins of the source give way, and mark what a whole list does not have any more."""
     details = _details(db, source_id, fmt)
     if not details:
@@ -125,14 +123,15 @@ def _give_way(db: Database, batch: int, now: str) -> None:
     )
     db.execute(
         "UPDATE credential SET"
-        f" status = CASE WHEN x.newer AND x.status <> 'unknown' OR credential.status = 'unknown'"
+        " status = CASE WHEN x.newer AND x.status <> 'unknown' OR credential.status = 'unknown'"
         "  THEN x.status ELSE credential.status END,"
         + "".join(
             f" {f} = CASE WHEN x.used THEN x.{f} ELSE credential.{f} END," for f in known
         )
         + " first_seen_run = min(credential.first_seen_run, x.first_seen_run),"
         " last_seen_run = max(credential.last_seen_run, x.last_seen_run),"
-        f" absent_since = CASE WHEN x.newer AND credential.absent_since IS NOT '{now}' THEN x.absent_since ELSE credential.absent_since END"
+        f" absent_since = CASE WHEN x.newer AND credential.absent_since IS NOT '{now}'"
+        "  THEN x.absent_since ELSE credential.absent_since END"
         f" FROM (SELECT s.*, c.id AS named, {newer} AS newer, ({used}) AS used FROM temp.same m"
         "  JOIN credential c ON c.id = m.named JOIN credential s ON s.id = m.stand_in) x"
         " WHERE credential.id = x.named"

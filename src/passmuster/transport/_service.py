@@ -74,14 +74,14 @@ class Service:
         """Close the connections."""
         self._client.close()
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON at *path* (or at a URL of the same host). Raises Declined, Unreachable."""
-        return _json(self.base, self.ask("GET", path))
+        return _json(self.base, self.ask("GET", path, headers=headers))
 
-    def find(self, path: str) -> Any:
+    def find(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """As `get`; None where the platform says that it is not there (404, 410)."""
         try:
-            return self.get(path)
+            return self.get(path, headers)
         except Declined as error:
             if error.status in (404, 410):
                 return None

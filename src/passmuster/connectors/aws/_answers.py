@@ -123,38 +123,37 @@ class _Answers:
         label = context.source_label or ""
         self._label = label if label.isdigit() else ""
         self._account = ""
+        self._unfinished = False
         self._answer: Json = {}
         """What an answer of `get-access-key-last-used` has told so far."""
         self._details = Details()
 
     def records(self, stream: BinaryIO) -> Iterator[Record]:
         rows = 0
-        unfinished = False
         for part in flat(stream, LISTS):
-            if part.key is None:
-                found = self._close(part.line)
-            elif part.key == "IsTruncated":
-                unfinished = part.value is True
-                continue
-            elif part.key in self._kinds and part.value is not None:
-                found = self._element(part)
-            elif part.key in USERS | KEYS | ROLES:
-                raise ImportRefused(
-                    f"line {part.line}: holds {part.key} too; put them into a file of their own"
-                )
-            else:
-                if part.key == "Account" and isinstance(part.value, str):
-                    self._label = part.value  # `aws sts get-caller-identity`
-                elif part.key in ("UserName", "AccessKeyId"):
-                    self._answer[part.key] = part.value
-                continue
-            for record in found:
+            for record in self._of(part):
                 rows += type(record) is not Problem
                 yield record
-        if unfinished:
+        if self._unfinished:
             raise ImportRefused("IsTruncated is true: the last page of the export is missing")
         if not rows:
             raise ImportRefused("nothing in these answers can be read")
+
+    def _of(self, part: Part) -> Iterator[Record]:
+        if part.key is None:
+            yield from self._close(part.line)
+        elif part.key == "IsTruncated":
+            self._unfinished = part.value is True
+        elif part.key in self._kinds and part.value is not None:
+            yield from self._element(part)
+        elif part.key in USERS | KEYS | ROLES:
+            raise ImportRefused(
+                f"line {part.line}: holds {part.key} too; put them into a file of their own"
+            )
+        elif part.key == "Account" and isinstance(part.value, str):
+            self._label = part.value  # `aws sts get-caller-identity`
+        elif part.key in ("UserName", "AccessKeyId"):
+            self._answer[part.key] = part.value
 
     def _close(self, line: int) -> Iterator[Record]:
         """The end of an answer: which key it was that was asked about is known now."""

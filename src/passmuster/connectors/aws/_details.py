@@ -43,7 +43,8 @@ from passmuster.model import (
 
 COVERS = (
     "uid_alt", "display_name", "external_id", "nhi_type", "nhi_detail", "created_at",
-    "created_by", "last_used_at", "last_used_state", "last_used_source", "purpose", "environment", "attributes",
+    "created_by", "last_used_at", "last_used_state", "last_used_source", "purpose", "environment",
+    "attributes",
 )  # fmt: skip
 
 _LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")

@@ -18,7 +18,8 @@ REGION = "us-east-1"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _AGAIN = frozenset((
     "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException",
-    "ServiceUnavailable", "RequestTimeout", "ConcurrentModification", "EntityTemporarilyUnmodifiable",
+    "ServiceUnavailable", "RequestTimeout", "ConcurrentModification",
+    "EntityTemporarilyUnmodifiable",
 ))  # fmt: skip
 Keys = tuple[str, str, str | None]
 """Id, secret and session token."""
@@ -41,7 +42,7 @@ class Login:
                 raise UsageError(f"{visible(self._endpoint)}: no https:// address of an endpoint")
         self._verify = settings.get("ca") or None
         self._config = Config(
-            connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 5},
+            connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3},
             user_agent_extra="passmuster",
         )  # fmt: skip
         self._clients: dict[tuple[str, str], Any] = {}

@@ -24,7 +24,6 @@ DENY_TRUST = (
 )
 """A trust policy cannot be empty; one that allows nothing lets nobody in."""
 PROPAGATION_S = 60
-ANYWHERE = {"aws.trust_anchor": "trust-anchor", "aws.rolesanywhere_profile": "profile"}
 _KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
 
 
@@ -32,31 +31,41 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
     """The reversible stops for the whole identity, or for the credential or grant *target*."""
     if verb not in ("revoke", "disable"):
         return []
-    arn: str = dossier["identity"]["uid"]
-    credentials: list[Json] = dossier.get("credentials") or []
+    return list(_plans(dossier, dossier["identity"]["uid"], target))
+
+
+def _plans(dossier: Json, arn: str, target: str | None) -> Iterator[Plan]:
     match type_of(arn):
-        case "user" if target is None:
-            live = [c for c in credentials if c["status"] != "disabled"]
-            return [_deny("user", arn), *(p for c in live for p in _credential(arn, c))]
         case "user":
-            chosen = [c for c in credentials if c["uid"] == target]
-            each = ((*_credential(arn, c, alone=True), *_console(arn, c)) for c in chosen)
-            found = [p for plans in each for p in plans]
-            return found or list(_grant(dossier, arn, target))
+            yield from _user(dossier, arn, target)
         case "role" if target is None:
             # AWS lets nobody but the service change a service-linked role
-            linked = dossier["identity"]["nhi_detail"] == "aws.role.service_linked"
-            return [] if linked else [_deny("role", arn), _trust(arn)]
+            if dossier["identity"]["nhi_detail"] != "aws.role.service_linked":
+                yield from (_deny("role", arn), _trust(arn))
         case "role" if any(t.get("from_uid") == target for t in dossier.get("trusts") or []):
-            return [_trust(arn)]
+            yield _trust(arn)
         case "role" | "group":
-            return list(_grant(dossier, arn, target))
-        case "oidc-provider" if target in (None, arn):
-            return [_provider(arn)]
+            yield from _grant(dossier, arn, target)
+        case "oidc-provider":
+            yield _provider(arn)
         case "trust-anchor" | "profile" if target is None:
-            return [_anywhere(arn, dossier["identity"])]
-        case _:
-            return []
+            yield _anywhere(arn, dossier["identity"])
+
+
+def _user(dossier: Json, arn: str, target: str | None) -> Iterator[Plan]:
+    credentials: list[Json] = dossier.get("credentials") or []
+    if target is None:
+        yield _deny("user", arn)
+        for each in credentials:
+            if each["status"] != "disabled":
+                yield from _credential(arn, each)
+        return
+    chosen = [c for c in credentials if c["uid"] == target]
+    for each in chosen:
+        yield from _credential(arn, each, alone=True)
+        yield from _console(arn, each)
+    if not chosen:
+        yield from _grant(dossier, arn, target)
 
 
 def _option(name: str, value: str) -> str:

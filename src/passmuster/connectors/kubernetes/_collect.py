@@ -47,9 +47,7 @@ def _opened(path: Path) -> TextIO:
     return out
 
 
-def _add(
-    out: TextIO, service: Service, path: str, kind: str, version: str, first: bool
-) -> bool:
+def _add(out: TextIO, service: Service, path: str, kind: str, version: str, first: bool) -> bool:
     """Write every item of one list; whether none was written yet."""
     headers = _LIST_META if kind == "Secret" else None
     for item in pages(service, path, headers):
@@ -69,6 +67,9 @@ def _shown(item: Json, kind: str) -> Json:
     if kind == "Pod":  # an environment variable may hold a secret, and nobody reads it
         spec = item.get("spec", {})
         kept = ("serviceAccountName", "automountServiceAccountToken", "nodeName")
-        return {"metadata": meta, "spec": {k: spec[k] for k in kept if k in spec},
-                "status": {k: v for k, v in item.get("status", {}).items() if k == "startTime"}}
+        return {
+            "metadata": meta,
+            "spec": {k: spec[k] for k in kept if k in spec},
+            "status": {k: v for k, v in item.get("status", {}).items() if k == "startTime"},
+        }
     return {**{k: v for k, v in item.items() if k not in left_out}, "metadata": meta}

@@ -7,7 +7,6 @@ made in between is a conflict (409) and nothing is lost.
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
 from urllib.parse import quote
 
 from passmuster.connectors import Act, Verdict, Where
@@ -211,13 +210,10 @@ class KubernetesLive:
 
         def read(on: Json) -> Json | None:
             path = f"/api/v1/namespaces/{quote(on['namespace'])}/{resource}/{quote(on['name'])}"
-            try:
-                answer = self._service.ask("GET", path, headers=META_ONLY)
-            except Declined as error:
-                if error.status in (404, 410):
-                    return None
-                raise
-            meta = mapping(mapping(json.loads(answer.body)).get("metadata"))
+            found = self._service.find(path, META_ONLY)
+            if found is None:
+                return None
+            meta = mapping(found.get("metadata"))
             if on.get("uid") and meta.get("uid") != on["uid"]:
                 raise Declined(
                     f"{resource} {visible(on['name'])}: another one of that name was made since",
@@ -264,8 +260,7 @@ def pages(service: Service, path: str, headers: Json | None = None) -> Iterator[
         try:
             while True:
                 more = f"&continue={quote(mark, safe='')}" if mark else ""
-                answer = service.ask("GET", f"{path}{join}limit=500{more}", headers=headers)
-                found: Any = json.loads(answer.body)
+                found = service.get(f"{path}{join}limit=500{more}", headers)
                 items += listed(found.get("items"))
                 mark = mapping(found.get("metadata")).get("continue") or ""
                 if not mark:

@@ -31,7 +31,8 @@ def login(where: Where) -> Service:
         endpoint = where.settings.get("endpoint")
         if not endpoint:
             raise UsageError(f"kubernetes:{where.tenant}: a token alone: set `endpoint` as well")
-        return Service(endpoint, lambda: {"Authorization": f"Bearer {told}"}, Path(ca) if ca else None)
+        headers = {"Authorization": f"Bearer {told}"}
+        return Service(endpoint, lambda: headers, Path(ca) if ca else None)
     config = _json(told)
     cluster = mapping(mapping(_one(config, "clusters")).get("cluster"))
     user = mapping(mapping(_one(config, "users")).get("user"))
@@ -52,9 +53,7 @@ def _service(server: str, user: Json, authority: bytes | None, ca: Path | None) 
     certificate = _bytes(user, "client-certificate-data")
     key = _bytes(user, "client-key-data")
     if not token and not (certificate and key):
-        raise UsageError(
-            "the kubeconfig's user has no token, client certificate or plug-in (exec)"
-        )
+        raise UsageError("the kubeconfig's user has no token, client certificate or plug-in (exec)")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     # the TLS library reads files alone; they are gone when the client is made
     with tempfile.TemporaryDirectory(prefix="muster-") as folder:

@@ -99,7 +99,7 @@ def _which(parts: tuple[str, str, str]) -> str:
 
 
 def _lines(subject: Json, parts: tuple[str, str, str], at: int) -> tuple[tuple[str, ...], str]:
-    """kubectl's lines that take the subject out of one binding, and that put it in again."""
+    """The lines of kubectl that take the subject out of one binding, and that put it in again."""
     test = f".kind == {json.dumps(subject['kind'])} and .name == {json.dumps(subject['name'])}"
     if subject["namespace"]:
         home = json.dumps(parts[1] or None)
