@@ -40,7 +40,7 @@ class Cluster:
         old = self.objects.get(path, {}).get("metadata", {})
         meta = {"uid": old.get("uid", f"uid-{self.version}"),
                 "creationTimestamp": "2026-11-01T00:00:00Z", **value["metadata"],
-                "resourceVersion": str(self.version), "managedFields": [{"manager": "x"}]}  # fmt: skip
+                "resourceVersion": str(self.version), "managedFields": [{}]}  # fmt: skip
         self.objects[path] = {**value, "metadata": meta}
 
     def token_good(self, token: str) -> str | None:

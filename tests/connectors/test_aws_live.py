@@ -320,7 +320,7 @@ def test_a_trust_anchor_is_disabled_and_enabled_again_at_the_documented_addresse
     # no emulator has Roles Anywhere: botocore itself checks the question and makes the answer
     from botocore.stub import Stubber
 
-    arn = "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/11111111-2222-3333-4444-555555555555"
+    arn = "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/" + "1" * 36
     act = act_of(plan(dossier(arn), "disable")[0])
     here = live(ministack)
     uid = {"trustAnchorId": act.on["id"]}

@@ -37,7 +37,8 @@ def cluster() -> Cluster:
     made = Cluster()
     role = {"kind": "ClusterRole", "name": "edit", "apiGroup": "rbac.authorization.k8s.io"}
     made.put(f"{RBAC}/clusterroles/edit", {"kind": "ClusterRole", "metadata": {"name": "edit"},
-             "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]}]})  # fmt: skip
+             "rules": [{"apiGroups": [""], "resources": ["pods"],
+                        "verbs": ["get", "delete"]}]})  # fmt: skip
     made.put(ADMINS, {"kind": "ClusterRoleBinding", "metadata": {"name": "admins", "labels": {
         "a": "b"}}, "roleRef": role, "subjects": [OTHER, RUNNER]})  # fmt: skip
     made.put(LOCAL, {"kind": "RoleBinding", "metadata": {"name": "local", "namespace": "web"},
@@ -47,8 +48,9 @@ def cluster() -> Cluster:
     made.put(SECRET, {"kind": "Secret", "type": "kubernetes.io/service-account-token",
              "data": {"token": base64.b64encode(TOKEN.encode()).decode()},
              "metadata": {"name": "runner-token", "namespace": "ci", "uid": "secret-uid",
-                          "annotations": {"kubernetes.io/service-account.name": "runner",
-                                          "kubernetes.io/service-account.uid": "sa-uid"}}})  # fmt: skip
+                          "annotations": {
+                              "kubernetes.io/service-account.name": "runner",
+                              "kubernetes.io/service-account.uid": "sa-uid"}}})  # fmt: skip
     made.put("/api/v1/namespaces/ci/pods/build", {"kind": "Pod", "metadata": {
         "name": "build", "namespace": "ci"}, "spec": {"serviceAccountName": "runner",
         "containers": [{"env": [{"name": "K", "value": "pod-secret"}]}]}})  # fmt: skip

@@ -42,5 +42,6 @@ def when(value: Any) -> str | None:
         parts = [value.get(p, 0) for p in ("year", "month", "day", "hour", "minute", "second")]
         if not all(isinstance(p, int) for p in parts):
             raise ValueError("a recorded time is not made of numbers")
-        return text.rfc3339(datetime(*parts, tzinfo=UTC))
+        year, month, day, hour, minute, second = parts
+        return text.rfc3339(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
     return _json.when(value)

@@ -5,7 +5,7 @@ IAM has no compare-and-set: between a read and a write somebody else may change 
 the read that follows every write tells so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from passmuster.connectors import Act, Verdict, Where
@@ -206,7 +206,7 @@ class AwsLive:
         self._iam("create_open_id_connect_provider", Url=url, ClientIDList=state["client_ids"],
                   ThumbprintList=state["thumbprints"], **more)  # fmt: skip
 
-    def _anywhere(self, name: str, on: Json, given: Mapping[str, str]) -> dict[str, Any]:
+    def _anywhere(self, name: str, on: Json, given: dict[str, Any]) -> dict[str, Any]:
         return self._login.call("rolesanywhere", name, region=on["region"], **given)
 
     def _enabled(self, of: str) -> Callable[[Json], Json | None]:
@@ -244,7 +244,7 @@ def _name(on: Json) -> dict[str, str]:
 def _is(listed: Json, on: Json, uid: str, date: str) -> bool:
     if "key" in on:
         return bool(listed[uid] == on["key"])
-    return utc(listed[date].isoformat()) == on["created"]
+    return bool(utc(listed[date].isoformat()) == on["created"])
 
 
 def _only(found: list[Json], on: Json, what: str) -> Json:

@@ -310,7 +310,8 @@ def _is(subject: Json, on: Json, binding: Json) -> bool:
     if (subject.get("kind"), subject.get("name")) != (on["kind"], on["name"]):
         return False
     home = mapping(binding.get("metadata")).get("namespace")
-    return on["kind"] != "ServiceAccount" or (subject.get("namespace") or home) == on["namespace"]
+    same = (subject.get("namespace") or home) == on["namespace"]
+    return on["kind"] != "ServiceAccount" or bool(same)
 
 
 def _subject_of(on: Json) -> Json:
