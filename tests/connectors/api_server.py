@@ -32,7 +32,8 @@ class Cluster:
         self.known: dict[str, float] = {}
         self.version = 100
         self.next_answers: list[Answer] = []
-        self.requests: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str, str]] = []
+        """Method, path, what was accepted."""
         self.page = 2
 
     def put(self, path: str, value: dict[str, Any]) -> None:
@@ -97,7 +98,8 @@ class Handler(BaseHTTPRequestHandler):
         path, query = unquote(url.path), parse_qs(url.query)
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else {}
-        self.cluster.requests.append((self.command, self.path))
+        accepts = self.headers.get("Accept", "")
+        self.cluster.requests.append((self.command, self.path, accepts))
         if self.cluster.next_answers:
             code, headers, data = self.cluster.next_answers.pop(0)
             self.send_response(code)

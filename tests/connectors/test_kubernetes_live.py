@@ -255,7 +255,10 @@ def test_what_is_collected_reads_as_kubectls_own_and_holds_no_secret(
         s for s in (b'"data"', b"pod-secret", b"managedFields", ADMIN.encode()) if s in whole
     ]
     assert json.loads(rbac)["kind"] == "List"
-    assert [p for m, p in cluster.requests if "continue=" in p]
+    assert [path for _, path, _ in cluster.requests if "continue=" in path]
+    asked = [accepts for _, path, accepts in cluster.requests if "/secrets" in path]
+    assert asked
+    assert all("PartialObjectMetadata" in accepts for accepts in asked)
 
 
 def test_a_list_whose_mark_has_expired_is_begun_anew_and_no_item_twice(

@@ -78,6 +78,8 @@ def _content(whole: bytes) -> str:
             answer = json.loads(content)
         except (ValueError, RecursionError) as bad:
             raise ImportRefused(f"the saved answer is not whole JSON: {bad}") from None
+        recorded = answer.get("data")  # a recording of the whole answer, with its status
+        answer = recorded if isinstance(recorded, dict) else answer
         content = answer.get("Content")
         if not isinstance(content, str):
             raise ImportRefused("the saved answer has no Content")
