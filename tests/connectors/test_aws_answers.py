@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.connectors.test_aws_report import COLUMNS, row
 from tests.exports import ACCOUNT, of, parse, recognised
 
-from passmuster import connectors, inventory
+from passmuster import campaigns, connectors, inventory
 from passmuster.connectors import Context
 from passmuster.errors import ImportRefused
+from passmuster.evidence import _after
 from passmuster.model import Credential, Identity, Problem, Source, Trust
 from passmuster.store import Database
 
@@ -268,6 +270,39 @@ def test_users_that_a_list_of_keys_does_not_name_keep_their_keys(db: Database, l
     assert len(present(db)) == 2
     load(LATER, answers(LOGIN, listing(key()), {}))
     assert len(present(db)) == 2
+
+
+def test_what_was_decided_on_a_number_is_found_by_the_keys_name(db: Database, load: Any) -> None:
+    user = f"arn:aws:iam::{ACCOUNT}:user/ci"
+    load(NOW, numbered())
+    row_id = "SELECT id FROM credential"
+    number, identity = db.value(row_id), db.value("SELECT identity_id FROM credential")
+    load(LATER, LIST)
+    assert db.value(row_id) == number  # items and findings are of this row
+    assert inventory.called_now(db, identity, f"{user}#1") == FIRST
+    assert inventory.called_now(db, identity, FIRST) == FIRST
+    load(LAST, numbered(mfa_active="true"))
+    assert db.value(row_id) == number
+    ((_, dossier),) = campaigns.dossiers(db, [identity])
+    stop, *_ = connectors.plan(dossier, "revoke", f"{user}#1")
+    assert stop.act is not None
+    assert stop.act.on["key"] == FIRST
+
+
+@pytest.mark.parametrize(("status", "state"), [("enabled", "standing"), ("disabled", "gone")])
+def test_a_number_that_has_a_name_by_now_does_not_count_as_gone(
+    db: Database, load: Any, status: str, state: str
+) -> None:
+    user = f"arn:aws:iam::{ACCOUNT}:user/ci"
+    load(NOW, numbered())
+    identity = db.value("SELECT identity_id FROM credential")
+    ((_, then),) = campaigns.dossiers(db, [identity])
+    load(
+        LATER, answers(LOGIN, listing(key(status="Active" if status == "enabled" else "Inactive")))
+    )
+    ((_, now),) = campaigns.dossiers(db, [identity])
+    judged = SimpleNamespace(dossier={**then, "of": "identity"})
+    assert _after._seen(judged, now, "revoke", f"{user}#1")[0] == state  # type: ignore[arg-type]
 
 
 def test_the_recorded_report_and_list_of_one_account_hold_two_keys(db: Database, load: Any) -> None:

@@ -40,6 +40,16 @@ def settle(db: Database, source_id: int, fmt: str, batch: int, now: str, *, part
         _give_way(db, batch, now)
 
 
+def called_now(db: Database, identity_id: int, uid: str) -> str:
+    """What a credential that was called *uid* when somebody decided on it is called today."""
+    found = db.value(
+        "SELECT new FROM observation WHERE identity_id = ? AND field = 'uid' AND old = ?"
+        " AND subject = 'credential ' || new ORDER BY id DESC LIMIT 1",
+        (identity_id, uid),
+    )
+    return uid if found is None else str(found)
+
+
 def _details(db: Database, source_id: int, fmt: str) -> tuple[str, ...]:
     """Kinds of credentials that *fmt* lists whole, and another format of this source too."""
     known = connectors.formats()
@@ -137,3 +147,8 @@ def _give_way(db: Database, batch: int, now: str) -> None:
         " WHERE credential.id = x.named"
     )  # fmt: skip
     db.execute("DELETE FROM credential WHERE id IN (SELECT stand_in FROM temp.same)")
+    # items and findings are of a row: the one that was there first goes on
+    db.execute(
+        "UPDATE credential SET id = m.stand_in FROM temp.same m"
+        " WHERE credential.id = m.named AND m.stand_in < m.named"
+    )

@@ -60,7 +60,10 @@ def _user(dossier: Json, arn: str, target: str | None) -> Iterator[Plan]:
             if each["status"] != "disabled":
                 yield from _credential(arn, each)
         return
-    chosen = [c for c in credentials if c["uid"] == target]
+    # what was a number when somebody decided may have its name by now
+    uids = {target, *(c["new"] for c in dossier.get("changed") or []
+                      if c["field"] == "uid" and c["old"] == target)}  # fmt: skip
+    chosen = [c for c in credentials if c["uid"] in uids]
     for each in chosen:
         yield from _credential(arn, each, alone=True)
         yield from _console(arn, each)
