@@ -6,7 +6,9 @@
 import base64
 import json
 import shlex
+import shutil
 import ssl
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -319,6 +321,38 @@ def test_the_context_is_the_sources_and_a_plug_in_is_asked_for_the_token(cluster
     assert asked[0][-2:] == ("--context", "eu-1")
     assert asked[1][0] == "env"
     assert asked[1][2:] == ("P=q", "get-token", "--x")
+
+
+@pytest.mark.ci
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not here")
+def test_what_kubectl_itself_prints_of_a_context_logs_in(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def secret(_name: str, command: Sequence[str]) -> str:
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        assert told.stdout.rstrip().isprintable()  # what lends the login takes one line
+        return told.stdout
+
+    with serving(cluster) as address:
+        plug_in = {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo",
+                   "args": [json.dumps({"status": {"token": ADMIN}})],
+                   "interactiveMode": "Never"}  # fmt: skip
+        config = {
+            "apiVersion": "v1", "kind": "Config", "current-context": "other",
+            "clusters": [{"name": "c", "cluster": {"server": address}},
+                         {"name": "d", "cluster": {"server": "https://other.example.com"}}],
+            "users": [{"name": "plug-in", "user": {"exec": plug_in}},
+                      {"name": "token", "user": {"token": ADMIN}}],
+            "contexts": [{"name": "eu-1", "context": {"cluster": "c", "user": "plug-in"}},
+                         {"name": "eu-2", "context": {"cluster": "c", "user": "token"}},
+                         {"name": "other", "context": {"cluster": "d", "user": "token"}}],
+        }  # fmt: skip
+        (tmp_path / "config").write_text(json.dumps(config))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        for context in ("eu-1", "eu-2"):
+            live = connectors.connect(Where(f"kubernetes:{context}", {}, secret))
+            assert live.read(acts()[1]) is not None
+            live.close()
 
 
 def test_a_client_certificate_of_the_kubeconfig_logs_in_over_tls(cluster: Cluster) -> None:

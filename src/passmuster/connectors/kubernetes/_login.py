@@ -23,7 +23,8 @@ from passmuster.transport import Service
 def login(where: Where) -> Service:
     """A client of the cluster that the source is. UsageError where the configuration is no good."""
     context = where.settings.get("profile") or where.tenant
-    asked = ("kubectl", "config", "view", "--raw", "--minify", "--flatten", "-o", "json",
+    # as JSON of one line, as a token has one (kubectl 1.19 and later)
+    asked = ("kubectl", "config", "view", "--raw", "--minify", "--flatten", "-o", "jsonpath={@}",
              "--context", context)  # fmt: skip
     told = where.secret("token", asked).strip()
     ca = where.settings.get("ca")
