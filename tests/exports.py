@@ -24,6 +24,8 @@ HOSTILE = (
 PLANTED = "PLANTED-s3cr3t-VALUE"
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ACCOUNT = "111122223333"
+LONG = "x" * 400
+"""Makes a small entry large, so that few of them are more than is read at once."""
 
 
 def parse(fmt: Format, data: bytes, given: Context | None = None) -> list[Record]:
@@ -93,6 +95,47 @@ def make_details(n: int, name: str, secret: str, bad: bool) -> bytes:
     return json.dumps(whole).encode()
 
 
+def make_keys(n: int, name: str, secret: str, bad: bool) -> bytes:
+    keys: list[Any] = [
+        {"UserName": name, "AccessKeyId": f"AKIA{at:016}", "Status": "Active",
+         "CreateDate": "2020-01-02T03:04:05Z", "SecretAccessKey": secret,
+         "Note": LONG}
+        for at in range(n)
+    ]  # fmt: skip
+    if bad:
+        keys.insert(n // 2, {"UserName": name, "AccessKeyId": 42, "Status": "Active"})
+    return json.dumps({"Account": ACCOUNT, "AccessKeyMetadata": keys}).encode()
+
+
+def make_users(n: int, name: str, secret: str, bad: bool) -> bytes:
+    users: list[Any] = [
+        {"UserName": f"{name}{at}", "Arn": f"arn:aws:iam::{ACCOUNT}:user/{name}{at}",
+         "CreateDate": "2020-01-02T03:04:05Z", "Password": secret, "Note": LONG}
+        for at in range(n)
+    ]  # fmt: skip
+    if bad:
+        users.insert(n // 2, {"Arn": f"arn:aws:iam::{ACCOUNT}:user/x", "UserName": 42})
+    return json.dumps({"Users": users}).encode()
+
+
+def make_roles(n: int, name: str, secret: str, bad: bool) -> bytes:
+    roles = json.loads(make_details(n, name, secret, bad))["RoleDetailList"]
+    return json.dumps({"Roles": roles, "Token": secret}).encode()
+
+
+def make_federation(n: int, name: str, secret: str, bad: bool) -> bytes:
+    at = f"arn:aws:rolesanywhere:eu-west-1:{ACCOUNT}"
+    anchors: list[Any] = [
+        {"trustAnchorArn": f"{at}:trust-anchor/{i}", "name": name, "enabled": True,
+         "source": {"sourceData": {"x509CertificateData": secret}},
+         "privateKey": secret, "note": LONG}
+        for i in range(n)
+    ]  # fmt: skip
+    if bad:
+        anchors.insert(n // 2, {"trustAnchorArn": 42})
+    return json.dumps({"trustAnchors": anchors}).encode()
+
+
 def kube(items: list[Any], bad: bool) -> bytes:
     if bad:
         items.insert(len(items) // 2, items[0] | {"metadata": {"name": [42]}})
@@ -146,6 +189,10 @@ def make_yaml(n: int, name: str, secret: str, bad: bool) -> bytes:
 MAKERS: dict[str, Maker] = {
     "aws.credential_report.csv": make_report,
     "aws.authorization_details.json": make_details,
+    "aws.access_keys.json": make_keys,
+    "aws.users.json": make_users,
+    "aws.roles.json": make_roles,
+    "aws.federation.json": make_federation,
     "kubernetes.rbac.json": make_rbac,
     "kubernetes.rbac.yaml": make_yaml,
     "kubernetes.secrets.json": make_secrets,
