@@ -80,9 +80,10 @@ def _content(whole: bytes) -> str:
             raise ImportRefused(f"the saved answer is not whole JSON: {bad}") from None
         recorded = answer.get("data")  # a recording of the whole answer, with its status
         answer = recorded if isinstance(recorded, dict) else answer
-        content = answer.get("Content")
-        if not isinstance(content, str):
+        inside = answer.get("Content")
+        if not isinstance(inside, str):
             raise ImportRefused("the saved answer has no Content")
+        content = inside
     if content.startswith("user,"):
         return content
     try:
