@@ -156,7 +156,7 @@ class Directory:
             )  # fmt: skip
             connection = library.Connection(
                 server, authentication=library.ANONYMOUS, auto_bind=library.AUTO_BIND_NONE,
-                auto_referrals=False, receive_timeout=ANSWER_S, check_names=False,
+                auto_referrals=False, auto_range=False, receive_timeout=ANSWER_S, check_names=False,
                 raise_exceptions=False, return_empty_attributes=False,
             )  # fmt: skip
         try:

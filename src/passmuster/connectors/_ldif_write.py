@@ -6,6 +6,8 @@ So that an export made by muster has the digest of one that the vendor's command
 import base64
 from collections.abc import Iterable, Mapping
 
+from passmuster.text import visible
+
 
 def written(dn: str, values: Mapping[str, Iterable[bytes]]) -> bytes:
     """One entry, with the blank line that ends it."""
@@ -16,7 +18,7 @@ def written(dn: str, values: Mapping[str, Iterable[bytes]]) -> bytes:
 
 def referred(address: str) -> bytes:
     """A part of the tree that another server has, as a comment."""
-    return b"# refldap:" + address.removeprefix("ldap:").encode("ascii", "replace") + b"\n\n"
+    return b"# ref" + visible(address).encode("ascii", "replace") + b"\n\n"
 
 
 def _line(name: str, value: bytes) -> bytes:
