@@ -16,6 +16,7 @@ from passmuster import connectors, model
 from passmuster.connectors import Context, Format
 from passmuster.model import Record
 from tests.exports_code import CODE_MAKERS
+from tests.exports_keys import KEY_MAKERS
 
 HOSTILE = (
     "\x1b[2J", "\x1b]52;c;cm0=\x07", "\u202egnp.exe", "[/]x", "nul\0nul", "a\u200bb", "l1\nl2\r",
@@ -198,6 +199,7 @@ MAKERS: dict[str, Maker] = {
     "kubernetes.secrets.json": make_secrets,
     "kubernetes.pods.json": make_pods,
     **CODE_MAKERS,
+    **KEY_MAKERS,
 }
 
 

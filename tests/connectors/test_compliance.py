@@ -55,6 +55,9 @@ REAL_OURS = {
     "gitlab/go-gitlab/list_*_tokens*.json": "gitlab.access_tokens.json",
     "terraform/driftctl/*.tfstate": "terraform.state.json",
     "spire/entries.json": "spire.entries.json",
+    "ssh/rustcrypto/authorized_keys": "ssh.authorized_keys",
+    "ssh/rustcrypto/*-cert*.pub": "ssh.certificates",
+    "ssh/rustcrypto/id_ed25519.pub": "ssh.authorized_keys",
 }
 
 

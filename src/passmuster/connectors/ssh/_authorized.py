@@ -15,8 +15,9 @@ from typing import BinaryIO, NamedTuple
 from passmuster import text
 from passmuster.connectors import Context, _secrets
 from passmuster.connectors import _directory as directory
+from passmuster.connectors._seen import Seen
 from passmuster.connectors._table import lines
-from passmuster.connectors.ssh._wire import CERT, KEY_TYPES, Key, blob_of, key_of
+from passmuster.connectors.ssh._wire import CERT, KEY_TYPES, LINES_BYTES, Key, blob_of, key_of
 from passmuster.errors import ImportRefused
 from passmuster.model import (
     Credential,
@@ -65,13 +66,13 @@ def split(line: str) -> Line:
     """A line of `authorized_keys`; ValueError says why sshd would pass over it."""
     options: list[tuple[str, str]] = []
     rest = line.strip()
+    if CERT in rest.split(None, 1)[0]:
+        raise ValueError("a certificate: sshd takes only its authority here (cert-authority)")
     if rest.split(None, 1)[0] not in KEY_TYPES:
         rest = _options(rest, options)
     words = rest.split(None, 2)
     if len(words) < 2:
         raise ValueError("no key")
-    if words[0].endswith(CERT):
-        raise ValueError("a certificate: sshd takes only its authority here (cert-authority)")
     if words[0] not in KEY_TYPES:
         raise ValueError(f"{words[0][:40]}: no type of key that OpenSSH knows")
     key = key_of(blob_of(words[0], words[1]))
@@ -100,7 +101,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """The keys of one host."""
     parser = _Parser(context)
     good = False
-    for number, raw in enumerate(lines(stream), 1):
+    for number, raw in enumerate(lines(stream, LINES_BYTES), 1):
         line = raw.strip()
         if line.startswith(FILE):
             parser.file = line.removeprefix(FILE).strip()
@@ -128,8 +129,7 @@ class _Parser:
         self._host = label_of(context)
         self.file: str | None = None
         self._accounts: set[str] = set()
-        # a digest each: a file of a whole fleet has many keys
-        self._seen: set[int] = set()
+        self._seen = Seen()
         self._begun = False
 
     def records(self, found: Line, line: int) -> Iterator[Record]:
@@ -151,19 +151,12 @@ class _Parser:
                 condition=_condition(found.options), line=line,
             )  # fmt: skip
             return
-        if self._is_new(found.key.fingerprint):
+        if self._seen.is_new(found.key.fingerprint):
             yield from _key(found, expires, line)
         yield Grant(
             found.key.fingerprint, f"login:{account}", self.file or "direct",
             _condition(found.options), expires_at=expires, line=line,
         )  # fmt: skip
-
-    def _is_new(self, fingerprint: str) -> bool:
-        digest = hash(fingerprint)
-        if digest in self._seen:
-            return False
-        self._seen.add(digest)
-        return True
 
     def _account(self, account: str, line: int) -> Iterator[Record]:
         if account not in self._accounts:

@@ -12,7 +12,14 @@ from passmuster.connectors import Context
 from passmuster.connectors import _directory as directory
 from passmuster.connectors._table import lines
 from passmuster.connectors.ssh._authorized import label_of, login
-from passmuster.connectors.ssh._wire import CERT, FOREVER, Certificate, blob_of, certificate_of
+from passmuster.connectors.ssh._wire import (
+    CERT,
+    FOREVER,
+    LINES_BYTES,
+    Certificate,
+    blob_of,
+    certificate_of,
+)
 from passmuster.errors import ImportRefused
 from passmuster.model import Credential, Grant, Identity, Kind, Problem, Record, Source
 
@@ -24,7 +31,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """One certificate a line; several files put together are a file."""
     host = label_of(context)
     good, accounts = False, set()
-    for number, raw in enumerate(lines(stream), 1):
+    for number, raw in enumerate(lines(stream, LINES_BYTES), 1):
         words = raw.split(None, 2)
         if not words or words[0].startswith("#"):
             continue
@@ -65,7 +72,7 @@ def _records(found: Certificate, line: int) -> Iterator[Record]:
         "serial": str(found.serial),
         "principals": list(found.principals) or "none: sshd refuses it",
         "authority": found.authority.fingerprint,
-        "critical options": [f"{n}={v}" if v else n for n, v in found.critical] or None,
+        "critical options": _condition(found),
         "extensions": list(found.extensions) or None,
     }
     yield Identity(

@@ -13,6 +13,7 @@ from passmuster import text
 from passmuster.connectors import Context
 from passmuster.connectors._table import lines
 from passmuster.connectors.ssh._authorized import label_of
+from passmuster.connectors.ssh._wire import LINES_BYTES
 from passmuster.errors import ImportRefused
 from passmuster.model import Identity, Problem, Record, Source, Usage
 
@@ -29,7 +30,7 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """Usage of keys; other lines of the log say nothing of them and are passed over."""
     host = label_of(context)
     last: dict[str, str] = {}
-    for number, line in enumerate(lines(stream), 1):
+    for number, line in enumerate(lines(stream, LINES_BYTES), 1):
         if _MARK not in line:
             continue
         found = _LINE.fullmatch(line)

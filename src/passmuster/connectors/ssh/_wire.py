@@ -10,6 +10,8 @@ import hashlib
 import struct
 from typing import NamedTuple
 
+LINES_BYTES = 1 << 16
+"""Of a file read at a time: such lines are short, and many at once would weigh."""
 CERT = "-cert-v01@openssh.com"
 FOREVER = 2**64 - 1
 # how many strings of the key itself stand before the certificate's own fields
