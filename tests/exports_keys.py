@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import struct
+from functools import cache
+from typing import Any
 
 
 def text(data: bytes | str) -> bytes:
@@ -75,8 +77,48 @@ def make_log(n: int, name: str, secret: str, bad: bool) -> bytes:
     return ("\n".join(found) + "\n").encode()
 
 
+@cache
+def pem(subject: str, **about: Any) -> str:
+    """A certificate as a PEM block, of a key that is forgotten at once."""
+    from datetime import datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    signer = Ed25519PrivateKey.generate()
+    common = [x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)] if subject else []
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name(common))
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")]))
+        .public_key(signer.public_key())
+        .serial_number(about.get("serial", 0xABC))
+        .not_valid_before(datetime(2026, 1, 1))
+        .not_valid_after(datetime(2027, 1, 1))
+    )
+    if names := about.get("names"):
+        found = [x509.UniformResourceIdentifier(n) if "://" in n else x509.DNSName(n)
+                 for n in names]  # fmt: skip
+        builder = builder.add_extension(x509.SubjectAlternativeName(found), critical=False)
+    if about.get("is_ca"):
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+    return builder.sign(signer, None).public_bytes(Encoding.PEM).decode()
+
+
+def make_pem(n: int, name: str, secret: str, bad: bool) -> bytes:
+    found = [pem(f"{name}{at % 9}") for at in range(n)]
+    if bad:
+        found.insert(n // 2, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    if secret:
+        hidden = f"PRIVATE KEY-----\n{secret}\n-----"
+        found.insert(0, f"-----BEGIN {hidden}END PRIVATE KEY-----\n")
+    return "".join(found).encode()
+
+
 KEY_MAKERS = {
     "ssh.authorized_keys": make_authorized,
     "ssh.certificates": make_certificates,
     "ssh.log": make_log,
+    "x509.pem": make_pem,
 }

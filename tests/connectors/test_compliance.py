@@ -58,6 +58,7 @@ REAL_OURS = {
     "ssh/rustcrypto/authorized_keys": "ssh.authorized_keys",
     "ssh/rustcrypto/*-cert*.pub": "ssh.certificates",
     "ssh/rustcrypto/id_ed25519.pub": "ssh.authorized_keys",
+    "x509/cpython/*.pem": "x509.pem",
 }
 
 

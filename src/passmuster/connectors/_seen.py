@@ -1,4 +1,4 @@
-"""Which ids were met before in a file of any size: sixteen bytes each instead of a set's hundred."""
+"""Which ids were met before in a file of any size: 16 bytes each, where a set needs a hundred."""
 
 from array import array
 
