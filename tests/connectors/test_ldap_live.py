@@ -1,6 +1,7 @@
 """OpenLDAP, a real one: what is stopped is refused, what is restored is accepted."""
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.connectors.slapd import ADMIN, SUFFIX, Slapd, slapd
 from passmuster import connectors
 from passmuster.connectors import Act, Context, Live, Where
 from passmuster.errors import Declined, Unreachable, UsageError
-from passmuster.model import Identity, Record
+from passmuster.model import Grant, Identity, Record
 
 pytestmark = pytest.mark.ci
 LOCK = "pwdAccountLockedTime"
@@ -43,12 +44,10 @@ def collected(where: Where, folder: Path) -> tuple[bytes, list[Record]]:
 
 def dossier(records: list[Record], name: str) -> dict[str, Any]:
     """As a campaign would make it of what was collected."""
-    import json
-
     (one,) = [r for r in records if isinstance(r, Identity) and r.display_name == name]
     grants = [
         {"entitlement": r.entitlement_uid, "via": r.via, "chain": []}
-        for r in records if type(r).__name__ == "Grant" and r.principal_uid == one.uid_alt  # type: ignore[union-attr]
+        for r in records if isinstance(r, Grant) and r.principal_uid == one.uid_alt
     ]  # fmt: skip
     identity = one._asdict() | {"attributes": list(json.loads(one.attributes).items())}
     return {"source": {"platform": "ldap"}, "identity": identity, "grants": grants}

@@ -10,7 +10,7 @@ import pytest
 from tests.exports import of
 from tests.exports_keys import certificate, fingerprint, key, line, logged
 
-from passmuster import connectors
+from passmuster import connectors, inventory
 from passmuster.connectors import Context
 from passmuster.connectors._seen import Seen
 from passmuster.connectors.ssh import _krl
@@ -26,6 +26,7 @@ from passmuster.model import (
     Trust,
     Usage,
 )  # fmt: skip
+from passmuster.store import Database
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared/realdata/ssh/rustcrypto"
 FILE = "# file: /home/deploy/.ssh/authorized_keys\n"
@@ -288,3 +289,19 @@ def test_what_was_met_before_is_known_however_many_there_are() -> None:
     seen = Seen()
     assert all(seen.is_new(str(n)) for n in range(5_000))
     assert not any(seen.is_new(str(n)) for n in range(5_000))
+
+
+def test_what_the_log_says_reaches_the_keys_of_the_file(db: Database, tmp_path: Path) -> None:
+    """The files of one host are imported one after another, and speak of the same keys."""
+    log = logged(1, "2026-11-20T08:00:00Z") + "\n" + logged(9, "2026-11-21T08:00:00Z") + "\n"
+    files = {"keys": f"{FILE}{line(1, 'jo@example.com')}\n{line(2)}\n", "log": log,
+             "certs": certificate(1, "jo")}  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+        inventory.import_file(db, tmp_path / name, now="2026-11-27T08:00:00Z", by="x@example.com",
+                              context=Context("web1"))  # fmt: skip
+    rows = dict(db.execute("SELECT uid, last_used_at FROM identity WHERE uid LIKE 'SHA256:%'"))
+    assert rows == {
+        fingerprint(1): "2026-11-20T08:00:00Z", fingerprint(2): None,
+        fingerprint(9): "2026-11-21T08:00:00Z",
+    }  # fmt: skip

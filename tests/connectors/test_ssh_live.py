@@ -85,7 +85,7 @@ def test_a_revoked_key_is_refused_and_accepted_again_once_it_is_off_the_list(
     assert verdict == "refused"
     assert "revoked by file" in server.log()
     assert live.refused(act)[0] == "flag"
-    asked = ["ssh-keygen", "-Q", "-f", server.folder / "revoked", server.folder / "one.pub"]
+    asked = ["ssh-keygen", "-Q", "-f", f"{server.folder}/revoked", f"{server.folder}/one.pub"]
     assert subprocess.run(asked, check=False, timeout=30, capture_output=True).returncode == 1
     live.write(beside, beside.wanted)
     live.write(act, act.wanted)

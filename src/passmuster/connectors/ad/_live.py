@@ -41,8 +41,10 @@ def collect(where: Where, folder: Path) -> None:
         base = _context(found, where.tenant)
         with (folder / f"{directory.domain(base)}.ldif").open("wb") as out:
             for item in found.entries(base, FILTER, ATTRIBUTES):
-                is_entry = isinstance(item, Found)
-                out.write(written(item.dn, item.values) if is_entry else referred(item))
+                if isinstance(item, Found):
+                    out.write(written(item.dn, item.values))
+                else:
+                    out.write(referred(item))
     finally:
         found.close()
 

@@ -29,7 +29,8 @@ _UNDATED = re.compile(r"[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d ")
 def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """Usage of keys; other lines of the log say nothing of them and are passed over."""
     host = label_of(context)
-    last: dict[str, str] = {}
+    last: dict[str, tuple[str, int]] = {}
+    """By key: when, and the line that says so; without a line it would be a mere mention."""
     for number, line in enumerate(lines(stream, LINES_BYTES), 1):
         if _MARK not in line:
             continue
@@ -47,17 +48,17 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
         if not last:
             yield Source("ssh", host, host)
         _, _, account, place, key, key_id, serial, authority = found.groups()
-        last[key] = max(when, last.get(key, ""))
+        last[key] = max((when, number), last.get(key, ("", 0)))
         how = f"log in as {account}"
         if authority:
             how += f" by certificate {key_id} (serial {serial}) of {authority}"
         yield Usage(key, place, "host", how, last_at=when, line=number)
     if not last:
         raise ImportRefused("nobody logged in by a key in this log: it says nothing of any")
-    for key, when in last.items():
+    for key, (when, at) in last.items():
         yield Identity(
             key, None, key, "service", nhi_detail="ssh.key", last_used_at=when,
-            last_used_state="known", last_used_source="sshd's log",
+            last_used_state="known", last_used_source="sshd's log", line=at,
         )  # fmt: skip
 
 
