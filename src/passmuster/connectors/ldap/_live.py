@@ -1,7 +1,7 @@
 """An LDAP directory, live: the lock of an account, its memberships, and whether it may log in.
 
-Run against OpenLDAP 2.5; the lines for 389 Directory Server are of its documentation and not yet
-run against one.
+Run against OpenLDAP 2.5 in the tests, and by hand against 389 Directory Server 2.3, which refuses a
+locked account whatever the password ("Account inactivated").
 
 OpenLDAP tells whoever may not log in only "invalid credentials", be it the lock or a wrong
 password, unless its `ppolicy_use_lockout` is on: so a refusal counts only together with the lock
@@ -172,10 +172,10 @@ def _answer(tried: Tried, is_locked: bool) -> tuple[Verdict, str]:
     if tried.code == 0:
         also = "; its password policy lacks pwdLockout TRUE" if is_locked else ""
         return "works", f"the bind was accepted{also}"
-    if tried.locked:
-        return "refused", "the bind was refused: the password policy says that it is locked"
     if tried.code == UNWILLING and "inactivated" in tried.words.lower():
         return "refused", f"the bind was refused: {visible(tried.words)[:120]}"
+    if tried.locked:
+        return "refused", "the bind was refused: the password policy says that it is locked"
     if tried.code == INVALID_CREDENTIALS and is_locked:
         return "refused", (
             "the bind was refused: Invalid credentials (49), and it is locked; "
