@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ import pytest
 
 from passmuster import connectors
 from passmuster.connectors import Context
-from passmuster.errors import ImportRefused
+from passmuster.errors import ImportRefused, UsageError
 from passmuster.model import (
     Credential,
     Entitlement,
@@ -270,3 +271,10 @@ def test_a_membership_has_a_line_for_each_way_to_keep_it_and_one_act() -> None:
     (plan,) = connectors.plan(login, "revoke", target)
     assert "memberUid: svc-a" in plan.undo[0]
     assert connectors.plan(dossier(), "revoke", target) == []
+
+
+def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ldap3", None)
+    where = connectors.Where("ldap:x", {"endpoint": "ldaps://x", "user": "cn=x"})
+    with pytest.raises(UsageError, match=r"passmuster\[ldap\]"):
+        connectors.connect(where)

@@ -108,14 +108,15 @@ def test_a_file_without_the_name_of_its_host_is_refused() -> None:
     ("file", "account"),
     [
         ("/home/ci/.ssh/authorized_keys", "ci"), ("/root/.ssh/authorized_keys", "root"),
-        ("/etc/ssh/keys/ci", "ci"), ("/srv/x/ci/.ssh/authorized_keys2", "ci"),
+        ("/etc/ssh/keys/ci", "ci"), ("/etc/ssh/authorized_keys", "every account"),
+        ("/srv/x/ci/.ssh/authorized_keys2", "ci"),
     ],
 )  # fmt: skip
 def test_the_account_is_the_one_whose_file_it_is(file: str, account: str) -> None:
     records = read(f"# file: {file}\n{line(1)}\n")
     (right,) = of(records, Entitlement)
     assert (right.uid, right.permission_level) == (
-        f"login:{account}", "admin" if account == "root" else "unknown",
+        f"login:{account}", "admin" if account in ("root", "every account") else "unknown",
     )  # fmt: skip
     assert [(g.entitlement_uid, g.via) for g in of(records, Grant)] == [(right.uid, file)]
 

@@ -34,6 +34,8 @@ from passmuster.model import (
 
 FILE = "# file:"
 UNKNOWN_ACCOUNT = "account not named"
+EVERY_ACCOUNT = "every account"
+"""What a file of nobody in particular opens: `AuthorizedKeysFile /etc/ssh/authorized_keys`."""
 _FLAGS = (
     "agent-forwarding", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty",
     "no-touch-required", "no-user-rc", "no-x11-forwarding", "port-forwarding", "pty", "restrict",
@@ -181,7 +183,7 @@ def label_of(context: Context) -> str:
 
 def login(account: str, host: str) -> Entitlement:
     """The right to log in as *account*."""
-    is_root = account == "root"
+    is_root = account in ("root", EVERY_ACCOUNT)
     return Entitlement(
         f"login:{account}", f"log in as {account}", "assignment", f"account:{account}", "account",
         "admin" if is_root else "unknown", "root may do everything" if is_root else None,
@@ -196,6 +198,8 @@ def account_of(file: str | None, host: str) -> str:
     parts = [part for part in file.split("/") if part]
     if ".ssh" in parts[1:]:
         return parts[parts.index(".ssh") - 1]
+    if parts and parts[-1].startswith("authorized_keys"):
+        return EVERY_ACCOUNT
     return parts[-1] if parts else UNKNOWN_ACCOUNT
 
 

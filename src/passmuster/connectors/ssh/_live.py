@@ -43,19 +43,21 @@ def collect(where: Where, folder: Path) -> None:
     _here(where)
     # `none` stands for no file at all
     patterns = [p for p in _sshd(where, "authorizedkeysfile").split() if p != "none"]
-    found = 0
+    found: set[Path] = set()
     with (folder / "authorized_keys").open("wb") as out:
         for person in pwd.getpwall():
             for pattern in patterns:
                 name = pattern.replace("%u", person.pw_name).replace("%h", person.pw_dir)
                 path = Path(person.pw_dir) / name.replace("%%", "%")
+                if path in found:  # two accounts of one home
+                    continue
                 try:
                     data = path.read_bytes()
                 except (FileNotFoundError, NotADirectoryError):
                     continue
                 except OSError as error:
                     raise Declined(f"{path}: {error.strerror}", "unreadable", 403) from None
-                found += 1
+                found.add(path)
                 out.write(f"{FILE} {path}\n".encode() + data.rstrip(b"\n") + b"\n\n")
     if not found:
         raise Declined("no account of this host has an authorized_keys file", "nothing", 404)
