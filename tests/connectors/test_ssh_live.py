@@ -220,6 +220,13 @@ def test_what_cannot_be_done_says_why(server: Sshd, live: Live, tmp_path: Path) 
     (server.folder / "away").rename(server.folder / "revoked")
 
 
+def test_what_may_not_be_seen_is_not_gone(server: Sshd, live: Live, tmp_path: Path) -> None:
+    beyond = tmp_path / ("x" * 300) / "authorized_keys"  # too long a name: neither there nor not
+    with pytest.raises(Declined) as caught:
+        live.read(Act("ssh.authorized_keys.line", {"file": str(beyond), "key": "SHA256:x"}, None))
+    assert caught.value.status == 403
+
+
 def test_a_list_of_whole_keys_is_kept_as_one(server: Sshd, live: Live, tmp_path: Path) -> None:
     key, _ = allowed(server, "one", "two")
     krl = server.folder / "revoked"

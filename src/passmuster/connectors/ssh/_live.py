@@ -76,7 +76,7 @@ class Ssh:
         if act.name != "ssh.authorized_keys.line":
             raise Declined(f"{act.name}: muster does not know it", "unknown", 405)
         path = Path(act.on["file"])
-        if not path.exists():
+        if not _is_there(path):
             return None
         lines = [line for line in _text(path) if _print(line) == act.on["key"]]
         if any(holds_secret(line) for line in lines):
@@ -130,7 +130,7 @@ class Ssh:
         if path in ("", "none"):
             raise Declined("sshd has no list of revoked keys: set RevokedKeys in sshd_config "
                            "to a file that exists", "no-list", 409)  # fmt: skip
-        if not Path(path).exists():
+        if not _is_there(Path(path)):
             raise Declined(f"{path} is missing, so sshd refuses every key", "no-list", 409)
         return Path(path)
 
@@ -219,6 +219,17 @@ def _bytes(path: Path) -> bytes:
         raise Declined(f"{path}: {error.strerror}", "unreadable", status) from None
 
 
+def _is_there(path: Path) -> bool:
+    """Declined where that cannot be told: what may not be seen is not gone."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise Declined(f"{path}: {error.strerror}", "unreadable", 403) from None
+    return True
+
+
 def _text(path: Path) -> list[str]:
     return [r.decode("utf-8", "surrogateescape") for r in _bytes(path).splitlines()]
 
@@ -232,7 +243,7 @@ def _print(line: str) -> str | None:
 
 def _lines_of(act: Act) -> Iterator[str]:
     path = Path(act.on.get("file") or "/nowhere")
-    if path.exists():
+    if _is_there(path):
         yield from (line for line in _text(path) if _print(line) == act.on["key"])
 
 
@@ -250,10 +261,9 @@ def _added(old: bytes, key: str) -> bytes:
     """The KRL with one key more, as ssh-keygen makes it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "krl"
-        update = []
-        if _krl.is_krl(old):
+        update = ["-u"] if _krl.is_krl(old) else []
+        if update:
             path.write_bytes(old)
-            update = ["-u"]
         done = _run(["ssh-keygen", "-q", "-k", *update, "-f", str(path), "-"],
                     f"hash: {key}\n".encode())  # fmt: skip
         if done.returncode:
