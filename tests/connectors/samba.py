@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ def controller(folder: Path) -> Iterator[Controller]:
     if os.getuid() != 0:
         pytest.skip("Samba's ports are root's")
     pytest.importorskip("ldap3", reason="ldap3 is not here")
-    with Path("/tmp/muster-samba.lock").open("w") as turn:
+    with Path(tempfile.gettempdir(), "muster-samba.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         found = Controller(folder)
         _provision(found)

@@ -35,7 +35,8 @@ rootpw "{password}"
 directory {folder}/data
 lastbind on
 access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact=cn=reader,{suffix} read by anonymous auth by * none
+access to * by dn.exact=cn=reader,{suffix} read by dn.exact=uid=svc-b,{suffix} read
+  by anonymous auth by * none
 limits dn.exact=cn=reader,{suffix} size.soft=500 size.hard=500 size.prtotal=unlimited
 overlay ppolicy
 ppolicy_default cn=policy,{suffix}

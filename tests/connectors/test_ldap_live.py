@@ -201,6 +201,11 @@ def test_more_entries_than_a_server_gives_at_once_are_all_collected(tmp_path: Pa
         reader = {"user": f"cn=reader,{SUFFIX}", "password": "reads"}
         data, _ = collected(server.where(**reader), tmp_path / "c")
         assert data.count(b"\ndn: uid=m") == 2_100
+        # whom the server gives 500 entries at most gets none at all
+        limited = {"user": f"uid=svc-b,{SUFFIX}", "password": "his"}
+        with pytest.raises(Declined, match="answered 4 to searching") as caught:
+            connectors.collect(server.where(**limited), tmp_path / "n")
+        assert caught.value.status == 413
 
 
 def test_who_may_only_read_is_declined_a_change(server: Slapd, tmp_path: Path) -> None:
@@ -263,6 +268,20 @@ def test_a_server_that_speaks_no_ldap_or_goes_away_is_unreachable(server: Slapd)
                     server.where(endpoint=f"ldap://127.0.0.1:{listening.getsockname()[1]}")
                 )
         thread.join(timeout=10)
+
+
+def test_a_server_that_does_not_answer_is_waited_for_so_long_and_no_longer(
+    server: Slapd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    monkeypatch.setattr("passmuster.connectors._ldap3.ANSWER_S", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        where = server.where(endpoint=f"ldap://127.0.0.1:{listening.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(Unreachable):
+            connectors.connect(where)
+        assert time.monotonic() - began < 10
 
 
 def test_the_tenant_need_not_be_known_where_there_is_one(server: Slapd, tmp_path: Path) -> None:
