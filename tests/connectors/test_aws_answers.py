@@ -262,6 +262,15 @@ def test_two_keys_of_one_second_are_not_mixed_up(db: Database, load: Any) -> Non
     }  # fmt: skip
 
 
+def test_a_listed_key_that_two_numbers_may_stand_for_takes_from_neither(
+    db: Database, load: Any
+) -> None:
+    two = numbered("true", access_key_2_active="false", last="2026-11-01T00:00:00+00:00",
+                   access_key_2_last_rotated=f"{MADE}+00:00")  # fmt: skip
+    load(NOW, two, LIST)
+    assert present(db) == {FIRST: ("enabled", None)}
+
+
 def test_users_that_a_list_of_keys_does_not_name_keep_their_keys(db: Database, load: Any) -> None:
     rows = numbered().rstrip() + "\n" + row(
         "other", access_key_1_active="true", access_key_1_last_rotated=f"{MADE}+00:00"

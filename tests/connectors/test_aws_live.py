@@ -20,7 +20,6 @@ from passmuster.connectors import Act, Where, plan
 from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.store import Database
 
-boto3 = pytest.importorskip("boto3", reason="boto3 is not here")
 pytestmark = pytest.mark.ci
 NOW = "2026-11-27T08:00:00Z"
 ADMIN = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -61,7 +60,6 @@ def serving(argv: list[str], port: int, folder: Path, **env: str) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pytest.importorskip("ministack", reason="ministack is not here")
     port = free_port()
     yield from serving(
         [sys.executable, "-m", "ministack"], port, tmp_path_factory.mktemp("ministack"),
@@ -71,7 +69,6 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pytest.importorskip("moto", reason="moto is not here")
     port = free_port()
     argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     yield from serving(argv, port, tmp_path_factory.mktemp("moto"),
@@ -89,13 +86,20 @@ def login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
+def client_of(service: str, endpoint: str, **keys: str) -> Any:
+    import boto3  # only CI has it
+
+    return boto3.client(
+        service, endpoint_url=endpoint, region_name="us-east-1", **(keys or ADMIN)
+    )  # fmt: skip
+
+
 def iam(endpoint: str) -> Any:
-    return boto3.client("iam", endpoint_url=endpoint, region_name="us-east-1", **ADMIN)
+    return client_of("iam", endpoint)
 
 
 def account(endpoint: str) -> str:
-    sts = boto3.client("sts", endpoint_url=endpoint, region_name="us-east-1", **ADMIN)
-    return str(sts.get_caller_identity()["Account"])
+    return str(client_of("sts", endpoint).get_caller_identity()["Account"])
 
 
 def live(endpoint: str, tenant: str | None = None) -> Any:
@@ -280,9 +284,8 @@ def test_what_is_collected_imports_as_keys_with_their_last_use_each_once(
     client.create_open_id_connect_provider(
         Url="https://issuer.example.com", ClientIDList=["sts"], ThumbprintList=["0" * 40]
     )
-    boto3.client(
-        "sts", endpoint_url=moto, region_name="us-east-1",
-        aws_access_key_id=keys[0]["AccessKeyId"],
+    client_of(
+        "sts", moto, aws_access_key_id=keys[0]["AccessKeyId"],
         aws_secret_access_key=keys[0]["SecretAccessKey"],
     ).get_caller_identity()  # fmt: skip
     connectors.collect(Where(f"aws:{account(moto)}", {"endpoint": moto}), tmp_path)

@@ -26,7 +26,10 @@ def settle(db: Database, source_id: int, fmt: str, batch: int, now: str, *, part
     if not details:
         return
     which = ", ".join(f"'{detail}'" for detail in details)
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS named (id, identity_id, detail, uid, created_at)")
+    db.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS named"
+        " (id INTEGER, identity_id INTEGER, detail TEXT, uid TEXT, created_at TEXT)"
+    )
     db.execute("DELETE FROM temp.named")
     db.execute(
         "INSERT INTO temp.named SELECT id, identity_id, credential_detail, uid, created_at"
@@ -68,18 +71,19 @@ def _pair(db: Database, source_id: int) -> None:
         "UPDATE temp.named SET identity_id ="
         " (SELECT identity_id FROM credential c WHERE c.id = named.id)"
     )
+    # CROSS: from the few names to the numbers of their identities, by an index.
     # exactly one of each side: two keys of one second cannot be told apart
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS same (named PRIMARY KEY, stand_in)")
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS same (named INTEGER, stand_in INTEGER)")
     db.execute("DELETE FROM temp.same")
     db.execute(
-        "INSERT INTO temp.same SELECT min(n.id), s.id FROM temp.named n JOIN credential s"
+        "INSERT INTO temp.same SELECT min(n.id), s.id FROM temp.named n CROSS JOIN credential s"
         " ON s.identity_id = n.identity_id AND s.credential_detail = n.detail"
         f" AND s.created_at = n.created_at AND {_STAND_IN.format('s')}"
         " GROUP BY s.id HAVING count(*) = 1"
     )
     db.execute(
-        "DELETE FROM temp.same WHERE stand_in IN (SELECT a.stand_in FROM temp.same a"
-        " JOIN temp.same b ON a.named = b.named AND a.stand_in <> b.stand_in)"
+        "DELETE FROM temp.same WHERE named IN"
+        " (SELECT named FROM temp.same GROUP BY named HAVING count(*) > 1)"
     )
 
 
