@@ -17,7 +17,9 @@ def test_no_part_of_a_dossier_is_read_by_a_scan(db: Database, part: str) -> None
         db,
         f"SELECT iid, {', '.join(columns)} FROM {table} WHERE iid IN (1, 2) ORDER BY iid, {order}",
     )
-    assert not [step for step in steps if step.startswith("SCAN")]
+    # what the arms of a union have looked up is sorted as one
+    scans = [step for step in steps if step.startswith("SCAN")]
+    assert all(step.startswith("SCAN (subquery") for step in scans)
 
 
 def test_a_window_of_the_queue_is_read_by_its_ids(db: Database) -> None:

@@ -13,6 +13,8 @@ BLOBS: Mapping[str, tuple[str, ...]] = {
     "publication": ("queues.jsonl",), "decisions": ("decisions.jsonl",), "own": ("own.jsonl",),
     "countersign": ("countersignatures.jsonl",),
 }  # fmt: skip
+SHOWN = "dossier.json"
+"""What an emergency decision names beside its row: all that was shown to whoever decided."""
 """Kind → the files among its subject that must have arrived before the record itself."""
 FOLDED = ("campaign", "publication", "decisions", "own", "countersign", "close",
           "acknowledgement", "pack")  # fmt: skip
@@ -49,7 +51,7 @@ def read(line: bytes) -> Record:
     statement = attestations.unchecked(line)  # refuses what is not in its one canonical form
     record = Record(line, merkle.leaf_hash(line), statement)
     try:
-        _ = record.campaign, record.blobs
+        _ = record.campaign, record.blobs, attestations.check_basis(statement)
     except (KeyError, TypeError, AttributeError) as error:
         raise VerificationFailed(f"the statement lacks what its kind has: {error}") from None
     return record
@@ -87,8 +89,10 @@ def blobs_of(statement: Attestation) -> tuple[str, ...]:
     """Digests of the bytes that must have arrived before a statement may be logged."""
     wanted = BLOBS.get(statement.kind, ())
     subject = dict(statement.subject)
+    if campaign_of(statement) is None and statement.kind == "decisions":
+        wanted = (*wanted, SHOWN)
     if statement.kind in ("decisions", "own", "countersign", "roster", "publication") and (
-        set(wanted) - subject.keys()
+        set(wanted[:1]) - subject.keys()
     ):
         raise VerificationFailed(f"a {statement.kind} statement that does not name {wanted[0]}")
     more = (statement.predicate["ext"].get(name) for name in ("handed", "heads"))

@@ -7,11 +7,21 @@
 --
 -- The newest decision on a thing counts, in log order; an abstention decides nothing. Proof that it
 -- is alive is an export made after the decision (of which only the import's time may be known).
-WITH newest AS MATERIALIZED (
-    SELECT k.item_kind, t.subject_id, d.verdict, d.decided_at, max(d.entry_id) AS entry_id
+WITH said AS (
+    SELECT k.item_kind, t.subject_id, d.verdict, d.decided_at, d.entry_id
     FROM decision d JOIN item t ON t.id = d.item_id JOIN campaign k ON k.id = t.campaign_id
     WHERE d.verdict <> 'abstain'
-    GROUP BY k.item_kind, t.subject_id),
+    UNION ALL
+    SELECT g.kind, y.id, g.verdict, g.decided_at, g.entry_id
+    FROM emergency g JOIN source s ON s.uid = g.source
+        JOIN identity y ON y.source_id = s.id AND y.uid = g.uid WHERE g.kind = 'identity'
+    UNION ALL
+    SELECT g.kind, c.id, g.verdict, g.decided_at, g.entry_id
+    FROM emergency g JOIN source s ON s.uid = g.source
+        JOIN credential c ON c.source_id = s.id AND c.uid = g.uid WHERE g.kind = 'credential'),
+newest AS MATERIALIZED (
+    SELECT item_kind, subject_id, verdict, decided_at, max(entry_id) AS entry_id
+    FROM said GROUP BY item_kind, subject_id),
 stopped AS (
     SELECT n.item_kind, n.subject_id, n.verdict, n.decided_at FROM newest n
     WHERE n.verdict IN ('revoke', 'disable')),
