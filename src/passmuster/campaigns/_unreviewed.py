@@ -1,7 +1,8 @@
 """Emergency stops that nobody has reviewed: what `muster revoke --pending` and the screen list.
 
 Reviewed is what a campaign decided afterwards, on the thing itself or, where a credential was
-stopped, on its whole identity: a row that was decided later. An abstention decides nothing. The rule `emergency-unreviewed` says the same in SQL.
+stopped, on its whole identity: a row that was decided later. An abstention decides nothing. The
+rule `emergency-unreviewed` says the same in SQL.
 """
 
 from typing import NamedTuple
