@@ -11,14 +11,14 @@ from passmuster.errors import UnknownKind, VerificationFailed
 BLOBS: Mapping[str, tuple[str, ...]] = {
     "roster": ("allowed_signers",), "campaign": ("definition.json",),
     "publication": ("queues.jsonl",), "decisions": ("decisions.jsonl",), "own": ("own.jsonl",),
-    "countersign": ("countersignatures.jsonl",),
+    "countersign": ("countersignatures.jsonl",), "remediation": ("remediations.jsonl",),
 }  # fmt: skip
-SHOWN = "dossier.json"
-"""What an emergency decision names beside its row: all that was shown to whoever decided."""
 """Kind → the files among its subject that must have arrived before the record itself."""
 FOLDED = ("campaign", "publication", "decisions", "own", "countersign", "close",
-          "acknowledgement", "pack")  # fmt: skip
+          "acknowledgement", "pack", "remediation")  # fmt: skip
 """Kinds that belong to one campaign."""
+SHOWN = "dossier.json"
+"""What an emergency decision names beside its row: all that was shown to whoever decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def campaign_of(statement: Attestation) -> str | None:
     said, kind = statement.predicate, statement.kind
     if kind == "campaign":
         return statement.name
-    if kind in ("decisions", "own", "countersign"):
+    if kind in ("decisions", "own", "countersign", "remediation"):
         found = said["basis"].get("campaign")
     elif kind in FOLDED:
         found = said["campaign"]
@@ -91,9 +91,8 @@ def blobs_of(statement: Attestation) -> tuple[str, ...]:
     subject = dict(statement.subject)
     if campaign_of(statement) is None and statement.kind == "decisions":
         wanted = (*wanted, SHOWN)
-    if statement.kind in ("decisions", "own", "countersign", "roster", "publication") and (
-        set(wanted[:1]) - subject.keys()
-    ):
+    with_file = ("decisions", "own", "countersign", "roster", "publication", "remediation")
+    if statement.kind in with_file and (set(wanted[:1]) - subject.keys()):
         raise VerificationFailed(f"a {statement.kind} statement that does not name {wanted[0]}")
     more = (statement.predicate["ext"].get(name) for name in ("handed", "heads"))
     return (*(subject[name] for name in wanted if name in subject), *filter(None, more))
