@@ -3,14 +3,16 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from passmuster import filters, inventory
-from passmuster.campaigns._dossiers import uri
+from passmuster import filters
 from passmuster.errors import NotFound
-from passmuster.inventory import Match
 from passmuster.store import Database
 from passmuster.text import visible
+
+if TYPE_CHECKING:
+    from passmuster.inventory import Match
 
 ORDERS: dict[str, tuple[str, ...]] = {
     "risk": ("n.risk DESC",),
@@ -223,6 +225,8 @@ def find_item(db: Database, campaign_id: int, handle: str) -> int:
     """The item meant by *handle*: a unique prefix of its short name, its URI, or a platform
     handle (uid, DN, e-mail, key id, fingerprint). Raises NotFound with the candidates.
     """
+    from passmuster import inventory  # the first frame of the screen does without
+
     named = (
         "SELECT id FROM item WHERE campaign_id = ?1 AND name >= lower(?2)"
         " AND name < lower(?2) || '{' LIMIT 9"
@@ -248,11 +252,15 @@ def _only(db: Database, handle: str, found: list[int]) -> int:
 
 
 def _called(handle: str) -> str:
+    from passmuster import inventory
+
     return "what was pasted" if inventory.is_secret(handle) else repr(handle)
 
 
-def _meant(db: Database, campaign_id: int, match: Match) -> list[int]:
+def _meant(db: Database, campaign_id: int, match: "Match") -> list[int]:
     """The items of what a handle means: a credential's own where it is one, else its identity's."""
+    from passmuster.campaigns._dossiers import uri
+
     if match.credential is not None:
         own = uri(match.source, "credential", match.credential)
         if found := [row[0] for row in db.execute(OF_URI, (campaign_id, own))]:

@@ -33,6 +33,7 @@ COMMANDS = {
     "drafts": "review",
     "countersign": "countersign",
     "sign-off": "sign_off",
+    "revoke": "revoke",
     "key": "key",
     "enroll": "enroll",
     "invite": "enroll",

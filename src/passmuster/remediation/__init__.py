@@ -10,6 +10,7 @@ from passmuster import lazily
 
 if TYPE_CHECKING:
     from passmuster.remediation._applying import apply
+    from passmuster.remediation._blast import Fact, blast, handle, subject
     from passmuster.remediation._breaker import Tripped, breaker
     from passmuster.remediation._destroying import asked_for, refuse_early
     from passmuster.remediation._folding import Standing, check_row, fold, result_row
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
     )
     from passmuster.remediation._restoring import restore
     from passmuster.remediation._signing import FILE, sign, unsigned
+    from passmuster.remediation._stopping import Desk, Result, before, go_on, stop_now
     from passmuster.remediation._table import remedies, remedy, results
+    from passmuster.remediation._urgent import Offer, offer, urgent, wanted_by
     from passmuster.remediation._verifying import IN_WORDS, verify
     from passmuster.remediation._wanting import wanted
 else:
     __getattr__ = lazily.names(__name__, {
         "_applying": "apply",
+        "_blast": "Fact blast handle subject",
         "_breaker": "Tripped breaker",
         "_destroying": "asked_for refuse_early",
         "_folding": "Standing check_row fold result_row",
@@ -41,14 +45,18 @@ else:
         "_remedy": "STATES STOPPED TASKS Remedy Saved State Wanted saved",
         "_restoring": "restore",
         "_signing": "FILE sign unsigned",
+        "_stopping": "Desk Result before go_on stop_now",
         "_table": "remedies remedy results",
+        "_urgent": "Offer offer urgent wanted_by",
         "_verifying": "IN_WORDS verify",
         "_wanting": "wanted",
     })  # fmt: skip
 
 __all__ = [
-    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Proof", "Remedy", "Saved", "Standing",
-    "State", "Tripped", "Wanted", "alive_of", "apply", "asked_for", "breaker", "check_row", "fold",
-    "plan", "plan_one", "plans_for", "proof_of", "refuse_early", "remedies", "remedy", "restore",
-    "result_row", "results", "saved", "sign", "unsigned", "verify", "wanted",
+    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Desk", "Fact", "Offer", "Proof", "Remedy",
+    "Result", "Saved", "Standing", "State", "Tripped", "Wanted", "alive_of", "apply", "asked_for",
+    "before", "blast", "breaker", "check_row", "fold", "go_on", "handle", "offer", "plan",
+    "plan_one", "plans_for", "proof_of", "refuse_early", "remedies", "remedy", "restore",
+    "result_row", "results", "saved", "sign", "stop_now", "subject", "unsigned", "urgent", "verify",
+    "wanted", "wanted_by",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from passmuster import campaigns
 from passmuster.campaigns import Campaign
 from passmuster.outcomes import Outcome
 from passmuster.remediation._remedy import Wanted
+from passmuster.remediation._urgent import urgent
 from passmuster.store import Database
 
 SETTLED = frozenset({"stands", "stands_until", "stops"})
@@ -21,7 +22,8 @@ Found = tuple[int, Campaign, Outcome]
 
 
 def wanted(db: Database) -> Iterator[Wanted]:
-    """What the decisions of all campaigns ask for, in the order of the items."""
+    """What emergencies ask for, and the decisions of all campaigns in the order of the items."""
+    yield from urgent(db)
     newest: dict[str, Found] = {}
     for at in campaigns.campaigns(db):
         for uri, outcome in campaigns.outcomes_of(db, at).items():
