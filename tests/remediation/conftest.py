@@ -46,6 +46,7 @@ class Estate:
     boss: SigningKey = field(default_factory=lambda: key(BOSS, 1))
     ticks: int = 0
     settings: config.Settings = field(default_factory=config.Settings)
+    live: Live | None = None
 
     def clock(self) -> str:
         """A minute later each time."""
@@ -101,19 +102,18 @@ class Estate:
         return self._each(found, lambda r, live: remediation.restore(self.db, r, live, self.clock))
 
     def _each(self, found: Sequence[Remedy], do: Callable[[Remedy, Live], Remedy]) -> list[Remedy]:
-        live = self.connect(SOURCE)
-        try:
-            return [do(one, live) for one in found]
-        finally:
-            live.close()
+        self.live = self.live or self.connect(SOURCE)
+        return [do(one, self.live) for one in found]
 
 
 @pytest.fixture
-def estate(db: Database, toy: Platform, tmp_path: Path) -> Estate:
+def estate(db: Database, toy: Platform, tmp_path: Path) -> Iterator[Estate]:
     """Three accounts, imported."""
     made = Estate(db, toy, tmp_path)
     made.bring_in()
-    return made
+    yield made
+    if made.live is not None:
+        made.live.close()
 
 
 @pytest.fixture

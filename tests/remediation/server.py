@@ -79,6 +79,7 @@ def serving(platform: Platform) -> Iterator[Platform]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 65_536  # one packet: else each answer waits for an acknowledgement
 
         def handle_any(self) -> None:
             fault = platform.faults.get(len(platform.calls))

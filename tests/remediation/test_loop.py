@@ -149,3 +149,35 @@ def test_what_a_later_campaign_approves_is_not_stopped_for_an_older_one(
     estate.sign_off(again)
     assert not list(remediation.wanted(estate.db))
     assert not remediation.plan(estate.db, estate.clock())
+
+
+def test_a_change_that_a_newer_import_knows_of_is_planned_with(
+    estate: Estate, revoked: Remedy
+) -> None:
+    """And the state that is put back is the one that was there last."""
+    estate.toy.calls.clear()
+    estate.toy.faults = {1: "403"}
+    (one,) = estate.apply(revoked)
+    assert one.state == "apply_failed" and remediation.saved(estate.db, one)
+    estate.toy.objects["svc-a"]["note"] = "made by somebody else"
+    (one,) = estate.apply(one)
+    assert one.state == "apply_failed" and "changed since it was first read: note" in one.said
+    (one,) = remediation.plan(estate.db, estate.clock())
+    before = dict(estate.toy.objects["svc-a"])
+    estate.restore(*estate.apply(one))
+    assert estate.toy.objects["svc-a"] == before and len(estate.toy.writes) == 2
+
+
+def test_planning_again_does_not_lose_what_is_to_be_put_back(
+    estate: Estate, revoked: Remedy
+) -> None:
+    """It was sent, and nobody knows whether it was done, when somebody plans again."""
+    before = dict(estate.toy.objects["svc-a"])
+    estate.toy.calls.clear()
+    estate.toy.faults = {1: "late", 2: "nothing"}
+    assert estate.apply(revoked)[0].state == "apply_failed"
+    (one,) = remediation.plan(estate.db, estate.clock())
+    (one,) = estate.apply(one)
+    assert one.state == "applied"
+    estate.restore(one)
+    assert estate.toy.objects["svc-a"] == before

@@ -58,13 +58,15 @@ def _carry_out(
         return record(db, remedy, "applied", f"{how}; nothing was sent", clock())
     if state is None and act.known is not None:
         return record(db, remedy, "object_gone", "the platform does not have it any more", clock())
-    known = act.known if before is None else before.state
-    differs = changed(known, state) if before is not None or known is not None else ""
+    # a plan that was made after the state was saved knows of what somebody changed meanwhile
+    anew = before is None or (act.known is not None and str(remedy.planned_at) > before.at)
+    known = act.known if anew or before is None else before.state
+    differs = "" if anew and known is None else changed(known, state)
     if differs:
-        since = "the import" if before is None else "it was first read"
+        since = "the import" if anew else "it was first read"
         said = f"changed since {since}: {differs}; nothing was sent: import anew, plan again"
         return record(db, remedy, "apply_failed", said, clock())
-    if before is None:
+    if anew:
         remedy = save_prior(db, remedy, state, clock())
     return _write(db, remedy, live, act, clock)
 

@@ -18,7 +18,9 @@ from passmuster.remediation._wanting import wanted
 from passmuster.store import Database
 from passmuster.text import Json, canonical, sha256
 
-REPLANNED: frozenset[State] = frozenset({"planned", "not_supported", "apply_failed"})
+REPLANNED: frozenset[State] = frozenset({
+    "planned", "not_supported", "apply_failed", "object_gone",
+})  # fmt: skip
 BY_HAND = "no command is known for it: carry it out by hand; the next import proves it"
 ONLY_LINES = "muster does not do this itself: run the vendor's lines, or `muster remediate script`"
 ONLY_DESTROY = "the platform has no stop that can be undone: look at --destroy"
@@ -70,9 +72,8 @@ def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> R
             " state, said, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
             " ?) ON CONFLICT (name) DO UPDATE SET plan = excluded.plan,"
             " plan_digest = excluded.plan_digest, undo_class = excluded.undo_class,"
-            " planned_at = excluded.planned_at, prior_id = NULL, sent_at = NULL,"
-            " restoring_at = NULL, state = excluded.state, verdict = NULL, said = excluded.said,"
-            " state_at = excluded.state_at",
+            " planned_at = excluded.planned_at, state = excluded.state, verdict = NULL,"
+            " said = excluded.said, state_at = excluded.state_at",
             values,
         )
     return remedy_of(db.one(f"{SELECT} WHERE name = ?", (values[0],)))

@@ -16,8 +16,9 @@ State = Literal[
 STATES: tuple[State, ...] = (
     "planned", "applied", "apply_failed", "not_supported", "object_gone", "verified", "reverted",
 )  # fmt: skip
-STOPPED: frozenset[State] = frozenset({"applied", "verified", "object_gone"})
-"""States in which what was to be stopped is: nothing more is to be applied."""
+STOPPED: frozenset[State] = frozenset({"applied", "verified"})
+"""States in which it is stopped: nothing more is to be applied. That an object is gone is said
+again by each read, for platforms also answer so to whom they let see nothing."""
 TASKS = ("rotate", "right_size")
 """Verbs that a person carries out and an export proves: muster runs nothing for them."""
 NAME_SIGNS = 8
