@@ -17,10 +17,11 @@ from urllib.parse import unquote
 from passmuster import attestations, blobs, merkle, roster, tlog
 from passmuster.attestations import Attestation, check_basis, is_emergency
 from passmuster.campaigns import _dossiers
+from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._deciding import MAX_REASON, refuse_secret
 from passmuster.campaigns._rows import check_row
 from passmuster.campaigns._signing import decision_row
-from passmuster.campaigns._votes import mark_contested
+from passmuster.campaigns._votes import late, mark_contested
 from passmuster.central import SHOWN
 from passmuster.errors import Conflict, NotFound, UsageError, VerificationFailed
 from passmuster.keys import SigningKey
@@ -243,6 +244,19 @@ def keep(db: Database, said: Attestation, line: bytes, index: int) -> None:
         " ON n.campaign_id = c.id AND n.uri = ? WHERE c.closed_at IS NULL", (row["item"],)
     ).fetchall():  # fmt: skip
         mark_contested(db, campaign_id, [item_id])
+
+
+def emergencies_in(db: Database, at: Campaign) -> list[tlog.Entry]:
+    """The entries of emergency stops of items of a campaign, from its opening to its end."""
+    out = late(db, at.digest)
+    rows = db.execute(
+        "SELECT e.id, e.predicate, e.statement, e.campaign, e.principal, e.envelope, e.logged_at"
+        " FROM emergency g CROSS JOIN item i ON i.campaign_id = ?1 AND i.uri = g.uri"
+        " JOIN entry e ON e.id = g.entry_id"
+        " WHERE e.id > (SELECT id FROM entry WHERE statement = ?2) ORDER BY e.id",
+        (at.id, at.digest),
+    ).fetchall()
+    return [tlog.Entry(*row[:5], bytes(row[5]), row[6]) for row in rows if row[0] not in out]
 
 
 def subject_of(uri: str) -> tuple[str, str, str]:

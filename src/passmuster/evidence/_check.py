@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passmuster import attestations, tlog
-from passmuster.attestations import Attestation
+from passmuster.attestations import Attestation, is_emergency
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _contents, _log, _standing, _times
 from passmuster.evidence._files import Files, json_lines, lines, whole
@@ -249,7 +249,7 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
     for statement in found:
         body, kind = statement.attestation.predicate, statement.attestation.kind
         if kind in ROWS:
-            if body["basis"] != {"campaign": digest}:
+            if not is_emergency(statement.attestation) and body["basis"] != {"campaign": digest}:
                 raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
             if closed and statement.index > closed.index:
                 raise VerificationFailed(f"{statement.folder}: was signed after the end")
