@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         Stopped,
         check_emergency,
         check_statement,
+        credentials_of,
         emergencies_in,
         on_call,
         shown,
@@ -165,8 +166,8 @@ else:
         "_disputed": "Disputed Said disputed",
         "_dossiers": "digests dossiers material parts_of uri",
         "_emergency":
-            "Emergency Stopped check_emergency check_statement emergencies_in on_call shown "
-            "sign_emergency subject_of",
+            "Emergency Stopped check_emergency check_statement credentials_of emergencies_in "
+            "on_call shown sign_emergency subject_of",
         "_freezing": "assignment_row excluded_row population_row",
         "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
@@ -201,14 +202,14 @@ __all__ = [
     "around", "asked", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
     "changed_since", "check_draft", "check_emergency", "check_hand_over", "check_own", "check_row",
     "check_second", "check_statement", "clear_drafts", "clear_own", "clear_seconds", "close",
-    "count", "course", "definition", "digests", "disputed", "dossiers", "draft_of",
-    "emergencies_in", "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over",
-    "in_group", "item_dossier", "items_in_order", "items_of", "late", "material", "named_owners",
-    "objections", "on_call", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people",
-    "policy_of", "population_row", "portrait", "prepare", "progress", "publish", "rank", "reopen",
-    "rows", "said_last", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
-    "second_drafts", "second_like", "second_rank", "second_rows", "shown", "sign_emergency",
-    "sign_off", "signed_by", "signed_counts", "signed_rows", "source_runs", "stranded",
-    "subject_of", "tiers", "unlisted", "unreviewed", "uri", "votes", "waiting", "waiting_for",
-    "wanted",
+    "count", "course", "credentials_of", "definition", "digests", "disputed", "dossiers",
+    "draft_of", "emergencies_in", "excluded_row", "file_name", "find_item", "forecast", "groups",
+    "handed_over", "in_group", "item_dossier", "items_in_order", "items_of", "late", "material",
+    "named_owners", "objections", "on_call", "open_campaign", "outcomes_of", "part_uids",
+    "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
+    "publish", "rank", "reopen", "rows", "said_last", "said_on", "save_draft", "save_drafts",
+    "save_own", "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows",
+    "shown", "sign_emergency", "sign_off", "signed_by", "signed_counts", "signed_rows",
+    "source_runs", "stranded", "subject_of", "tiers", "unlisted", "unreviewed", "uri", "votes",
+    "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

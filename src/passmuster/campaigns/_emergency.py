@@ -83,6 +83,12 @@ def shown(db: Database, identity_id: int, part: str | None) -> Json:
     raise NotFound(f"{visible(part or '')} is not in the inventory any more: import a new export")
 
 
+def credentials_of(dossier: Json) -> list[Json]:
+    """The dossier of each credential of an identity; none for what is a part already."""
+    whole = dossier["of"] == "identity"
+    return list(_dossiers.items(dossier, "credential")) if whole else []
+
+
 def check_emergency(db: Database, reason: str, ticket: str | None, principal: str) -> None:
     """Raise UsageError unless *principal* may decide an emergency and the reason can be kept."""
     for words, what in ((reason, "the reason"), (ticket or "", "the ticket")):
