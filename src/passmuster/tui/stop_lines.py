@@ -62,7 +62,8 @@ def _result(result: Result, plan: Plan | None, width: int) -> list[Line]:
         out += _labelled("undo", f"muster remediate restore {remedy.name}", width)
     elif plan is not None and remedy.state != "object_gone":
         out += _folded([Span("Until muster can do it, run:", "strong")], width)
-        out += [[Span("   "), say(part)] for part in plan.stop]
+        for command in plan.stop:  # folded and not cut: half a command is another one
+            out += [[Span("   "), *part] for part in fold([say(command)], max(20, width - 4))]
     out += _labelled("decision", f"signed: {result.emergency.statement[:16]}…", width)
     said = f"signed: {result.statements[0][:16]}…" if result.statements else "nothing new to sign"
     out += _labelled("result", (result.unsigned and f"waits: {result.unsigned}") or said, width)
