@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from passmuster import lazily
 
 if TYPE_CHECKING:
-    from passmuster.remediation._applying import apply
+    from passmuster.remediation._applying import apply, is_alive
     from passmuster.remediation._breaker import Tripped, breaker
     from passmuster.remediation._destroying import asked_for, refuse_early
     from passmuster.remediation._folding import Standing, check_row, fold, result_row
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
         saved,
     )
     from passmuster.remediation._restoring import restore
+    from passmuster.remediation._running import connected, may_sign, stale, unasked
+    from passmuster.remediation._scripting import Script, can_carry, keep, script
     from passmuster.remediation._signing import FILE, sign, unsigned
+    from passmuster.remediation._status import Status, status
     from passmuster.remediation._table import remedies, remedy, results
+    from passmuster.remediation._taking import rows_of, take
     from passmuster.remediation._verifying import IN_WORDS, verify
     from passmuster.remediation._wanting import wanted
 else:
     __getattr__ = lazily.names(__name__, {
-        "_applying": "apply",
+        "_applying": "apply is_alive",
         "_breaker": "Tripped breaker",
         "_destroying": "asked_for refuse_early",
         "_folding": "Standing check_row fold result_row",
@@ -40,15 +44,21 @@ else:
         "_proved": "Proof alive_of proof_of",
         "_remedy": "STATES STOPPED TASKS Remedy Saved State Wanted saved",
         "_restoring": "restore",
+        "_running": "connected may_sign stale unasked",
+        "_scripting": "Script can_carry keep script",
         "_signing": "FILE sign unsigned",
+        "_status": "Status status",
         "_table": "remedies remedy results",
+        "_taking": "rows_of take",
         "_verifying": "IN_WORDS verify",
         "_wanting": "wanted",
     })  # fmt: skip
 
 __all__ = [
-    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Proof", "Remedy", "Saved", "Standing",
-    "State", "Tripped", "Wanted", "alive_of", "apply", "asked_for", "breaker", "check_row", "fold",
-    "plan", "plan_one", "plans_for", "proof_of", "refuse_early", "remedies", "remedy", "restore",
-    "result_row", "results", "saved", "sign", "unsigned", "verify", "wanted",
+    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Proof", "Remedy", "Saved", "Script",
+    "Standing", "State", "Status", "Tripped", "Wanted", "alive_of", "apply", "asked_for", "breaker",
+    "can_carry", "check_row", "connected", "fold", "is_alive", "keep", "may_sign", "plan",
+    "plan_one", "plans_for", "proof_of", "refuse_early", "remedies", "remedy", "restore",
+    "result_row", "results", "rows_of", "saved", "script", "sign", "stale", "status", "take",
+    "unasked", "unsigned", "verify", "wanted",
 ]  # fmt: skip
