@@ -1,13 +1,13 @@
 """`muster remediate`: carry decisions out, see them refused, put them back; all of it signed."""
 
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
+from passmuster.cli.remedy_run import asked, carry_out, confirm_destroy, hold, named, to_apply
 from passmuster.cli.remedy_text import (
     PLANNED,
     STANDING,
@@ -16,14 +16,13 @@ from passmuster.cli.remedy_text import (
     result_row,
     standing_row,
 )
-from passmuster.errors import Conflict, MusterError, UsageError
+from passmuster.errors import MusterError, UsageError
 from passmuster.text import plural
 
 if TYPE_CHECKING:
     from passmuster.connectors import Live
     from passmuster.remediation import Remedy
 
-Step = Callable[["Remedy", "Live"], "Remedy"]
 ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask once more.")
 
@@ -119,17 +118,17 @@ def apply_command(
     """
     from passmuster import remediation
 
-    run = _to_apply(bench, ids, destroy)
-    _hold(bench, run, accept_changed, all_of_them, yes)
+    run = to_apply(bench, ids, destroy)
+    hold(bench, run, accept_changed, all_of_them, yes)
     for one in run:
         if one.undo_class == "R3":
-            _confirm_destroy(bench, one, confirmed)
+            confirm_destroy(bench, one, confirmed)
 
     def step(one: "Remedy", live: "Live") -> "Remedy":
         done = remediation.apply(bench.db, one, live, now, destroy=destroy)
-        return _asked(bench, done, live) if also_verify and done.state == "applied" else done
+        return asked(bench, done, live) if also_verify and done.state == "applied" else done
 
-    found = _run(bench, run, step, passphrase_fd)
+    found = carry_out(bench, run, step, passphrase_fd)
     _tell(found, as_json)
     failed = [one for one in found if one.state not in remediation.STOPPED]
     if failed:
@@ -163,15 +162,15 @@ def verify_command(
     """
     from passmuster import remediation
 
-    chosen = _named(bench, ids) or [
+    chosen = named(bench, ids) or [
         one for one in remediation.remedies(bench.db)
         if one.state == "applied" and one.act is not None
     ]  # fmt: skip
     if secret_stdin and len(chosen) != 1:
         raise UsageError("--secret-stdin tries one secret: name one remediation")
     secret = _secret(bench) if secret_stdin else None
-    found = _run(
-        bench, chosen, lambda one, live: _asked(bench, one, live, wait=wait, secret=secret),
+    found = carry_out(
+        bench, chosen, lambda one, live: asked(bench, one, live, wait=wait, secret=secret),
         passphrase_fd,
     )  # fmt: skip
     _tell(found, as_json)
@@ -196,12 +195,12 @@ def restore_command(
     """
     from passmuster import remediation
 
-    chosen = _named(bench, ids)
+    chosen = named(bench, ids)
     for one in chosen:
         talk(f"  put back: {one.what} ({one.name}, {one.state})")
     if not (yes or bench.no_input):
         click.confirm("Let these in again?", abort=True, err=True)
-    found = _run(
+    found = carry_out(
         bench, chosen, lambda one, live: remediation.restore(bench.db, one, live, now),
         passphrase_fd,
     )  # fmt: skip
@@ -231,7 +230,7 @@ def script_command(
 
     bench.may_decide()
     bench.passphrase_fd = passphrase_fd
-    wanted = _named(bench, ids) or list(remediation.remedies(bench.db))
+    wanted = named(bench, ids) or list(remediation.remedies(bench.db))
     made = remediation.script(wanted, now())
     if not made.remedies:
         raise UsageError("nothing that a script can carry: muster remediate plan")
@@ -269,134 +268,6 @@ def status_command(bench: Bench, only_open: bool, as_json: bool) -> None:
         talk("nothing here: muster remediate plan")
     if waits := remediation.unsigned(bench.db):
         talk(f"{plural(waits, 'result')} not signed yet: the next run signs them")
-
-
-# --- what the commands share
-
-
-def _named(bench: Bench, ids: Sequence[str]) -> "list[Remedy]":
-    from passmuster import remediation
-
-    return [remediation.remedy(bench.db, word) for word in dict.fromkeys(ids)]
-
-
-def _to_apply(bench: Bench, ids: Sequence[str], destroy: bool) -> "list[Remedy]":
-    """What is to be applied; what is not asked for any more is told and left out."""
-    from passmuster import remediation
-
-    bench.may_decide()
-    chosen = _named(bench, ids) or [
-        one for one in remediation.remedies(bench.db)
-        if one.undo_class != "R3" and one.plan is not None and one.verb not in remediation.TASKS
-        and _is_due(bench, one)
-    ]  # fmt: skip
-    for one in chosen:
-        if one.plan is None:
-            raise UsageError(f"{one.name}: was planned in another workspace, and only what came of "
-                             "it is known here: muster remediate plan")  # fmt: skip
-        if one.verb in remediation.TASKS:
-            raise UsageError(f"{one.name}: {one.what} is a task for people: the import that shows "
-                             "it done closes it")  # fmt: skip
-        if one.undo_class == "R3" and not destroy:
-            raise UsageError(f"{one.name}: {one.what} cannot be undone: it needs --destroy")
-    dropped = remediation.unasked(bench.db, chosen)
-    for one in chosen:
-        if one.name in dropped:
-            talk(f"left out: {one.name} {one.what}: it was decided otherwise since")
-    found = [one for one in chosen if one.name not in dropped]
-    if not found:
-        raise UsageError("nothing to apply: muster remediate plan")
-    return found
-
-
-def _is_due(bench: Bench, one: "Remedy") -> bool:
-    """Whether a run without names takes it: what nobody can do here, once, to sign that."""
-    from passmuster import remediation
-
-    if one.state == "not_supported":
-        return not remediation.results(bench.db, one.name)
-    due = ("planned", "apply_failed", "object_gone")
-    return one.state in due or remediation.is_alive(bench.db, one)
-
-
-def _hold(
-    bench: Bench, run: "list[Remedy]", accept_changed: bool, all_of_them: int | None, yes: bool
-) -> None:
-    """Show what is about to happen; stop here unless everything that has to be said is said."""
-    from passmuster import remediation
-
-    for one in run:
-        talk(f"  {one.name}  {one.what}  ({one.undo_class or 'by hand'})")
-    for name, parts in (stale := remediation.stale(bench.db, run)).items():
-        talk(f"  {name}: its evidence changed since it was decided: {', '.join(parts)}")
-    if stale and not accept_changed:
-        if bench.no_input:
-            raise Conflict(
-                "evidence changed since it was decided: look again, then --accept-changed"
-            )
-        click.confirm("Stop them all the same?", abort=True, err=True)
-    tripped = remediation.breaker(bench.db, run, bench.settings)
-    if tripped is not None and all_of_them != tripped.identities:
-        why = "; ".join(tripped.why)
-        if bench.no_input or all_of_them is not None:
-            raise Conflict(f"held up: {why}; nothing is done without --all-of-them "
-                           f"{tripped.identities}")  # fmt: skip
-        talk(f"Held up: {why}")
-        said = click.prompt("How many identities are stopped, if you mean it", type=int, err=True)
-        if said != tripped.identities:
-            raise Conflict(f"it is {tripped.identities}, not {said}: nothing was done")
-    elif not (yes or bench.no_input):
-        click.confirm("Stop these now?", abort=True, err=True)
-
-
-def _confirm_destroy(bench: Bench, one: "Remedy", confirmed: Sequence[str]) -> None:
-    from passmuster import remediation
-
-    remediation.refuse_early(bench.db, one, bench.settings, now())
-    if one.name in confirmed:
-        return
-    if bench.no_input:
-        raise UsageError(f"{one.what} cannot be undone: --yes-destroy {one.name} says that you "
-                         "mean it")  # fmt: skip
-    said = click.prompt(f"{one.what} cannot be undone. Type {one.name} to do it", err=True)
-    if said.strip() != one.name:
-        raise UsageError("called off: nothing was done")
-
-
-def _run(
-    bench: Bench, run: "list[Remedy]", step: Step, passphrase_fd: int | None
-) -> "list[Remedy]":
-    """Do *step* for each, and sign what came of it, however the run ends."""
-    from passmuster import connectors, logins, remediation
-
-    bench.may_decide()
-    if not run:
-        raise UsageError("nothing to do: muster remediate status")
-    bench.passphrase_fd = passphrase_fd
-    key = bench.key()
-    remediation.may_sign(bench.db, key, now())
-
-    def connect(source: str) -> "Live":
-        return connectors.connect(logins.where(bench.settings, source))
-
-    found: list[Remedy] = []
-    with remediation.connected(run, connect) as live:
-        try:
-            for one in run:
-                found.append(step(one, live(one)))
-                talk(f"  {one.name}  {found[-1].state}: {found[-1].said}")
-        finally:
-            remediation.sign(bench.db, key, now())
-    return found
-
-
-def _asked(
-    bench: Bench, one: "Remedy", live: "Live", *, wait: bool = True, secret: str | None = None
-) -> "Remedy":
-    from passmuster import remediation
-
-    most = float(one.plan["propagation_s"]) if one.plan and wait else 0.0
-    return remediation.verify(bench.db, one, live, now, wait_s=most, secret=secret)
 
 
 def _secret(bench: Bench) -> str:
