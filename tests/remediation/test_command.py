@@ -49,12 +49,12 @@ def test_the_whole_loop(command: Muster, estate: Estate) -> None:
     (planned,) = rows(command("remediate", "plan", "--json"))
     assert planned["state"] == "planned" and planned["stop"] == ["toy disable svc-a"]
     assert planned["undo"] == ["toy enable svc-a"] and planned["residual"]
-    (done,) = rows(command("remediate", "apply", "--verify", "--json"))
+    (done,) = rows(command("remediate", "apply", "--yes", "--verify", "--json"))
     assert (done["state"], done["verdict"]) == ("verified", "refused")
     (one,) = rows(command("remediate", "status", "--json"))
     assert one["standing"] == "verified: refused" and not one["open"]
     assert not rows(command("remediate", "status", "--open", "--json"))
-    command("remediate", "restore", str(one["id"])[:5])
+    command("remediate", "restore", "--yes", str(one["id"])[:5])
     assert estate.toy.objects["svc-a"]["enabled"] is True
     kinds = estate.db.execute("SELECT count(*) FROM entry WHERE predicate = 'remediation'")
     assert kinds.fetchone() == (2,), "one statement for each run"
@@ -68,10 +68,10 @@ def test_what_the_platform_will_not_do_is_told_signed_and_no_success(
     command("remediate", "plan")
     estate.toy.calls.clear()
     estate.toy.faults = {1: "403"}
-    done = command("remediate", "apply", code=1)
+    done = command("remediate", "apply", "--yes", code=1)
     assert "403" in done.stderr and "apply_failed" in done.stdout
     assert not remediation.unsigned(estate.db)
-    command("remediate", "apply")
+    command("remediate", "apply", "--yes")
     assert estate.toy.writes == ["PUT svc-a"]
 
 
@@ -80,7 +80,7 @@ def test_a_platform_that_is_down_is_a_state_and_no_crash(command: Muster, estate
     command("remediate", "plan")
     settings = estate.db.path.parent / "config.toml"
     settings.write_text(f'[sources."{SOURCE}"]\nendpoint = "http://127.0.0.1:9"\n')
-    done = command("remediate", "apply", code=1)
+    done = command("remediate", "apply", "--yes", code=1)
     assert "nothing was sent" in done.stderr and "127.0.0.1:9" in done.stderr
 
 
@@ -90,7 +90,7 @@ def test_without_a_login_nothing_is_begun(
     decided(estate, "svc-a")
     command("remediate", "plan")
     monkeypatch.setenv("PATH", "/nowhere")
-    done = command("remediate", "apply", code=2)
+    done = command("remediate", "apply", "--yes", code=2)
     assert "keyring set passmuster:toy:t1 token" in done.stderr
     (one,) = remediation.remedies(estate.db)
     assert one.state == "planned" and not remediation.results(estate.db, one.name)
@@ -99,7 +99,7 @@ def test_without_a_login_nothing_is_begun(
 def test_a_run_that_would_stop_too_much_is_held_up(command: Muster, estate: Estate) -> None:
     decided(estate, "svc-a", "svc-b")
     command("remediate", "plan")
-    done = command("remediate", "apply", code=1)
+    done = command("remediate", "apply", "--yes", code=1)
     assert "2 of the 3 identities of toy:t1" in done.stderr and "--all-of-them 2" in done.stderr
     command("remediate", "apply", "--all-of-them", "3", code=1)
     assert not estate.toy.writes
@@ -114,10 +114,24 @@ def test_evidence_that_changed_since_the_decision_is_told_before_the_stop(
     estate.toy.objects["svc-a/svc-a-k1"]["enabled"] = False
     estate.bring_in("2026-11-24T12:00:00Z")
     command("remediate", "plan")
-    done = command("remediate", "apply", code=1)
+    done = command("remediate", "apply", "--yes", code=2)
     assert "evidence changed since it was decided: credentials" in done.stderr
+    assert "--accept-changed" in done.stderr
     assert not estate.toy.writes
-    command("remediate", "apply", "--accept-changed")
+    command("remediate", "apply", "--yes", "--accept-changed")
+
+
+def test_where_nobody_can_be_asked_nothing_is_stopped_without_yes(
+    command: Muster, estate: Estate
+) -> None:
+    decided(estate, "svc-a")
+    command("remediate", "plan")
+    assert "--yes" in command("remediate", "apply", code=2).stderr
+    assert not estate.toy.writes
+    command("remediate", "apply", "--yes")
+    (one,) = remediation.remedies(estate.db)
+    assert "--yes" in command("remediate", "restore", one.name, code=2).stderr
+    assert len(estate.toy.writes) == 1
 
 
 def test_a_decision_that_was_taken_back_is_not_carried_out(command: Muster, estate: Estate) -> None:
@@ -126,7 +140,7 @@ def test_a_decision_that_was_taken_back_is_not_carried_out(command: Muster, esta
     later = estate.opened("Winter")
     estate.decide(later, "svc-a", "approve")
     estate.sign_off(later)
-    done = command("remediate", "apply", code=2)
+    done = command("remediate", "apply", "--yes", code=2)
     assert "decided otherwise since" in done.stderr and not estate.toy.writes
 
 
@@ -135,26 +149,28 @@ def test_a_secret_is_destroyed_only_with_a_second_word_and_after_the_window(
 ) -> None:
     decided(estate, "svc-a")
     command("remediate", "plan")
-    command("remediate", "apply", "--verify")
+    command("remediate", "apply", "--yes", "--verify")
     (burn,) = rows(command("remediate", "plan", "--destroy", "--json"))
     name = str(burn["id"])
-    assert "needs --destroy" in command("remediate", "apply", name, code=2).stderr
-    early = command("remediate", "apply", name, "--destroy", "--yes-destroy", name, code=2)
+    assert "needs --destroy" in command("remediate", "apply", "--yes", name, code=2).stderr
+    early = command("remediate", "apply", "--yes", name, "--destroy", "--yes-destroy", name, code=2)
     assert "destroy_after_days" in early.stderr
     estate.db.execute("DROP TRIGGER remediation_result_is_final")
     estate.db.execute(
         "UPDATE remediation_result SET row = json_set(row, '$.at', '2020-01-01T00:00:00Z')"
     )
-    assert "--yes-destroy" in command("remediate", "apply", name, "--destroy", code=2).stderr
-    command("remediate", "apply", name, "--destroy", "--yes-destroy", name)
+    assert (
+        "--yes-destroy" in command("remediate", "apply", "--yes", name, "--destroy", code=2).stderr
+    )
+    command("remediate", "apply", "--yes", name, "--destroy", "--yes-destroy", name)
     assert estate.toy.objects["svc-a"]["secret"] == "gone"
-    assert "nothing brings it back" in command("remediate", "restore", name, code=1).stderr
+    assert "nothing brings it back" in command("remediate", "restore", "--yes", name, code=1).stderr
 
 
 def test_a_secret_from_stdin_is_tried_and_kept_nowhere(command: Muster, estate: Estate) -> None:
     decided(estate, "svc-a")
     command("remediate", "plan")
-    command("remediate", "apply")
+    command("remediate", "apply", "--yes")
     (one,) = remediation.remedies(estate.db)
     assert (
         "nothing on stdin"
@@ -205,7 +221,7 @@ def test_a_task_is_closed_by_the_export_that_shows_it_done(command: Muster, esta
     estate.sign_off(at)
     (task,) = rows(command("remediate", "plan", "--json"))
     assert (task["state"], task["due"]) == ("planned", "2026-11-26")
-    assert "is a task" in command("remediate", "apply", str(task["id"]), code=2).stderr
+    assert "is a task" in command("remediate", "apply", "--yes", str(task["id"]), code=2).stderr
     (open_,) = rows(command("remediate", "status", "--open", "--json"))
     assert open_["overdue"]
     estate.toy.objects["svc-a/svc-a-k1"]["enabled"] = False
@@ -221,13 +237,13 @@ def test_what_was_stopped_and_is_active_again_is_open_again(
 ) -> None:
     decided(estate, "svc-a")
     command("remediate", "plan")
-    command("remediate", "apply", "--verify")
+    command("remediate", "apply", "--yes", "--verify")
     estate.toy.objects["svc-a"]["enabled"] = True
     estate.bring_in("2030-01-01T00:00:00Z")
     (one,) = rows(command("remediate", "status", "--open", "--json"))
     assert "active in the export of 2030-01-01" in str(one["standing"])
     estate.toy.writes.clear()
-    command("remediate", "apply", "--accept-changed")
+    command("remediate", "apply", "--yes", "--accept-changed")
     assert estate.toy.writes == ["PUT svc-a"]
 
 

@@ -119,7 +119,8 @@ def apply_command(
     from passmuster import remediation
 
     run = to_apply(bench, ids, destroy)
-    hold(bench, run, accept_changed, all_of_them, yes)
+    meant = yes or all(one.name in confirmed for one in run)
+    hold(bench, run, accept_changed, all_of_them, meant)
     for one in run:
         if one.undo_class == "R3":
             confirm_destroy(bench, one, confirmed)
@@ -198,8 +199,7 @@ def restore_command(
     chosen = named(bench, ids)
     for one in chosen:
         talk(f"  put back: {one.what} ({one.name}, {one.state})")
-    if not (yes or bench.no_input):
-        click.confirm("Let these in again?", abort=True, err=True)
+    bench.confirm("Let these in again?", yes=yes)
     found = carry_out(
         bench, chosen, lambda one, live: remediation.restore(bench.db, one, live, now),
         passphrase_fd,

@@ -71,24 +71,18 @@ def hold(
         talk(f"  {one.name}  {one.what}  ({one.undo_class or 'by hand'})")
     for name, parts in (stale := remediation.stale(bench.db, run)).items():
         talk(f"  {name}: its evidence changed since it was decided: {', '.join(parts)}")
-    if stale and not accept_changed:
-        if bench.no_input:
-            raise Conflict(
-                "evidence changed since it was decided: look again, then --accept-changed"
-            )
-        click.confirm("Stop them all the same?", abort=True, err=True)
+    if stale:
+        bench.confirm("Stop them all the same?", yes=accept_changed, flag="--accept-changed")
     tripped = remediation.breaker(bench.db, run, bench.settings)
-    if tripped is not None and all_of_them != tripped.identities:
-        why = "; ".join(tripped.why)
-        if bench.no_input or all_of_them is not None:
-            raise Conflict(f"held up: {why}; nothing is done without --all-of-them "
-                           f"{tripped.identities}")  # fmt: skip
+    if tripped is None:
+        bench.confirm("Stop these now?", yes=yes)
+        return
+    why, count = "; ".join(tripped.why), tripped.identities
+    if all_of_them is None and not bench.no_input:
         talk(f"Held up: {why}")
-        said = click.prompt("How many identities are stopped, if you mean it", type=int, err=True)
-        if said != tripped.identities:
-            raise Conflict(f"it is {tripped.identities}, not {said}: nothing was done")
-    elif not (yes or bench.no_input):
-        click.confirm("Stop these now?", abort=True, err=True)
+        all_of_them = click.prompt("How many identities are stopped", type=int, err=True)
+    if all_of_them != count:
+        raise Conflict(f"held up: {why}; nothing is done without --all-of-them {count}")
 
 
 def confirm_destroy(bench: Bench, one: "Remedy", confirmed: Sequence[str]) -> None:
