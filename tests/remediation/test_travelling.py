@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import attestations, blobs, campaigns, central, merkle, remediation, tlog
+from passmuster import attestations, blobs, central, merkle, remediation, tlog
 from passmuster.central import Record
 from passmuster.errors import VerificationFailed
 from passmuster.remediation import Remedy
@@ -65,7 +65,6 @@ def test_it_has_the_same_name_wherever_it_is_planned(boss: Desk, ann: Desk) -> N
 def test_results_leave_by_the_outbox_with_the_bytes_that_they_name(
     boss: Desk, ann: Desk, log: Log
 ) -> None:
-    campaigns.publish(boss.db, boss.at.id, boss.key, LATER) if not boss.at.travels else None
     carried_out(boss, log)
     (envelope,) = boss.db.one("SELECT envelope FROM entry WHERE predicate = 'remediation'")
     found = central.read(bytes(envelope))
