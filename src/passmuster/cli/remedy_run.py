@@ -117,7 +117,7 @@ def carry_out(
         return connectors.connect(logins.where(bench.settings, source))
 
     found: list[Remedy] = []
-    with remediation.connected(run, connect) as live:
+    with remediation.connected(bench.db, run, connect) as live:
         try:
             for one in run:
                 found.append(step(one, live(one)))

@@ -13,7 +13,7 @@ from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.remediation._compare import changed, is_as
 from passmuster.remediation._proved import alive_of
 from passmuster.remediation._remedy import STOPPED, Remedy, saved
-from passmuster.remediation._table import note, record, save_prior
+from passmuster.remediation._table import again, note, record, save_prior
 from passmuster.store import Database
 from passmuster.text import Json
 
@@ -30,6 +30,7 @@ def apply(
     Raises nothing that a platform does: that is its state and what is said with it. What cannot
     be undone is refused (UsageError) without *destroy*, which says that `refuse_early` was asked.
     """
+    remedy = again(db, remedy)  # somebody may have done it since it was read
     act = remedy.act
     if remedy.undo_class == "R3" and not destroy:
         raise UsageError(f"{remedy.name}: destroys a secret: it needs --destroy")

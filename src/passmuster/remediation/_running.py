@@ -5,12 +5,13 @@ platform that cannot be reached is one whose every call fails: each remediation 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from passmuster import campaigns, roster
 from passmuster.connectors import Act, Live, Verdict
 from passmuster.errors import Unreachable, UsageError
 from passmuster.keys import SigningKey
+from passmuster.lock import alone
 from passmuster.remediation._remedy import Remedy
 from passmuster.remediation._wanting import wanted
 from passmuster.store import Database
@@ -23,7 +24,7 @@ class _Down:
     """A platform that could not be logged in at."""
 
     def __init__(self, error: Unreachable) -> None:
-        self.error = error
+        self.error = Unreachable(str(error))  # what answered 404 was no object
 
     def read(self, act: Act) -> Json | None:  # noqa: ARG002 - the contract's words
         raise self.error
@@ -35,26 +36,27 @@ class _Down:
         raise self.error
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing was opened."""
 
 
 @contextmanager
-def connected(run: Sequence[Remedy], connect: Connect) -> Iterator[Callable[[Remedy], Live]]:
+def connected(
+    db: Database, run: Sequence[Remedy], connect: Connect
+) -> Iterator[Callable[[Remedy], Live]]:
     """A login for each source of *run*; raises UsageError, before anything is sent, where there is
-    none to be had.
+    none to be had, and Conflict while another process carries something out in this workspace.
     """
     lives: dict[str, Live] = {}
-    try:
+    with ExitStack() as held:
+        held.enter_context(alone(db.path.parent, "remediate", "carrying out remediations here"))
         for one in run:
             if one.source not in lives and one.act is not None:
                 try:
-                    lives[one.source] = connect(one.source)
+                    lives[one.source] = live = connect(one.source)
+                    held.callback(live.close)
                 except Unreachable as error:
                     lives[one.source] = _Down(error)
         yield lambda one: lives.get(one.source) or _Down(Unreachable("not logged in there"))
-    finally:
-        for live in lives.values():
-            live.close()
 
 
 def may_sign(db: Database, key: SigningKey, now: str) -> None:

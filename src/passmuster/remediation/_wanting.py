@@ -6,7 +6,8 @@ what was approved since is not stopped for an older decision. What people still 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from passmuster import campaigns
@@ -17,23 +18,25 @@ from passmuster.store import Database
 
 SETTLED = frozenset({"stands", "stands_until", "stops"})
 SILENT = frozenset({"no_response", "abstained"})
-Found = tuple[int, Campaign, Outcome]
 
 
 def wanted(db: Database) -> Iterator[Wanted]:
     """What the decisions of all campaigns ask for, in the order of the items."""
-    newest: dict[str, Found] = {}
-    for at in campaigns.campaigns(db):
-        for uri, outcome in campaigns.outcomes_of(db, at).items():
-            if outcome.effect in SILENT:
-                continue
-            order = _order(db, outcome)
-            if uri not in newest or order >= newest[uri][0]:
-                newest[uri] = (order, at, outcome)
-    for uri in sorted(newest):
-        _, at, outcome = newest[uri]
-        if outcome.effect in SETTLED and outcome.remediations:
+    each = [(at, campaigns.outcomes_of(db, at)) for at in campaigns.campaigns(db)]
+    asked = [
+        (uri, at, outcome) for at, outcomes in each for uri, outcome in outcomes.items()
+        if outcome.effect in SETTLED and outcome.remediations
+    ]  # fmt: skip
+    for uri, at, outcome in sorted(asked, key=lambda found: (found[0], found[1].id)):
+        others = [o[uri] for other, o in each if other.id != at.id and uri in o]
+        if not _superseded(db, outcome, others):
             yield from _of(db, at, outcome)
+
+
+def _superseded(db: Database, outcome: Outcome, others: Sequence[Outcome]) -> bool:
+    """Whether another campaign came to something on the same thing since."""
+    spoken = [other for other in others if other.effect not in SILENT]
+    return bool(spoken) and max(map(partial(_order, db), spoken)) > _order(db, outcome)
 
 
 def _order(db: Database, outcome: Outcome) -> int:
