@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import attestations, blobs, campaigns, central, evidence, roster
+from passmuster import attestations, blobs, campaigns, central, evidence, remediation, roster
 from passmuster.campaigns._countersigning import countersign_row
 from passmuster.campaigns._signing import decision_row
 from passmuster.model import Attention, Bulk, Change, Draft, SecondDraft
+from passmuster.remediation._table import record, save_prior
 from passmuster.store import Database
 from passmuster.text import canonical, strict_json
 from tests.evidence.conftest import read
@@ -114,6 +115,36 @@ def test_the_statement_of_a_second_person_of_version_1(
     same("second-definition.json", found["statements/000004-campaign/definition.json"])
     for name in ("outcomes.jsonl", "outcomes.csv"):
         same(f"second-{name}", found[name])
+
+
+def test_the_results_of_remediations_of_version_1(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what they add to the tables of a pack."""
+    freeze_chance(db, monkeypatch)
+    bring_in(db, tmp_path, monkeypatch)
+    with db.atomic():
+        db.execute("DELETE FROM finding")
+        db.execute("UPDATE listing SET risk = 0")
+    scene = open_scene(db, tmp_path, monkeypatch, rules=0)
+    scene.decide()
+    scene.close()
+    remediation.plan(db, END)
+    with db.atomic():  # a plan's own form is no part of the contract, only that it is named
+        db.execute("UPDATE remediation SET plan_digest = ?, undo_class = 'R1'", ("e" * 64,))
+    first, second = remediation.remedies(db)
+    first = save_prior(db, first, {"enabled": True}, END)
+    record(db, first, "applied", "the platform took it", END)
+    record(db, first, "verified", "the login was refused", END, verdict="refused")
+    record(db, second, "planned", "handed over", END, script="f" * 64)
+    remediation.sign(db, scene.boss, END)
+    evidence.build_pack(db, scene.campaign, tmp_path / "pack", scene.boss, END)
+    found = read(tmp_path / "pack")
+    (folder,) = {n.rpartition("/")[0] for n in found if n.endswith("/remediations.jsonl")}
+    for name in ("statement.dsse.json", "statement.pae", "statement.sshsig"):
+        same(name.replace("statement", "remediation"), found[f"{folder}/{name}"])
+    same("remediations.jsonl", found[f"{folder}/remediations.jsonl"])
+    same("remediation-results.jsonl", found["remediation-results.jsonl"])
 
 
 def test_a_row_of_a_second_person_of_version_1() -> None:

@@ -24,7 +24,8 @@ class Ring:
     """A keyring that has what a person put in."""
 
     def __init__(self, **held: str) -> None:
-        self.held, self.asked = held, []
+        self.held = held
+        self.asked: list[tuple[str, str]] = []
 
     def get_password(self, service: str, user: str) -> str | None:
         self.asked.append((service, user))

@@ -64,6 +64,8 @@ class Platform:
     def change(self, method: str, of: str, found: Json | None, body: bytes) -> tuple[int, Any]:
         if method == "GET":
             return (200, found) if found is not None else (404, {"message": "no such object"})
+        if found is None and method == "PUT" and of.startswith("anew-"):
+            body = json.dumps({**json.loads(body), "number": len(self.calls)}).encode()
         after = None if method == "DELETE" else {**(found or {}), **json.loads(body)}
         if after != found:
             self.writes.append(f"{method} {of}")

@@ -73,7 +73,7 @@ def import_command(
         bench.db, files, bench.settings, now=now(), format_name=format_name, context=context,
         dry_run=dry_run, progress=bar("Importing"),
     )  # fmt: skip
-    _summarise(bench, runs, as_json, dry_run)
+    summarise(bench, runs, as_json, dry_run)
 
 
 def bar(label: str) -> Any:
@@ -118,7 +118,8 @@ def _list_formats(as_json: bool) -> None:
             print(f"    {line}")
 
 
-def _summarise(bench: Bench, runs: list[Any], as_json: bool, dry_run: bool) -> None:
+def summarise(bench: Bench, runs: list[Any], as_json: bool, dry_run: bool) -> None:
+    """What imports did, for a person or as JSON."""
     rows = [
         {
             "source": run.source, "format": run.format, "file": run.file_name,

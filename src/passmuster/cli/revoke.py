@@ -189,12 +189,8 @@ def _stop(
 def _confirm(bench: Bench, offered: "Offer", due: str | None, *, yes: bool) -> None:
     if due is not None:
         talk(f"  due       to be given back {due}: it is listed then; nothing is undone by itself")
-    if yes:
-        return
-    if bench.no_input:
-        raise UsageError("nothing was stopped: without a terminal say --yes")
     what = offered.plan.what if offered.plan else "nothing here: sign the decision alone"
-    click.confirm(f"Stop it now ({visible(what)})?", abort=True, err=True)
+    bench.confirm(f"Stop it now ({visible(what)})?", yes=yes)
 
 
 # --- how it came out

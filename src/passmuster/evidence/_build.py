@@ -16,7 +16,7 @@ from passmuster.attestations import Attestation, unchecked
 from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.errors import Conflict, NotFound, UsageError
-from passmuster.evidence import _log, _page, _sources, _standing, _tables, formats
+from passmuster.evidence import _log, _page, _remedies, _sources, _standing, _tables, formats
 from passmuster.evidence._after import After
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._log import Authority
@@ -27,6 +27,7 @@ from passmuster.evidence._statements import (
     HEADS,
     HEADS_FILE,
     PRINCIPALS,
+    RESULTS,
     ROSTER,
     ROWS,
     SEAL,
@@ -200,7 +201,7 @@ class _Build:
             self.writer.add(f"{folder}/{name}", data)
         if attestation.kind == "enrolment":
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
-        elif attestation.kind in (*ROWS, "roster", "publication"):
+        elif attestation.kind in (*ROWS, *RESULTS, "roster", "publication"):
             for name, digest in attestation.subject:
                 self.writer.add(f"{folder}/{name}", blobs.pieces(self.db, digest))
         elif heads := attestation.predicate["ext"].get(HEADS):
@@ -251,6 +252,9 @@ class _Build:
         if self.void:
             self.writer.add(_tables.VOID_CSV, _tables.void_lines(draft.statements, self.void))
         second = policy(draft.opened)
+        found = _remedies.newest(self.files, draft.statements, self.void)
+        if found:
+            self.writer.add(_remedies.FILE, _remedies.lines(found))
         with (
             self.writer.stream(_tables.OUTCOMES) as as_json,
             self.writer.stream(_tables.OUTCOMES_CSV) as as_csv,
@@ -261,7 +265,7 @@ class _Build:
             for judged in after.beside(walk(self.files, draft.opened.folder, batches, second)):
                 as_json(_tables.outcome_line(judged, second))
                 as_csv(_tables.outcome_cells(judged, second))
-                for line in _tables.remediation_lines(judged):
+                for line in _tables.remediation_lines(judged, found):
                     remediations(line)
                 for each in written:
                     each.item(judged)

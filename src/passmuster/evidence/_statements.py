@@ -34,6 +34,8 @@ PRINCIPAL_COLUMNS = ("n", "principal", "fingerprint", "enrolment")
 ROWS = {
     "decisions": "decisions.jsonl", "own": "own.jsonl", "countersign": "countersignatures.jsonl",
 }  # fmt: skip
+RESULTS = {"remediation": "remediations.jsonl"}
+"""Rows that no outcome follows from, and that may come after the end."""
 
 
 @dataclass(frozen=True, slots=True)

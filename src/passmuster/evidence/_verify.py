@@ -13,7 +13,9 @@ from passmuster.note import VerifierKey
 from passmuster.store import Database
 from passmuster.text import sha256, strict_json
 
-_TABLES = {"decisions": "decision", "countersign": "countersignature"}
+_TABLES = {
+    "decisions": "decision", "countersign": "countersignature", "remediation": "remediation_result",
+}  # fmt: skip
 
 
 def verify(
@@ -104,7 +106,7 @@ def _counts(db: Database, entry: tlog.Entry) -> Callable[[bytes], bool]:
     an item that is here, and that was its signer's to decide.
     """
     device = db.value("SELECT device FROM entry WHERE id = ?", (entry.id,))
-    if device == store.device(db) or entry.campaign is None:
+    if device == store.device(db) or entry.campaign is None or entry.kind == "remediation":
         return lambda _: True
     items = dict(db.execute(
         "SELECT n.uri, n.reviewer FROM campaign c JOIN item n ON n.campaign_id = c.id"

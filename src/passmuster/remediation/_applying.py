@@ -11,8 +11,9 @@ from collections.abc import Callable
 from passmuster.connectors import Act, Live
 from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.remediation._compare import changed, is_as
+from passmuster.remediation._proved import alive_of
 from passmuster.remediation._remedy import STOPPED, Remedy, saved
-from passmuster.remediation._table import note, record, save_prior
+from passmuster.remediation._table import again, note, record, save_prior
 from passmuster.store import Database
 from passmuster.text import Json
 
@@ -29,14 +30,17 @@ def apply(
     Raises nothing that a platform does: that is its state and what is said with it. What cannot
     be undone is refused (UsageError) without *destroy*, which says that `refuse_early` was asked.
     """
+    remedy = again(db, remedy)  # somebody may have done it since it was read
     act = remedy.act
     if remedy.undo_class == "R3" and not destroy:
         raise UsageError(f"{remedy.name}: destroys a secret: it needs --destroy")
-    if remedy.state in STOPPED:
+    if remedy.plan is None:
+        raise UsageError(f"{remedy.name}: was planned in another workspace: plan it here first")
+    if remedy.state in STOPPED and not is_alive(db, remedy):
         return remedy
     if act is None:
         return record(db, remedy, "not_supported", by_hand(remedy), clock())
-    if remedy.state == "reverted":  # it was put back, and is to be stopped again
+    if remedy.state in STOPPED or remedy.state == "reverted":  # to be stopped once more
         remedy = note(db, remedy, prior_id=None, sent_at=None, restoring_at=None)
     try:
         state = live.read(act)
@@ -69,6 +73,12 @@ def _carry_out(
     if anew:
         remedy = save_prior(db, remedy, state, clock())
     return _write(db, remedy, live, act, clock)
+
+
+def is_alive(db: Database, remedy: Remedy) -> bool:
+    """Whether an import since it was stopped shows it active: then it is to be stopped again."""
+    since = remedy.sent_at or remedy.state_at
+    return remedy.state in STOPPED and alive_of(db, remedy, since) is not None
 
 
 def by_hand(remedy: Remedy) -> str:

@@ -7,7 +7,7 @@ from passmuster.errors import NotReversible, Unreachable, UsageError
 from passmuster.remediation._applying import AGAIN, look
 from passmuster.remediation._compare import changed, is_as
 from passmuster.remediation._remedy import Remedy, saved
-from passmuster.remediation._table import note, record
+from passmuster.remediation._table import again, note, record
 from passmuster.store import Database
 from passmuster.text import Json
 
@@ -18,6 +18,7 @@ def restore(db: Database, remedy: Remedy, live: Live, clock: Callable[[], str]) 
     Refuses what somebody changed since it was stopped. Raises NotReversible for R3, UsageError
     where there is nothing to put back.
     """
+    remedy = again(db, remedy)
     if remedy.undo_class == "R3":
         raise NotReversible(
             f"{remedy.name}: {remedy.what}: a secret was destroyed, and nothing brings it back: "

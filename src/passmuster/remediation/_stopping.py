@@ -7,13 +7,15 @@ and `muster revoke` of the same thing, or `muster remediate apply`, goes on wher
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from passmuster import campaigns, connectors
 from passmuster.campaigns import Emergency, Unreviewed
 from passmuster.connectors import Live, Where
-from passmuster.errors import MusterError
+from passmuster.errors import Conflict, MusterError
 from passmuster.keys import SigningKey
+from passmuster.lock import alone
 from passmuster.remediation._applying import apply, by_hand
 from passmuster.remediation._planning import plan_one
 from passmuster.remediation._remedy import Remedy, Wanted, remedy_of
@@ -86,7 +88,11 @@ def stop_now(db: Database, urgent: Emergency, desk: Desk) -> Result:
 
 def go_on(db: Database, one: Unreviewed, desk: Desk) -> Result:
     """Carry out an emergency that is decided, from wherever it stands."""
-    remedy = _carried_out(db, wanted_by(db, one), desk)
+    with ExitStack() as held:
+        # a long run of others holds up no emergency: each step of both looks before it acts
+        with suppress(Conflict):
+            held.enter_context(alone(db.path.parent, "remediate", "carrying out remediations here"))
+        remedy = _carried_out(db, wanted_by(db, one), desk)
     try:
         statements = tuple(sign(db, desk.key, desk.clock()))
     except MusterError as error:

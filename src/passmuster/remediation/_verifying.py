@@ -11,7 +11,7 @@ from collections.abc import Callable
 from passmuster.connectors import VERDICTS, Act, Live, Verdict
 from passmuster.errors import Unreachable, UsageError
 from passmuster.remediation._remedy import Remedy, State
-from passmuster.remediation._table import record
+from passmuster.remediation._table import again, record
 from passmuster.store import Database
 
 FIRST_S, MOST_S = 0.5, 30.0
@@ -33,6 +33,7 @@ def verify(
     `verified` says that the platform refuses it, or has the flag where nothing can be tried; the
     verdict beside it says which. Everything else leaves it `applied`, with what was answered.
     """
+    remedy = again(db, remedy)
     act = remedy.act
     if act is None or remedy.state not in ASKED:
         raise UsageError(

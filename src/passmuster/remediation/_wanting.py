@@ -6,7 +6,8 @@ what was approved since is not stopped for an older decision. What people still 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from passmuster import campaigns
@@ -18,29 +19,35 @@ from passmuster.store import Database
 
 SETTLED = frozenset({"stands", "stands_until", "stops"})
 SILENT = frozenset({"no_response", "abstained"})
-Found = tuple[int, Campaign, Outcome]
 
 
 def wanted(db: Database) -> Iterator[Wanted]:
     """What emergencies ask for, and the decisions of all campaigns in the order of the items."""
     yield from urgent(db)
-    newest: dict[str, Found] = {}
-    for at in campaigns.campaigns(db):
-        for uri, outcome in campaigns.outcomes_of(db, at).items():
-            if outcome.effect in SILENT:
-                continue
-            order = _order(db, outcome)
-            if uri not in newest or order >= newest[uri][0]:
-                newest[uri] = (order, at, outcome)
-    for uri in sorted(newest):
-        _, at, outcome = newest[uri]
-        if outcome.effect in SETTLED and outcome.remediations:
+    each = [(at, campaigns.outcomes_of(db, at)) for at in campaigns.campaigns(db)]
+    asked = [
+        (uri, at, outcome) for at, outcomes in each for uri, outcome in outcomes.items()
+        if outcome.effect in SETTLED and outcome.remediations
+    ]  # fmt: skip
+    for uri, at, outcome in sorted(asked, key=lambda found: (found[0], found[1].id)):
+        others = [o[uri] for other, o in each if other.id != at.id and uri in o]
+        if not _superseded(db, outcome, others):
             yield from _of(db, at, outcome)
+
+
+def _superseded(db: Database, outcome: Outcome, others: Sequence[Outcome]) -> bool:
+    """Whether another campaign came to something on the same thing since."""
+    spoken = [other for other in others if other.effect not in SILENT]
+    return bool(spoken) and max(map(partial(_order, db), spoken)) > _order(db, outcome)
 
 
 def _order(db: Database, outcome: Outcome) -> int:
     marks = ", ".join("?" * len(outcome.leaves))
-    found = db.value(f"SELECT max(entry_id) FROM decision WHERE leaf IN ({marks})", outcome.leaves)
+    found = db.value(
+        f"SELECT max(entry_id) FROM (SELECT entry_id FROM decision WHERE leaf IN ({marks})"
+        f" UNION ALL SELECT entry_id FROM emergency WHERE leaf IN ({marks}))",
+        (*outcome.leaves, *outcome.leaves),
+    )
     return int(found or 0)
 
 
@@ -55,6 +62,8 @@ def _of(db: Database, at: Campaign, outcome: Outcome) -> Iterator[Wanted]:
     kind = db.value("SELECT item_kind FROM campaign WHERE id = ?", (at.id,))
     for verb, part in outcome.remediations:
         asking = [r for r in rows if (r[1] == verb if part is None else _change(r, verb, part))]
+        if not asking:  # an emergency alone, which asks for itself (`urgent`)
+            continue
         yield Wanted(
             outcome.uri, identity_id, source, kind, subject_id, verb, part,
             max(r[3] for r in asking), tuple(r[0] for r in asking), at.digest,

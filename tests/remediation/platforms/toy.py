@@ -62,6 +62,8 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
     ]  # fmt: skip
     if uid.startswith("burn-"):
         return found[:1]
+    if uid.startswith("anew-"):
+        return found[:2]
     return found if verb == "revoke" else found[2:]
 
 
