@@ -147,3 +147,21 @@ async def test_a_platform_that_is_not_there_is_told_and_the_lines_with_it(
         assert "it is not proved to be refused" in told
     assert not estate.toy.writes
     assert kinds(estate.db.path.parent) == ["enrolment", "decisions", "remediation"]
+
+
+async def test_a_stop_waits_in_what_needs_you_until_it_is_reviewed(
+    estate: Estate, workstation: MusterApp
+) -> None:
+    async with workstation.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        workstation.go("inventory")
+        await settle(pilot)
+        await press(pilot, *TYPED, "=a-k1", "enter")
+        await settle(pilot)
+        await press(pilot, "escape", "h")
+        told = " ".join(painted(pilot).split())
+        for words in ("urgent", "svc-a-k1 of svc-a", "Stopped in an emergency ◀",
+                      "“seen in a gist”", "How it stands: verified",
+                      "finding:emergency-unreviewed"):  # fmt: skip
+            assert words in told, words
+    assert estate.toy.writes
