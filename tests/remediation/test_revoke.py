@@ -179,6 +179,24 @@ def test_what_is_stopped_and_not_refused_ends_with_three(estate: Estate, desk: M
     assert "Off, says the platform; not tried" in flagged.stderr
 
 
+def test_what_somebody_let_in_again_is_stopped_again(estate: Estate, desk: Muster) -> None:
+    first = told(desk("revoke", KEY, *WHY, "--json"))
+    estate.toy.objects[f"svc-a/{KEY}"]["enabled"] = True
+    again = told(desk("revoke", KEY, "--yes", "--json"))
+    assert (again["decision"], again["answer"]) == (first["decision"], "refused")
+    assert estate.toy.writes == [f"PUT svc-a/{KEY}"] * 2
+    (one,) = estate.restore(remediation.remedy(estate.db, first["remediation"]))
+    assert one.state == "reverted" and estate.toy.objects[f"svc-a/{KEY}"]["enabled"]
+
+
+def test_an_old_import_holds_up_no_emergency(estate: Estate, desk: Muster) -> None:
+    """The export has it off; somebody switched it on since, and it leaked."""
+    estate.toy.account("svc-z", enabled=False)
+    estate.bring_in("2026-11-23T09:00:00Z")
+    estate.toy.objects["svc-z"]["enabled"] = True
+    assert told(desk("revoke", "svc-z", *WHY, "--json"))["answer"] == "refused"
+
+
 def test_what_is_gone_is_told(estate: Estate, desk: Muster) -> None:
     del estate.toy.objects[f"svc-a/{KEY}"]
     done = desk("revoke", KEY, *WHY, "--json", code=3)

@@ -16,11 +16,12 @@ from passmuster.connectors import Live, Where
 from passmuster.errors import Conflict, MusterError
 from passmuster.keys import SigningKey
 from passmuster.lock import alone
-from passmuster.remediation._applying import apply, by_hand
+from passmuster.remediation._applying import apply, by_hand, look
+from passmuster.remediation._compare import is_as
 from passmuster.remediation._planning import plan_one
-from passmuster.remediation._remedy import Remedy, Wanted, remedy_of
+from passmuster.remediation._remedy import STOPPED, Remedy, Wanted, remedy_of
 from passmuster.remediation._signing import sign
-from passmuster.remediation._table import SELECT, record
+from passmuster.remediation._table import SELECT, note, record
 from passmuster.remediation._urgent import wanted_by
 from passmuster.remediation._verifying import verify
 from passmuster.store import Database
@@ -131,9 +132,21 @@ def _not_asked(db: Database, remedy: Remedy, error: MusterError, desk: Desk) -> 
     return record(db, remedy, "apply_failed", said, desk.clock(), secret=desk.secret)
 
 
+def _again_alive(db: Database, remedy: Remedy, live: Live, desk: Desk) -> Remedy:
+    """To be stopped once more, where somebody let it in again since it was stopped."""
+    act = remedy.act
+    if act is None or remedy.state not in STOPPED:
+        return remedy
+    state, why = look(live, act)
+    if why or state is None or is_as(act.wanted, state):
+        return remedy
+    remedy = note(db, remedy, prior_id=None, sent_at=None, restoring_at=None)
+    return record(db, remedy, "planned", "it was let in again since it was stopped", desk.clock())
+
+
 def _asked(db: Database, remedy: Remedy, live: Live, desk: Desk) -> Remedy:
     desk.tell("asked", f"asking {remedy.source}")
-    remedy = apply(db, remedy, live, desk.clock)
+    remedy = apply(db, _again_alive(db, remedy, live, desk), live, desk.clock)
     desk.tell("applied", f"{remedy.state.replace('_', ' ')}: {remedy.said}")
     if remedy.state not in ("applied", "verified"):
         return remedy
