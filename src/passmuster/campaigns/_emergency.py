@@ -262,7 +262,10 @@ def emergencies_in(db: Database, at: Campaign) -> list[tlog.Entry]:
         " WHERE e.id > (SELECT id FROM entry WHERE statement = ?2) ORDER BY e.id",
         (at.id, at.digest),
     ).fetchall()
-    return [tlog.Entry(*row[:5], bytes(row[5]), row[6]) for row in rows if row[0] not in out]
+    return [
+        tlog.Entry(index, kind, name, of, principal, bytes(envelope), logged_at)
+        for index, kind, name, of, principal, envelope, logged_at in rows if index not in out
+    ]  # fmt: skip
 
 
 def subject_of(uri: str) -> tuple[str, str, str]:

@@ -51,7 +51,8 @@ def read(line: bytes) -> Record:
     statement = attestations.unchecked(line)  # refuses what is not in its one canonical form
     record = Record(line, merkle.leaf_hash(line), statement)
     try:
-        _ = record.campaign, record.blobs, attestations.check_basis(statement)
+        attestations.check_basis(statement)
+        _ = record.campaign, record.blobs
     except (KeyError, TypeError, AttributeError) as error:
         raise VerificationFailed(f"the statement lacks what its kind has: {error}") from None
     return record
