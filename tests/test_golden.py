@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import attestations, blobs, campaigns, central, evidence, roster
+from passmuster import attestations, blobs, campaigns, central, evidence, remediation, roster
 from passmuster.campaigns._countersigning import countersign_row
 from passmuster.campaigns._signing import decision_row
 from passmuster.model import Attention, Bulk, Change, Draft, SecondDraft
+from passmuster.remediation._table import record, save_prior
 from passmuster.store import Database
 from passmuster.text import canonical, strict_json
 from tests.evidence.conftest import read
-from tests.scene import END, LATER, SECOND, bring_in, draft, freeze_chance, open_scene
+from tests.scene import END, LATER, SECOND, bring_in, draft, freeze_chance, key, open_scene
 
 GOLDEN = Path(__file__).parent / "golden"
 BROKEN = "a change to these bytes is a new version"
@@ -116,6 +117,36 @@ def test_the_statement_of_a_second_person_of_version_1(
         same(f"second-{name}", found[name])
 
 
+def test_the_results_of_remediations_of_version_1(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what they add to the tables of a pack."""
+    freeze_chance(db, monkeypatch)
+    bring_in(db, tmp_path, monkeypatch)
+    with db.atomic():
+        db.execute("DELETE FROM finding")
+        db.execute("UPDATE listing SET risk = 0")
+    scene = open_scene(db, tmp_path, monkeypatch, rules=0)
+    scene.decide()
+    scene.close()
+    remediation.plan(db, END)
+    with db.atomic():  # a plan's own form is no part of the contract, only that it is named
+        db.execute("UPDATE remediation SET plan_digest = ?, undo_class = 'R1'", ("e" * 64,))
+    first, second = remediation.remedies(db)
+    first = save_prior(db, first, {"enabled": True}, END)
+    record(db, first, "applied", "the platform took it", END)
+    record(db, first, "verified", "the login was refused", END, verdict="refused")
+    record(db, second, "planned", "handed over", END, script="f" * 64)
+    remediation.sign(db, scene.boss, END)
+    evidence.build_pack(db, scene.campaign, tmp_path / "pack", scene.boss, END)
+    found = read(tmp_path / "pack")
+    (folder,) = {n.rpartition("/")[0] for n in found if n.endswith("/remediations.jsonl")}
+    for name in ("statement.dsse.json", "statement.pae", "statement.sshsig"):
+        same(name.replace("statement", "remediation"), found[f"{folder}/{name}"])
+    same("remediations.jsonl", found[f"{folder}/remediations.jsonl"])
+    same("remediation-results.jsonl", found["remediation-results.jsonl"])
+
+
 def test_a_row_of_a_second_person_of_version_1() -> None:
     words = SecondDraft(
         "object", "3", "nobody uses it",
@@ -188,3 +219,24 @@ def test_the_publication_of_version_1(
     own = central.read(bytes(envelope))
     same("own-handed.pae", own.statement.pae)
     assert blobs.get(db, own.blobs[1]) == rows.splitlines(keepends=True)[0]
+
+
+def test_an_emergency_decision_of_version_1(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decisions predicate on another basis, beside the dossier that nobody had frozen."""
+    freeze_chance(db, monkeypatch)
+    bring_in(db, tmp_path, monkeypatch)
+    with db.atomic():
+        db.execute("DELETE FROM finding")
+        db.execute("UPDATE listing SET risk = 0")
+    shown = campaigns.shown(db, db.value("SELECT id FROM identity WHERE uid = 'u1'"), "u1-key")
+    urgent = campaigns.Emergency(shown, "disable", "in a public gist", "INC-7", SECOND, LATER, END,
+                                 "2026-12-01T21:00:00Z")  # fmt: skip
+    campaigns.sign_emergency(db, urgent, key(SECOND, 3), END)
+    (envelope,) = db.one("SELECT envelope FROM entry WHERE predicate = 'decisions'")
+    made = central.read(bytes(envelope))
+    same("emergency.dsse.json", made.line)
+    same("emergency.pae", made.statement.pae)
+    for name, digest in made.statement.subject:
+        same(f"emergency-{name}", blobs.get(db, digest))

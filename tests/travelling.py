@@ -7,7 +7,17 @@ anything. What a workspace takes, it takes through `campaigns.wanted` and `campa
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from passmuster import blobs, campaigns, central, config, inventory, policy, store, tlog
+from passmuster import (
+    blobs,
+    campaigns,
+    central,
+    config,
+    inventory,
+    policy,
+    remediation,
+    store,
+    tlog,
+)
 from passmuster.campaigns import Campaign
 from passmuster.central import Record
 from passmuster.keys import SigningKey
@@ -75,7 +85,9 @@ class Desk:
             with self.db.atomic():
                 for digest in missing:
                     assert blobs.put(self.db, log.blobs[digest]) == digest
-        campaigns.apply(self.db, record, self.me, self.now, self.trust)
+        with self.db.atomic():
+            campaigns.apply(self.db, record, self.me, self.now, self.trust)
+            remediation.take(self.db, record.statement)
 
     def pull(self, log: Log) -> None:
         """Take everything, in the order of the log."""

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import blobs, campaigns, central, sync, tlog
-from passmuster.errors import NotFound
+from passmuster import blobs, campaigns, central, remediation, sync, tlog
+from passmuster.errors import NotFound, UsageError
+from passmuster.remediation._table import record
 from passmuster.text import epoch
 from tests import travelling
 from tests.sync.town import BOSS, REV, Town
@@ -40,6 +41,26 @@ def test_a_campaign_goes_out_is_decided_and_comes_back(synced: Town, tmp_path: P
     ours = {uri: outcome for uri, outcome in boss.outcomes().items() if uri in rev.outcomes()}
     assert rev.outcomes() == ours
     assert tlog.check(boss.db) == tlog.check(rev.db)
+
+
+def test_what_one_carried_out_is_known_to_the_others(synced: Town, tmp_path: Path) -> None:
+    boss, rev = people(synced)
+    travelling.opened(boss, tmp_path, OWNERS)
+    synced.boss.sync()
+    synced.rev.sync()
+    rev.decide("vendor-etl", "revoke")
+    synced.rev.sync()
+    synced.boss.sync()
+    (one,) = remediation.plan(boss.db, travelling.LATER)
+    record(boss.db, one, "verified", "refused", travelling.LATER, verdict="refused")
+    remediation.sign(boss.db, boss.key, travelling.LATER)
+    assert synced.boss.sync().words == "1 record sent, 0 received."
+    assert synced.rev.sync().words == "0 records sent, 1 received."
+    (there,) = remediation.remedies(rev.db)
+    assert (there.name, there.state, there.verdict) == (one.name, "verified", "refused")
+    assert not remediation.plan(rev.db, travelling.END)
+    with pytest.raises(UsageError, match="has not the role oncall or owner"):
+        remediation.may_sign(rev.db, rev.key, travelling.LATER)
 
 
 def test_an_item_that_is_handed_over_brings_the_campaign_with_it(

@@ -16,7 +16,7 @@ from passmuster.attestations import Attestation, unchecked
 from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.errors import Conflict, NotFound, UsageError
-from passmuster.evidence import _log, _page, _sources, _standing, _tables, formats
+from passmuster.evidence import _log, _page, _remedies, _sources, _standing, _tables, formats
 from passmuster.evidence._after import After
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._log import Authority
@@ -27,6 +27,7 @@ from passmuster.evidence._statements import (
     HEADS,
     HEADS_FILE,
     PRINCIPALS,
+    RESULTS,
     ROSTER,
     ROWS,
     SEAL,
@@ -148,8 +149,10 @@ class _Build:
         return self._seal(statements, opened)
 
     def _last_entry(self) -> int:
-        sql = "SELECT coalesce(max(id), 0) FROM entry WHERE campaign = ?"
-        return int(self.db.value(sql, (self.campaign.digest,)))
+        return int(self.db.value(
+            "SELECT max(coalesce((SELECT max(id) FROM entry WHERE campaign = ?), 0),"
+            " coalesce((SELECT max(entry_id) FROM emergency), 0))", (self.campaign.digest,)
+        ))  # fmt: skip
 
     def _refuse_moved(self, size: int) -> None:
         """Raise Conflict when this campaign, or since the log had *size* entries any, was signed
@@ -169,7 +172,8 @@ class _Build:
         signers = {self.key.fingerprint}
         enrolled: set[tuple[str, str]] = set()
         too_late = campaigns.late(self.db, self.campaign.digest)
-        for entry in tlog.entries(self.db, self.campaign.digest):
+        urgent = campaigns.emergencies_in(self.db, self.campaign)
+        for entry in (*tlog.entries(self.db, self.campaign.digest), *urgent):
             if entry.id in too_late:  # it is named in the chain, and counts for nothing
                 continue
             attestation = attestations.verify(entry.envelope, self.known)
@@ -197,9 +201,9 @@ class _Build:
             self.writer.add(f"{folder}/{name}", data)
         if attestation.kind == "enrolment":
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
-        elif attestation.kind in (*ROWS, "roster", "publication"):
-            ((name, digest),) = attestation.subject
-            self.writer.add(f"{folder}/{name}", blobs.pieces(self.db, digest))
+        elif attestation.kind in (*ROWS, *RESULTS, "roster", "publication"):
+            for name, digest in attestation.subject:
+                self.writer.add(f"{folder}/{name}", blobs.pieces(self.db, digest))
         elif heads := attestation.predicate["ext"].get(HEADS):
             self.writer.add(f"{folder}/{HEADS_FILE}", blobs.pieces(self.db, heads))
 
@@ -248,6 +252,9 @@ class _Build:
         if self.void:
             self.writer.add(_tables.VOID_CSV, _tables.void_lines(draft.statements, self.void))
         second = policy(draft.opened)
+        found = _remedies.newest(self.files, draft.statements, self.void)
+        if found:
+            self.writer.add(_remedies.FILE, _remedies.lines(found))
         with (
             self.writer.stream(_tables.OUTCOMES) as as_json,
             self.writer.stream(_tables.OUTCOMES_CSV) as as_csv,
@@ -258,7 +265,7 @@ class _Build:
             for judged in after.beside(walk(self.files, draft.opened.folder, batches, second)):
                 as_json(_tables.outcome_line(judged, second))
                 as_csv(_tables.outcome_cells(judged, second))
-                for line in _tables.remediation_lines(judged):
+                for line in _tables.remediation_lines(judged, found):
                     remediations(line)
                 for each in written:
                     each.item(judged)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passmuster import attestations, tlog
-from passmuster.attestations import Attestation
+from passmuster.attestations import Attestation, is_emergency
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _contents, _log, _standing, _times
 from passmuster.evidence._files import Files, json_lines, lines, whole
@@ -25,6 +25,7 @@ from passmuster.evidence._statements import (
     HEADS,
     HEADS_FILE,
     PRINCIPALS,
+    RESULTS,
     ROWS,
     SEAL,
     SIGNERS,
@@ -44,7 +45,7 @@ from passmuster.text import plural
 
 KINDS = (
     "enrolment", "roster", "campaign", "decisions", "own", "countersign", "close", "pack",
-    "acknowledgement", "publication",
+    "acknowledgement", "publication", "remediation",
 )  # fmt: skip
 
 
@@ -248,15 +249,12 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
     digest = opened.attestation.name
     for statement in found:
         body, kind = statement.attestation.predicate, statement.attestation.kind
-        if kind in ROWS:
-            if body["basis"] != {"campaign": digest}:
-                raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
-            if closed and statement.index > closed.index:
-                raise VerificationFailed(f"{statement.folder}: was signed after the end")
-        elif (
-            kind in ("close", "pack", "acknowledgement", "publication")
-            and body["campaign"] != digest
-        ):
+        if kind in ROWS and closed and statement.index > closed.index:
+            raise VerificationFailed(f"{statement.folder}: was signed after the end")
+        in_basis = kind in (*ROWS, *RESULTS) and body["basis"] != {"campaign": digest}
+        in_basis = in_basis and not is_emergency(statement.attestation)
+        named = kind in ("close", "pack", "acknowledgement", "publication")
+        if in_basis or (named and body["campaign"] != digest):
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
         if kind not in ("enrolment", "roster", "campaign") and statement.index < opened.index:
             raise VerificationFailed(f"{statement.folder}: was signed before the campaign")

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from passmuster import campaigns, merkle
+from passmuster.attestations import is_emergency
 from passmuster.errors import VerificationFailed
-from passmuster.evidence import _standing, _tables
+from passmuster.evidence import _remedies, _standing, _tables
 from passmuster.evidence._files import Files, json_lines, lines, parsed, whole
 from passmuster.evidence._log import PROOF, names_of
+from passmuster.evidence._remedies import Newest
 from passmuster.evidence._report import Report
 from passmuster.evidence._standing import Void
 from passmuster.evidence._statements import (
@@ -36,7 +38,9 @@ FROZEN = (
 SUBJECTS = {
     "enrolment": ("key.pub",), "campaign": FROZEN, "decisions": ("decisions.jsonl",),
     "own": ("own.jsonl",), "countersign": ("countersignatures.jsonl",), "close": (), "pack": (),
+    "emergency": ("decisions.jsonl", "dossier.json"),
     "acknowledgement": (), "roster": ("allowed_signers",), "publication": ("queues.jsonl",),
+    "remediation": ("remediations.jsonl",),
 }  # fmt: skip
 DERIVED = ("findings.jsonl", "problems.jsonl", "rules.jsonl", "sources.jsonl")
 PAGE = "VERIFY.md"
@@ -56,7 +60,12 @@ def check(
     body = opened.attestation.predicate
     report.campaign, report.digest = body["name"], opened.attestation.name
     report.opened_at = body["openedAt"]
-    _items(files, opened, statements, report, void)
+    found = _remedies.newest(files, statements, void)
+    _items(files, opened, statements, report, void, found)
+    if found:
+        expected.add(_remedies.FILE)
+        if whole(files, _remedies.FILE) != b"".join(_remedies.lines(found)):
+            raise VerificationFailed(f"{_remedies.FILE}: is not what the signed results come to")
     if void:
         expected.add(_tables.VOID_CSV)
         if whole(files, _tables.VOID_CSV) != b"".join(_tables.void_lines(statements, void)):
@@ -78,6 +87,9 @@ def _subject(files: Files, statement: Statement) -> set[str]:
     """The files of a statement's folder, once they are the ones it is about."""
     folder, kind = statement.folder, statement.attestation.kind
     subject = statement.attestation.subject
+    if is_emergency(statement.attestation):
+        _emergency(files, statement)
+        kind = "emergency"
     if SUBJECTS[kind] and tuple(sorted(name for name, _ in subject)) != SUBJECTS[kind]:
         raise VerificationFailed(f"{folder}: is about other files than a {kind} statement is")
     for name, digest in subject if SUBJECTS[kind] else ():
@@ -87,6 +99,13 @@ def _subject(files: Files, statement: Statement) -> set[str]:
     if HEADS in statement.attestation.predicate["ext"]:
         beside.append(HEADS_FILE)
     return {f"{folder}/{name}" for name in beside}
+
+
+def _emergency(files: Files, statement: Statement) -> None:
+    """The one row of a stop outside the campaign, on the dossier that was shown then."""
+    folder = statement.folder
+    rows, dossier = (whole(files, f"{folder}/{name}") for name in SUBJECTS["emergency"])
+    campaigns.check_statement(statement.attestation, rows, dossier, folder)
 
 
 def _batch(files: Files, statement: Statement) -> None:
@@ -115,12 +134,13 @@ def outcomes(
 
 
 def _items(
-    files: Files, opened: Statement, statements: list[Statement], report: Report, void: Void
-) -> None:
+    files: Files, opened: Statement, statements: list[Statement], report: Report, void: Void,
+    found: Newest,
+) -> None:  # fmt: skip
     """Every item: its rows in the trees, its outcome computed again, its lines in the tables."""
     population, assignments = merkle.Frontier(), merkle.Frontier()
     second = policy(opened)
-    tables = _Tables(files, second)
+    tables = _Tables(files, second, found)
     seen = array("Q")
     ignored = 0
     batches = _standing.batches(files, statements, void)
@@ -144,6 +164,8 @@ def _items(
     report.outcomes = dict(sorted(report.outcomes.items()))
     if ignored:
         report.notes.append(f"{ignored} rows are by people who were not asked: they count nothing")
+    if urgent := sum(batch.is_emergency for batch in batches):
+        report.notes.append(f"stopped in an emergency while the review ran: {urgent}")
 
 
 def _short(uri: str) -> int:
@@ -179,8 +201,8 @@ def _strict(judged: Judged) -> None:
 class _Tables:
     """Compares the tables with what the signed rows come to, line by line."""
 
-    def __init__(self, files: Files, second: Policy | None) -> None:
-        self._second = second
+    def __init__(self, files: Files, second: Policy | None, found: Newest) -> None:
+        self._second, self._found = second, found
         self._lines = {
             name: lines(files, name) for name in (_tables.OUTCOMES, _tables.OUTCOMES_CSV)
         }
@@ -196,9 +218,12 @@ class _Tables:
         self._next(_tables.OUTCOMES, _tables.outcome_line(judged, self._second))
         self._next(_tables.OUTCOMES_CSV, _tables.outcome_cells(judged, self._second))
         for verb, part in judged.outcome.remediations:
-            if next(self._stops, None) != (_tables.cell(judged.uri), verb, _tables.cell(part)):
+            came = _remedies.cells(self._found, (judged.uri, verb, part))
+            expected = (judged.uri, verb, part, *came)
+            if next(self._stops, None) != tuple(map(_tables.cell, expected)):
                 raise VerificationFailed(
-                    f"{_tables.REMEDIATIONS}: lacks that {judged.uri} is to {verb}"
+                    f"{_tables.REMEDIATIONS}: lacks that {judged.uri} is to {verb}, or says "
+                    "that something else came of it"
                 )
 
     def end(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passmuster import seconds
-from passmuster.attestations import Attestation
+from passmuster.attestations import Attestation, is_emergency
 from passmuster.campaigns import file_name
 from passmuster.errors import VerificationFailed
 from passmuster.evidence._walk import Batch
@@ -34,6 +34,8 @@ PRINCIPAL_COLUMNS = ("n", "principal", "fingerprint", "enrolment")
 ROWS = {
     "decisions": "decisions.jsonl", "own": "own.jsonl", "countersign": "countersignatures.jsonl",
 }  # fmt: skip
+RESULTS = {"remediation": "remediations.jsonl"}
+"""Rows that no outcome follows from, and that may come after the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ class Statement:
         if kind not in ROWS:
             return None
         principal = str(self.attestation.predicate["principal"]).lower()
+        urgent = is_emergency(self.attestation)
         return Batch(self.index, kind, principal, f"{self.folder}/{ROWS[kind]}",
-                     self.attestation.keyid)  # fmt: skip
+                     self.attestation.keyid, is_emergency=urgent)  # fmt: skip
 
 
 def risk_analysis(definition: Json) -> tuple[str, str] | None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from passmuster import connectors
+from passmuster.evidence import _remedies
+from passmuster.evidence._remedies import Newest
 from passmuster.evidence._statements import Statement
 from passmuster.evidence._walk import Ballot, Judged
 from passmuster.seconds import Policy
@@ -38,7 +40,7 @@ VOID_COLUMNS = (
 """Of statements that hold and count for nothing; the file is there where there is one."""
 REMEDIATION_COLUMNS = (
     "item", "name", "source", "verb", "part", "by", "reason", "what", "stop", "undo",
-    "undo_class", "propagation_s", "residual",
+    "undo_class", "propagation_s", "residual", "state", "verdict", "said", "at",
 )  # fmt: skip
 
 
@@ -145,8 +147,9 @@ def _source(dossier: Json) -> str:
     return str(dossier["source"]["name"] or dossier["source"]["uid"])
 
 
-def remediation_lines(judged: Judged) -> Iterator[bytes]:
-    """The lines of `remediations.csv` for an item: what to run to stop it, and to undo that.
+def remediation_lines(judged: Judged, found: Newest) -> Iterator[bytes]:
+    """The lines of `remediations.csv` for an item: what to run to stop it, and to undo that, and
+    what came of it by the newest signed result.
 
     One line for each step of the platform's plan; one line without commands where there is none.
     """
@@ -156,23 +159,25 @@ def remediation_lines(judged: Judged) -> Iterator[bytes]:
     for verb, part in judged.outcome.remediations:
         head = (judged.uri, name(dossier), _source(dossier), verb, part,
                 _due(judged, verb, part), reasons)  # fmt: skip
+        came = _remedies.cells(found, (judged.uri, verb, part))
         plans = connectors.plan(dossier, verb, part or _whole(dossier))
         for plan in plans:
             yield csv_line((*head, plan.what, plan.stop, plan.undo, plan.undo_class,
-                            plan.propagation_s, plan.residual))  # fmt: skip
+                            plan.propagation_s, plan.residual, *came))  # fmt: skip
         if not plans:
             yield csv_line((*head, "no command is known for it: carry it out by hand",
-                            None, None, None, None, None))  # fmt: skip
+                            None, None, None, None, None, *came))  # fmt: skip
 
 
-def remediations(table: Iterator[str]) -> Iterator[tuple[str, str, str]]:
-    """(item, verb, part) of each remediation in a table; the steps of one are told once.
+def remediations(table: Iterator[str]) -> Iterator[tuple[str, ...]]:
+    """(item, verb, part) of each remediation in a table, and what came of it; the steps of one are
+    told once.
 
     The commands are not compared: a later release may know better ones.
     """
     last = None
     for row in csv.reader(table):
-        found = (row[0], row[3], row[4])
+        found = (row[0], row[3], row[4], *row[-4:])
         if found != last and last is not None:
             yield found
         last = found

@@ -23,7 +23,8 @@ from passmuster.text import utc
 COLUMNS = (
     "idx, leaf, statement, kind, principal, fingerprint, device, seq, campaign, line, logged_at"
 )
-OPENED = ("publication", "decisions", "own", "countersign", "close", "acknowledgement", "pack")
+OPENED = ("publication", "decisions", "own", "countersign", "close", "acknowledgement", "pack",
+          "remediation")  # fmt: skip
 """Kinds of a campaign whose statement must be in the log before them."""
 MAX_TEXT = 400
 """Characters of a name in a statement."""

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from passmuster import central, merkle, note, roster, store, tlog
 from passmuster.central import RETRY
 from passmuster.errors import Conflict, UsageError, VerificationFailed
+from passmuster.lock import alone
 from passmuster.note import Checkpoint
 from passmuster.packets import Packet, pieces_of
 from passmuster.store import Database
 from passmuster.sync import _pull
 from passmuster.sync._enrolling import FIRST_ROSTER, trusted_roster
-from passmuster.sync._lock import alone
 from passmuster.sync._pull import LOOK_AGAIN, Pulled
 from passmuster.sync._push import outgoing
 from passmuster.sync._work import Page, Work
@@ -98,7 +98,7 @@ def bring(work: Work, packet: Packet) -> Brought:
     """
     if packet.manifest.kind == "upload":
         raise UsageError("that packet is an outbox: it is for the server, `muster packet send`")
-    with alone(work.db.path.parent):
+    with alone(work.db.path.parent, "sync", "syncing this workspace"):
         said = _fits(work, packet)
         assert packet.checkpoint is not None
         work = replace(work, source=Carried(packet, packet.checkpoint))

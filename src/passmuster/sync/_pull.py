@@ -7,7 +7,7 @@ of the log, in a transaction of its own, once the bytes that it names are here.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from passmuster import campaigns, central, store, tlog
+from passmuster import campaigns, central, remediation, store, tlog
 from passmuster.central import LINE_BYTES, NDJSON, Record
 from passmuster.errors import Declined, MusterError, Unreachable, VerificationFailed
 from passmuster.sync import _blobs
@@ -197,6 +197,7 @@ def _apply(work: Work, place: int, record: Record) -> str | None:
     try:
         with work.db.atomic(durable=False):  # what the disk forgets still waits, and comes again
             campaigns.apply(work.db, record, work.me, work.now(), trusted_roster(work.db))
+            remediation.take(work.db, record.statement)
             tlog.settle(work.db, place, "applied")
     except VerificationFailed:
         raise

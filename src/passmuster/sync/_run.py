@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from passmuster import tlog
 from passmuster.errors import Declined, Unreachable, VerificationFailed
-from passmuster.sync._lock import alone
+from passmuster.lock import alone
 from passmuster.sync._pull import Pulled, pull
 from passmuster.sync._push import Pushed, push
 from passmuster.sync._recovering import Recovered, recover
@@ -52,7 +52,7 @@ def sync(work: Work, wait_s: int = 0) -> Report:
     reached (what is here stays and is sent the next time), VerificationFailed when the log
     contradicts itself: the sync is halted then, and work here goes on.
     """
-    with alone(work.db.path.parent):
+    with alone(work.db.path.parent, "sync", "syncing this workspace"):
         report = Report()
         try:
             _start(work, report)

@@ -1,4 +1,4 @@
-"""One sync of a workspace at a time: a lock that ends with the process that holds it."""
+"""One of a kind at a time in a workspace: a lock that ends with the process that holds it."""
 
 import os
 from collections.abc import Iterator
@@ -7,17 +7,18 @@ from pathlib import Path
 
 from passmuster.errors import Conflict
 
-FILE = "sync.lock"
-
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the lock. Raises Conflict, naming the process, when another one has it."""
-    handle = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def alone(folder: Path, name: str, doing: str) -> Iterator[None]:
+    """Hold the lock *name* of the workspace in *folder*.
+
+    Raises Conflict, naming the process and what it is *doing*, when another one has it.
+    """
+    handle = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if not _take(handle):
             holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "?"
-            raise Conflict(f"another muster is syncing this workspace (process {holder})")
+            raise Conflict(f"another muster is {doing} (process {holder})")
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield

@@ -1,0 +1,137 @@
+"""What commands that change something on a platform share: whom, whether, and the run itself."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from passmuster.cli.common import Bench, now, talk
+from passmuster.errors import Conflict, UsageError
+
+if TYPE_CHECKING:
+    from passmuster.connectors import Live
+    from passmuster.remediation import Remedy
+
+Step = Callable[["Remedy", "Live"], "Remedy"]
+
+
+def named(bench: Bench, ids: Sequence[str]) -> "list[Remedy]":
+    """The remediations of these ids, each once."""
+    from passmuster import remediation
+
+    return [remediation.remedy(bench.db, word) for word in dict.fromkeys(ids)]
+
+
+def to_apply(bench: Bench, ids: Sequence[str], destroy: bool) -> "list[Remedy]":
+    """What is to be applied; what is not asked for any more is told and left out."""
+    from passmuster import remediation
+
+    bench.may_decide()
+    chosen = named(bench, ids) or [
+        one for one in remediation.remedies(bench.db)
+        if one.undo_class != "R3" and one.plan is not None and one.verb not in remediation.TASKS
+        and _is_due(bench, one)
+    ]  # fmt: skip
+    for one in chosen:
+        if one.plan is None:
+            raise UsageError(f"{one.name}: was planned in another workspace, and only what came of "
+                             "it is known here: muster remediate plan")  # fmt: skip
+        if one.verb in remediation.TASKS:
+            raise UsageError(f"{one.name}: {one.what} is a task for people: the import that shows "
+                             "it done closes it")  # fmt: skip
+        if one.undo_class == "R3" and not destroy:
+            raise UsageError(f"{one.name}: {one.what} cannot be undone: it needs --destroy")
+    dropped = remediation.unasked(bench.db, chosen)
+    for one in chosen:
+        if one.name in dropped:
+            talk(f"left out: {one.name} {one.what}: it was decided otherwise since")
+    found = [one for one in chosen if one.name not in dropped]
+    if not found:
+        raise UsageError("nothing to apply: muster remediate plan")
+    return found
+
+
+def _is_due(bench: Bench, one: "Remedy") -> bool:
+    """Whether a run without names takes it: what nobody can do here, once, to sign that."""
+    from passmuster import remediation
+
+    if one.state == "not_supported":
+        return not remediation.results(bench.db, one.name)
+    due = ("planned", "apply_failed", "object_gone")
+    return one.state in due or remediation.is_alive(bench.db, one)
+
+
+def hold(
+    bench: Bench, run: "list[Remedy]", accept_changed: bool, all_of_them: int | None, yes: bool
+) -> None:
+    """Show what is about to happen; stop here unless everything that has to be said is said."""
+    from passmuster import remediation
+
+    for one in run:
+        talk(f"  {one.name}  {one.what}  ({one.undo_class or 'by hand'})")
+    for name, parts in (stale := remediation.stale(bench.db, run)).items():
+        talk(f"  {name}: its evidence changed since it was decided: {', '.join(parts)}")
+    if stale:
+        bench.confirm("Stop them all the same?", yes=accept_changed, flag="--accept-changed")
+    tripped = remediation.breaker(bench.db, run, bench.settings)
+    if tripped is None:
+        bench.confirm("Stop these now?", yes=yes)
+        return
+    why, count = "; ".join(tripped.why), tripped.identities
+    if all_of_them is None and not bench.no_input:
+        talk(f"Held up: {why}")
+        all_of_them = click.prompt("How many identities are stopped", type=int, err=True)
+    if all_of_them != count:
+        raise Conflict(f"held up: {why}; nothing is done without --all-of-them {count}")
+
+
+def confirm_destroy(bench: Bench, one: "Remedy", confirmed: Sequence[str]) -> None:
+    """Refuse, or ask a second time, before a secret is destroyed."""
+    from passmuster import remediation
+
+    remediation.refuse_early(bench.db, one, bench.settings, now())
+    if one.name in confirmed:
+        return
+    if bench.no_input:
+        raise UsageError(f"{one.what} cannot be undone: --yes-destroy {one.name} says that you "
+                         "mean it")  # fmt: skip
+    said = click.prompt(f"{one.what} cannot be undone. Type {one.name} to do it", err=True)
+    if said.strip() != one.name:
+        raise UsageError("called off: nothing was done")
+
+
+def carry_out(
+    bench: Bench, run: "list[Remedy]", step: Step, passphrase_fd: int | None
+) -> "list[Remedy]":
+    """Do *step* for each, and sign what came of it, however the run ends."""
+    from passmuster import connectors, logins, remediation
+
+    bench.may_decide()
+    if not run:
+        raise UsageError("nothing to do: muster remediate status")
+    bench.passphrase_fd = passphrase_fd
+    key = bench.key()
+    remediation.may_sign(bench.db, key, now())
+
+    def connect(source: str) -> "Live":
+        return connectors.connect(logins.where(bench.settings, source))
+
+    found: list[Remedy] = []
+    with remediation.connected(bench.db, run, connect) as live:
+        try:
+            for one in run:
+                found.append(step(one, live(one)))
+                talk(f"  {one.name}  {found[-1].state}: {found[-1].said}")
+        finally:
+            remediation.sign(bench.db, key, now())
+    return found
+
+
+def asked(
+    bench: Bench, one: "Remedy", live: "Live", *, wait: bool = True, secret: str | None = None
+) -> "Remedy":
+    """Ask the platform; with *wait* as long as the plan says that it may take."""
+    from passmuster import remediation
+
+    most = float(one.plan["propagation_s"]) if one.plan and wait else 0.0
+    return remediation.verify(bench.db, one, live, now, wait_s=most, secret=secret)

@@ -1,0 +1,101 @@
+"""Which stops the signed decisions ask for now: what is planned from, never stored.
+
+Of one thing only the newest campaign that came to something counts, as in the rule `reactivated`:
+what was approved since is not stopped for an older decision. What people still have to agree on
+(contested, awaiting a second person, objected) asks for nothing yet.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from passmuster import campaigns
+from passmuster.campaigns import Campaign
+from passmuster.outcomes import Outcome
+from passmuster.remediation._remedy import Wanted
+from passmuster.remediation._urgent import urgent
+from passmuster.store import Database
+
+SETTLED = frozenset({"stands", "stands_until", "stops"})
+SILENT = frozenset({"no_response", "abstained"})
+
+
+def wanted(db: Database) -> Iterator[Wanted]:
+    """What emergencies ask for, and the decisions of all campaigns in the order of the items."""
+    yield from urgent(db)
+    each = [(at, campaigns.outcomes_of(db, at)) for at in campaigns.campaigns(db)]
+    asked = [
+        (uri, at, outcome) for at, outcomes in each for uri, outcome in outcomes.items()
+        if outcome.effect in SETTLED and outcome.remediations
+    ]  # fmt: skip
+    for uri, at, outcome in sorted(asked, key=lambda found: (found[0], found[1].id)):
+        others = [o[uri] for other, o in each if other.id != at.id and uri in o]
+        if not _superseded(db, outcome, others):
+            yield from _of(db, at, outcome)
+
+
+def _superseded(db: Database, outcome: Outcome, others: Sequence[Outcome]) -> bool:
+    """Whether another campaign came to something on the same thing since."""
+    spoken = [other for other in others if other.effect not in SILENT]
+    return bool(spoken) and max(map(partial(_order, db), spoken)) > _order(db, outcome)
+
+
+def _order(db: Database, outcome: Outcome) -> int:
+    marks = ", ".join("?" * len(outcome.leaves))
+    found = db.value(
+        f"SELECT max(entry_id) FROM (SELECT entry_id FROM decision WHERE leaf IN ({marks})"
+        f" UNION ALL SELECT entry_id FROM emergency WHERE leaf IN ({marks}))",
+        (*outcome.leaves, *outcome.leaves),
+    )
+    return int(found or 0)
+
+
+def _of(db: Database, at: Campaign, outcome: Outcome) -> Iterator[Wanted]:
+    item = db.one(
+        "SELECT i.identity_id, i.subject_id, i.needs_second, s.uid FROM item i"
+        " JOIN identity y ON y.id = i.identity_id JOIN source s ON s.id = y.source_id"
+        " WHERE i.campaign_id = ? AND i.uri = ?", (at.id, outcome.uri),
+    )  # fmt: skip
+    identity_id, subject_id, needs_second, source = item
+    rows = _rows(db, outcome)
+    kind = db.value("SELECT item_kind FROM campaign WHERE id = ?", (at.id,))
+    for verb, part in outcome.remediations:
+        asking = [r for r in rows if (r[1] == verb if part is None else _change(r, verb, part))]
+        if not asking:  # an emergency alone, which asks for itself (`urgent`)
+            continue
+        yield Wanted(
+            outcome.uri, identity_id, source, kind, subject_id, verb, part,
+            max(r[3] for r in asking), tuple(r[0] for r in asking), at.digest,
+            due=min(filter(None, (_due(r, verb, part) for r in asking)), default=None),
+            needs_second=bool(needs_second), seconded=_seconded(db, outcome),
+        )  # fmt: skip
+
+
+def _rows(db: Database, outcome: Outcome) -> list[tuple[str, str, list[Any], str]]:
+    marks = ", ".join("?" * len(outcome.leaves))
+    return [
+        (leaf, verdict, json.loads(changes), decided_at)
+        for leaf, verdict, changes, decided_at in db.execute(
+            "SELECT leaf, verdict, changes, decided_at FROM decision"
+            f" WHERE leaf IN ({marks}) ORDER BY entry_id, leaf", outcome.leaves,
+        )
+    ]  # fmt: skip
+
+
+def _change(row: tuple[str, str, list[Any], str], verb: str, part: str) -> Any:
+    return next((c for c in row[2] if (c["verb"], c["target"]) == (verb, part)), None)
+
+
+def _due(row: tuple[str, str, list[Any], str], verb: str, part: str | None) -> str | None:
+    found = None if part is None else _change(row, verb, part)
+    return found["by"] if found else None
+
+
+def _seconded(db: Database, outcome: Outcome) -> bool:
+    """Whether a second person concurred with a row that counts, and nobody objected."""
+    marks = ", ".join("?" * len(outcome.seconds))
+    said = [row[0] for row in db.execute(
+        f"SELECT verdict FROM countersignature WHERE leaf IN ({marks})", outcome.seconds
+    )]  # fmt: skip
+    return "concur" in said and "object" not in said

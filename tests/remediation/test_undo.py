@@ -1,0 +1,154 @@
+"""What can be made anew, what cannot be undone, and who must have agreed to that."""
+
+import json
+
+import pytest
+
+from passmuster import campaigns, config, remediation
+from passmuster.errors import Conflict, NotReversible, UsageError
+from passmuster.lock import alone
+from passmuster.model import Attention, SecondDraft
+from passmuster.remediation import Remedy
+from tests.remediation.conftest import DECIDED, SOURCE, Estate
+from tests.scene import REV, SECOND, key
+
+
+def planned(estate: Estate, uid: str, **more: object) -> Remedy:
+    """The plan of a new account that was decided to be revoked."""
+    estate.toy.account(uid)
+    estate.bring_in("2026-11-23T09:00:00Z")
+    at = estate.opened(**more)
+    estate.decide(at, uid, "revoke")
+    estate.sign_off(at)
+    (one,) = remediation.plan(estate.db, estate.clock(), destroy=uid.startswith("burn-"))
+    return one
+
+
+def test_what_was_deleted_is_made_anew_as_it_was(estate: Estate) -> None:
+    one = planned(estate, "anew-d")
+    assert one.undo_class == "R2"
+    before = dict(estate.toy.objects["anew-d"])
+    (one,) = estate.verify(*estate.apply(one))
+    assert one.state == "verified" and "anew-d" not in estate.toy.objects
+    (one,) = estate.restore(one)
+    assert one.state == "reverted"
+    assert before.items() <= estate.toy.objects["anew-d"].items()
+
+
+def test_what_was_made_anew_is_not_made_twice(estate: Estate) -> None:
+    """Its answer was lost, and it has another number than the one before it."""
+    (one,) = estate.apply(planned(estate, "anew-d"))
+    estate.toy.objects.pop("anew-d", None)
+    estate.toy.calls.clear()
+    estate.toy.writes.clear()
+    with estate.db.atomic():  # the state had a number, as the new one will have another
+        estate.db.execute("DROP TRIGGER saved_state_is_final")
+        estate.db.execute("UPDATE saved_state SET state = json_set(state, '$.number', 0)")
+    estate.toy.faults = {1: "late", 2: "nothing"}
+    (one,) = estate.restore(one)
+    assert one.state == "applied" and "not put back" in one.said
+    (one,) = estate.restore(one)
+    assert one.state == "reverted" and "number" in one.said
+    assert estate.toy.writes == ["PUT anew-d"]
+
+
+def test_a_platform_without_a_stop_that_can_be_undone_says_so(estate: Estate) -> None:
+    estate.toy.account("burn-d")
+    estate.bring_in("2026-11-23T09:00:00Z")
+    at = estate.opened()
+    estate.decide(at, "burn-d", "revoke")
+    estate.sign_off(at)
+    (one,) = remediation.plan(estate.db, estate.clock())
+    assert one.state == "not_supported" and "--destroy" in one.said and one.act is None
+    (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
+    remediation.refuse_early(estate.db, burn, estate.settings, estate.clock())
+    (burn,) = estate.apply(burn, destroy=True)
+    with pytest.raises(NotReversible):
+        estate.restore(burn)
+
+
+def test_what_was_only_to_be_disabled_is_never_destroyed(estate: Estate) -> None:
+    at = estate.opened()
+    estate.decide(at, "svc-a", "disable")
+    estate.sign_off(at)
+    estate.verify(*estate.apply(*remediation.plan(estate.db, estate.clock())))
+    assert not remediation.plan(estate.db, estate.clock(), destroy=True)
+
+
+def test_a_stop_waits_for_no_second_person_and_the_end_of_a_secret_does(estate: Estate) -> None:
+    one = planned(estate, "svc-d", second=(SECOND,), second_when="all")
+    (one,) = estate.verify(*estate.apply(one))
+    assert one.state == "verified", "it can be undone"
+    (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
+    late = "2027-01-01T00:00:00Z"
+    with pytest.raises(UsageError, match="second person"):
+        remediation.refuse_early(estate.db, burn, estate.settings, late)
+    at = campaigns.campaign(estate.db, "Autumn")
+    item = estate.db.value("SELECT id FROM item WHERE uri = ? AND campaign_id = ?",
+                           (burn.uri, at.id))  # fmt: skip
+    second = key(SECOND, 3)
+    words = SecondDraft("concur", None, "yes", Attention(DECIDED, DECIDED, True))
+    campaigns.save_seconds(estate.db, [item], words, DECIDED, SECOND)
+    batch = campaigns.prepare(estate.db, at.id, SECOND)
+    campaigns.sign_off(estate.db, batch, second, DECIDED)
+    remediation.refuse_early(estate.db, burn, estate.settings, late)
+
+
+def test_a_stop_that_was_interrupted_begins_its_window_anew(estate: Estate) -> None:
+    (one,) = estate.verify(*estate.apply(planned(estate, "svc-d")))
+    (one,) = estate.restore(one)
+    (one,) = estate.verify(*estate.apply(one))
+    (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
+    rows = remediation.results(estate.db, one.name)
+    again = [row["at"] for row in rows if row["state"] == "verified"][-1]
+    days = config.Settings().destroy_after_days
+    edge = again.replace("2026-11-25", f"2026-12-{25 + days - 30:02}")
+    remediation.refuse_early(estate.db, burn, estate.settings, edge)
+    with pytest.raises(UsageError, match=r"in 1 h"):
+        early = edge[:14] + f"{int(edge[14:16]) - 1:02}" + edge[16:]
+        remediation.refuse_early(estate.db, burn, estate.settings, early)
+
+
+def test_the_breaker_counts_identities_and_not_their_keys(estate: Estate) -> None:
+    at = estate.opened()
+    estate.decide(at, "svc-a", "disable")
+    estate.decide(at, "svc-b", "disable")
+    estate.sign_off(at)
+    run = remediation.plan(estate.db, estate.clock())
+    tripped = remediation.breaker(estate.db, run, config.Settings(stop_most=1, stop_percent=100))
+    assert tripped and tripped.identities == 2 and "stop_most is 1" in tripped.why[0]
+    assert not remediation.breaker(estate.db, run, config.Settings(stop_percent=67))
+    assert remediation.breaker(estate.db, run, config.Settings(stop_percent=66))
+    assert not remediation.breaker(estate.db, run[:1], config.Settings(stop_percent=1))
+    estate.apply(*run)
+    done = list(remediation.remedies(estate.db))
+    assert not remediation.breaker(estate.db, done, config.Settings(stop_most=1))
+
+
+def test_two_runs_do_not_meet(estate: Estate, revoked: Remedy) -> None:
+    with alone(estate.db.path.parent, "remediate", "at it"), pytest.raises(Conflict):  # noqa: SIM117
+        with remediation.connected(estate.db, [revoked], estate.connect):
+            raise AssertionError
+    with remediation.connected(estate.db, [revoked], estate.connect) as live:
+        assert live(revoked).read(revoked.act)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["credential"])
+def test_a_campaign_over_credentials_stops_the_credential(estate: Estate, kind: str) -> None:
+    at = estate.opened(of=kind)
+    item = estate.db.value(
+        "SELECT i.id FROM item i JOIN credential c ON c.id = i.subject_id"
+        " WHERE c.uid = 'svc-a-k1' AND i.campaign_id = ?", (at.id,),
+    )  # fmt: skip
+    from tests.scene import draft
+
+    campaigns.save_draft(estate.db, item, draft("revoke", "old"), DECIDED)
+    estate.sign_off(at)
+    (one,) = remediation.plan(estate.db, estate.clock())
+    assert one.part is None and one.item_kind == "credential"
+    estate.apply(one)
+    assert estate.toy.writes == ["PUT svc-a/svc-a-k1"]
+    estate.bring_in("2026-11-28T00:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-29T00:00:00Z")
+    assert status.proof and status.proof.words == "it is disabled"
+    assert json.loads(json.dumps(one.basis)) == one.basis and one.source == SOURCE and REV
