@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from passmuster import policy
+from passmuster.campaigns._links import links
 from passmuster.store import Database
 from passmuster.text import Json, canonical, sha256
 
@@ -62,7 +63,9 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "trusts": (
         ("from_uid", "from_kind", "mechanism", "audience", "subject_pattern", "condition",
          "is_external", "is_wildcard", "supplier"),
-        "(SELECT t.*, identity_id AS iid FROM trust t WHERE absent_since IS NULL)",
+        # another platform's word of what it means to become it is none of this one's: see links
+        "(SELECT t.*, identity_id AS iid FROM trust t WHERE absent_since IS NULL"
+        " AND source_id = (SELECT source_id FROM identity i WHERE i.id = t.identity_id))",
         "is_external DESC, from_uid, mechanism, subject_pattern",
     ),
     "usage": (
@@ -150,6 +153,7 @@ def _beyond(db: Database, name: str, marks: str) -> dict[int, int]:
 def _chunk(db: Database, ids: Sequence[int], rules: dict[str, Any]) -> Iterator[tuple[int, Json]]:
     marks = ",".join(map(str, ids))  # integers of our own tables, never text from outside
     parts = {name: _part(db, name, marks) for name in _PARTS}
+    chain = links(db, ids)
     runs = _runs(db, marks)
     risk_of = f"SELECT identity_id, risk FROM listing WHERE identity_id IN ({marks})"
     risks = dict(db.execute(risk_of))
@@ -167,9 +171,11 @@ def _chunk(db: Database, ids: Sequence[int], rules: dict[str, Any]) -> Iterator[
             continue
         row = heads[identity_id]
         mine = {name: found.get(identity_id, []) for name, found in parts.items()}
+        more = {"links": chain[identity_id]} if identity_id in chain else {}
         identity = dict(zip(_IDENTITY, row[8:], strict=True))
         identity["attributes"] = _attributes(row[7])
-        yield identity_id, _dossier(row, identity, mine, runs, risks.get(identity_id, 0), rules)
+        made = _dossier(row, identity, mine, runs, risks.get(identity_id, 0), rules)
+        yield identity_id, made | more
 
 
 def _dossier(

@@ -4,6 +4,7 @@ Matching an owner to a person is by e-mail, stable id or a registered alias. A n
 people share matches nobody: an access decision is never addressed by a guess.
 """
 
+from passmuster.inventory._join import join
 from passmuster.store import Database
 
 _LINKED = {
@@ -35,6 +36,7 @@ def link(db: Database, source_id: int) -> None:
         " WHERE source_id = ? AND resource_id IS NULL AND purpose = 'assignment'",
         (source_id,),
     )
+    join(db, source_id)
     _registers(db)
     _aliases(db)
     _environments(db, source_id)

@@ -1,0 +1,131 @@
+"""Tie the other end of a trust to the identity that it is, in whichever source that stands.
+
+A trust policy names a stranger by what its own platform calls it: an ARN, a SPIFFE id, an issuer
+and a subject in its tokens. `trust_end` holds these names in one normal form, `link` the identities
+that they are. Both are filled set-based, at a cost that follows the trusts, not the identities;
+whichever end comes later is tied then. A name that does not mean the same everywhere (a plain uid)
+is tied within its own source only: nothing is joined by a guess.
+
+Wildcards are followed where they are documented: `*` and `?` in a subject, as AWS's StringLike has
+them, after a fixed beginning. A subject that leaves even the organisation open is everybody, and
+no link. A service account's subject names no cluster that an export of it names too: it is tied
+where both ends say so, the role's policy by the subject and the account by its annotation.
+"""
+
+from passmuster.store import Database
+
+_GUID = "-".join("[0-9a-fA-F]" * n for n in (8, 4, 4, 4, 12))
+_OF = {
+    "uid": "i.source_id", "uid_alt": "i.source_id", "external_id": "+i.source_id",
+    "handle": "+i.source_id",
+}  # fmt: skip
+"""What an identity may be called by; the `+` keeps SQLite to the index of the name itself."""
+
+
+def _wide(name: str) -> str:
+    """SQL: whether *name* means the same thing in every source."""
+    return (
+        f"({name} GLOB 'arn:*' OR {name} GLOB 'spiffe://*' OR instr({name}, '#') > 0"
+        f" OR {name} GLOB '*@*.gserviceaccount.com' OR {name} GLOB '{_GUID}')"
+    )
+
+
+# a repository is the party, whatever its branch or environment: `repo:org/name:ref:…`. Google's
+# name of a service account of a cluster is POOL.svc.id.goog[ns/name].
+ENDS = f"""
+WITH said AS (
+    SELECT t.id, t.from_uid AS uid, j.value AS subject, t.from_uid GLOB '*.svc.id.goog[[]*]' AS gke
+    FROM trust t, json_each('[' || replace(
+        json_quote(coalesce(nullif(t.subject_pattern, ''), '-')), ', ', '","') || ']') j
+    WHERE t.id > (SELECT coalesce(max(trust_id), 0) FROM trust_end)),
+named AS (
+    SELECT id, CASE
+        WHEN gke THEN 'https://' || replace(replace(rtrim(uid, ']'), '[',
+            '#system:serviceaccount:'), '/', ':')
+        WHEN subject GLOB 'spiffe://*' THEN subject
+        WHEN subject = '-' OR instr(uid, '#') OR uid GLOB 'arn:*' OR uid GLOB 'spiffe://*' THEN uid
+        ELSE 'https://' || rtrim(CASE WHEN uid LIKE 'https://%' THEN substr(uid, 9) ELSE uid END,
+            '/') || '#' || subject END AS name FROM said),
+begun AS (
+    SELECT id, name, CASE WHEN instr(name, '#repo:') THEN instr(name, '#repo:') + 6
+        WHEN instr(name, '#project_path:') THEN instr(name, '#project_path:') + 14 END AS at
+    FROM named),
+party AS (
+    SELECT id, CASE WHEN instr(substr(name, at), ':')
+        THEN substr(name, 1, at + instr(substr(name, at), ':') - 2) ELSE name END AS key FROM begun),
+cut AS (
+    SELECT id, key, min(coalesce(nullif(instr(key, '*'), 0), length(key) + 1),
+        coalesce(nullif(instr(key, '?'), 0), length(key) + 1)) - 1 AS fixed FROM party)
+INSERT OR IGNORE INTO trust_end (trust_id, key, prefix, wide)
+SELECT id, key, CASE WHEN fixed < length(key) THEN substr(key, 1, fixed) END, {_wide("key")}
+FROM cut
+"""
+TARGETS = """
+UPDATE trust SET identity_id = (SELECT i.id FROM source s CROSS JOIN identity i
+    ON {source} = s.id AND i.{name} = trust.to_identity_uid
+    WHERE s.id = ?1 OR trust.source_id = ?1 ORDER BY i.line IS NULL, i.id LIMIT 1)
+WHERE identity_id IS NULL AND {wide}
+"""
+LATER = """
+INSERT OR IGNORE INTO link SELECT e.trust_id, i.id FROM trust_end e
+CROSS JOIN identity i ON {source} = ?1 AND i.{name} = e.key WHERE e.wide AND e.prefix IS NULL
+"""
+"""Identities of this source, for the trusts of all."""
+SOONER = """
+INSERT OR IGNORE INTO link SELECT e.trust_id, i.id FROM trust t
+CROSS JOIN trust_end e ON e.trust_id = t.id
+CROSS JOIN source s ON e.wide OR s.id = t.source_id
+CROSS JOIN identity i ON {source} = s.id AND i.{name} = e.key
+WHERE t.source_id = ?1 AND e.prefix IS NULL
+"""
+"""Trusts of this source, for the identities of all."""
+_FIXED = (
+    "(instr(e.prefix, '#') OR e.prefix GLOB 'spiffe://?*/*') AND e.prefix NOT GLOB '*#'"
+    " AND e.prefix NOT GLOB '*#repo:' AND e.prefix NOT GLOB '*#project_path:'"
+    " AND e.prefix NOT GLOB '*#system:serviceaccount:'"
+)
+PATTERNS = """
+INSERT OR IGNORE INTO link SELECT e.trust_id, i.id FROM trust_end e
+CROSS JOIN trust t ON t.id = e.trust_id
+CROSS JOIN source s ON s.id = ?1 OR t.source_id = ?1
+CROSS JOIN identity i ON {source} = s.id AND i.{name} >= e.prefix
+    AND i.{name} < e.prefix || char(1114111) AND i.{name} GLOB replace(e.key, '[', '[[]')
+WHERE e.prefix IS NOT NULL AND {fixed}
+"""
+AGREED = """
+INSERT OR IGNORE INTO link SELECT e.trust_id, i.id FROM trust {first}
+CROSS JOIN trust {then} ON {then}.identity_id = {first}.identity_id
+    AND {then}.source_id <> {first}.source_id
+CROSS JOIN identity r ON r.id = t.identity_id AND r.source_id = t.source_id
+CROSS JOIN trust_end e ON e.trust_id = t.id AND instr(e.key, '#') > 0
+CROSS JOIN link c ON c.trust_id = claim.id
+CROSS JOIN identity i ON i.id = c.identity_id AND coalesce(i.uid_alt, i.uid)
+    GLOB replace(substr(e.key, instr(e.key, '#') + 1), '[', '[[]')
+WHERE {first}.source_id = ?1 AND i.source_id = claim.source_id
+"""
+
+
+def join(db: Database, source_id: int) -> None:
+    """Tie what an import of *source_id* has made known to the other ends, of any source."""
+    db.execute(ENDS)
+    for sql in statements(TARGETS):
+        db.execute(sql, (source_id,))
+    # an identity may be called differently now
+    db.execute(
+        "DELETE FROM link WHERE"
+        " (SELECT i.source_id FROM identity i WHERE i.id = link.identity_id) = ?",
+        (source_id,),
+    )
+    for template in (LATER, SOONER, PATTERNS, AGREED):
+        for sql in statements(template):
+            db.execute(sql, (source_id,))
+
+
+def statements(template: str) -> list[str]:
+    """The statements that *template* stands for: one for each name of an identity, or order."""
+    if template is AGREED:
+        pairs = (("claim", "t"), ("t", "claim"))
+        return [template.format(first=first, then=then) for first, then in pairs]
+    names = ("uid", "handle") if template is PATTERNS else tuple(_OF)
+    wide = _wide("to_identity_uid")
+    return [template.format(name=n, source=_OF[n], fixed=_FIXED, wide=wide) for n in names]
