@@ -9,11 +9,15 @@ import pytest
 
 from passmuster import campaigns, connectors, inventory
 from passmuster.campaigns import _links
+from passmuster.cli import dossier_text
 from passmuster.connectors import Format
 from passmuster.inventory import _join
 from passmuster.model import Credential, Entitlement, Grant, Identity, Record, Source, Trust, Usage
 from passmuster.store import Database
 from passmuster.text import Json
+from passmuster.tui.dossier import dossier_lines
+from passmuster.tui.lines import plain
+from passmuster.tui.sections import View
 from tests.estates import ME, NOW
 
 GITHUB = "token.actions.githubusercontent.com"
@@ -45,7 +49,9 @@ def repository(name: str) -> Identity:
     return account(f"R_{name}", name=name, handle=f"https://{GITHUB}#repo:{name}")
 
 
-def cluster(name: str, assumes: str | None = ROLE, account_name: str = "pay:runner") -> list[Record]:
+def cluster(
+    name: str, assumes: str | None = ROLE, account_name: str = "pay:runner"
+) -> list[Record]:
     uid = f"{name}-1"
     claim = [Trust(assumes, uid, "workload", "workload_identity")] if assumes else []
     return [
@@ -272,3 +278,34 @@ def test_no_table_is_scanned_for_the_links_of_a_dossier(db: Database, direction:
         few = ("SCAN w", "SCAN j", "SCAN n", "SCAN CONST")  # the walk itself and its path
         assert not [s for s in steps if s.startswith("SCAN") and not s.startswith(few)], steps
         assert not [s for s in steps if "AUTOMATIC" in s], steps
+
+
+def test_pane_and_show_tell_the_chain_and_what_would_break(db: Database, bring: Bring) -> None:
+    bring(aws(oidc(EKS, "system:serviceaccount:pay:runner")))
+    bring(cluster("eu"))
+    role, runner = dossier(db, "deploy"), dossier(db, "pay/runner")
+    there = "pay/runner  workload of kubernetes:eu, may become it by federated credential, workload"
+    for text in (pane(role), list(dossier_text.lines(role, NOW))):
+        assert any(there in line for line in text), text
+        assert any("1 live credential, used by 1" in line for line in text), text
+    assert any("1 identity no longer becomes it" in line for line in pane(role))
+    assert "  breaks   1 identity can no longer become it when it is stopped" in list(
+        dossier_text.lines(role, NOW)
+    )
+    then = "→ deploy  role of aws-prod, it may become this by"
+    for text in (pane(runner), list(dossier_text.lines(runner, NOW))):
+        assert any(then in line for line in text), text
+        assert any("privileged: AdministratorAccess" in line for line in text), text
+
+
+def test_a_dossier_frozen_before_there_were_links_is_drawn_all_the_same(
+    db: Database, bring: Bring
+) -> None:
+    bring(aws())
+    old = dossier(db, "deploy")
+    assert "links" not in old
+    assert not any(line.startswith("chain") for line in pane(old))
+
+
+def pane(one: Json) -> list[str]:
+    return [plain(line) for line in dossier_lines(one, View(200, NOW, full=True))]

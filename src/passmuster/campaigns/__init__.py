@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from passmuster.campaigns._disputed import Disputed, Said, disputed
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
     from passmuster.campaigns._freezing import assignment_row, excluded_row, population_row
+    from passmuster.campaigns._links import cut_off, link_words
     from passmuster.campaigns._opening import (
         Definition,
         Opened,
@@ -153,6 +154,7 @@ else:
         "_disputed": "Disputed Said disputed",
         "_dossiers": "digests dossiers material parts_of uri",
         "_freezing": "assignment_row excluded_row population_row",
+        "_links": "cut_off link_words",
         "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
             "ENDED HERE LEFT NO_LEAD NOT_KNOWN PEOPLE Answering Portrait people portrait",
@@ -184,9 +186,10 @@ __all__ = [
     "Stranded", "Waiting", "acknowledge", "ages", "apply", "around", "asked", "assignment_row",
     "by_reviewer", "campaign", "campaigns", "candidates", "changed_since", "check_draft",
     "check_hand_over", "check_own", "check_row", "check_second", "clear_drafts", "clear_own",
-    "clear_seconds", "close", "count", "course", "definition", "digests", "disputed", "dossiers",
+    "clear_seconds", "close", "count", "course", "cut_off",
+    "definition", "digests", "disputed", "dossiers",
     "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over",
-    "in_group", "item_dossier", "items_in_order", "items_of", "late", "material", "named_owners",
+    "in_group", "item_dossier", "items_in_order", "items_of", "late", "link_words", "material", "named_owners",
     "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
     "population_row", "portrait", "prepare", "progress", "publish", "rank", "reopen", "rows",
     "said_last", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from passmuster.store import Database
-from passmuster.text import Json
+from passmuster.text import Json, plural
 
 MOST = 200
 """Links of one direction in a dossier; `more` in its last one says that there are others."""
@@ -89,3 +89,34 @@ def _rows(direction: str, rows: list[Any]) -> Iterable[Json]:
         yield {
             "direction": direction, **said, "more": number == MOST - 1 and len(rows) > MOST
         }  # fmt: skip
+
+
+def link_words(row: Json) -> tuple[str, str]:
+    """The name at the other end of a link, and what there is to say of it."""
+    where = row["source_name"] or row["source"]
+    how = row["mechanism"].replace("_", " ")
+    incoming = row["direction"] == "in"
+    facts = [f"{row['kind']} of {where}"]
+    facts.append(f"{'may become it' if incoming else 'it may become this'} by {how}")
+    if row["through"]:
+        facts.append(f"through {row['through']}")
+    if row["said_by"] == "consumer":
+        facts.append("as the consumer says: the platform that decides does not name it")
+    elif row["said_by"] == "both":
+        facts.append("both ends say so")
+    if row["status"] in ("disabled", "deleted"):
+        facts.append(row["status"])
+    if incoming:
+        facts += [plural(row["credentials"], "live credential")] if row["credentials"] else []
+        facts += [f"used by {row['used_by']:,}"] if row["used_by"] else []
+    elif row["is_privileged"]:
+        facts.append(f"privileged: {row['privilege_reason'] or 'why is unknown'}")
+    return row["display_name"], ", ".join(facts)
+
+
+def cut_off(dossier: Json) -> int:
+    """How many identities stop becoming the one of *dossier* when it is stopped."""
+    return len({
+        (row["source"], row["identity"]) for row in dossier.get("links", ())
+        if row["direction"] == "in" and row["said_by"] != "consumer"
+    })  # fmt: skip

@@ -31,7 +31,8 @@ def _wide(name: str) -> str:
 
 
 # a repository is the party, whatever its branch or environment: `repo:org/name:ref:…`. Google's
-# name of a service account of a cluster is POOL.svc.id.goog[ns/name].
+# name of a service account of a cluster is POOL.svc.id.goog[ns/name]. A LIMIT keeps each step apart:
+# without it SQLite puts one into the next and works the same name out many times.
 ENDS = f"""
 WITH said AS (
     SELECT t.id, t.from_uid AS uid, j.value AS subject, t.from_uid GLOB '*.svc.id.goog[[]*]' AS gke
@@ -45,14 +46,15 @@ named AS (
         WHEN subject GLOB 'spiffe://*' THEN subject
         WHEN subject = '-' OR instr(uid, '#') OR uid GLOB 'arn:*' OR uid GLOB 'spiffe://*' THEN uid
         ELSE 'https://' || rtrim(CASE WHEN uid LIKE 'https://%' THEN substr(uid, 9) ELSE uid END,
-            '/') || '#' || subject END AS name FROM said),
+            '/') || '#' || subject END AS name FROM said LIMIT -1),
 begun AS (
     SELECT id, name, CASE WHEN instr(name, '#repo:') THEN instr(name, '#repo:') + 6
         WHEN instr(name, '#project_path:') THEN instr(name, '#project_path:') + 14 END AS at
-    FROM named),
+    FROM named LIMIT -1),
 party AS (
     SELECT id, CASE WHEN instr(substr(name, at), ':')
-        THEN substr(name, 1, at + instr(substr(name, at), ':') - 2) ELSE name END AS key FROM begun),
+        THEN substr(name, 1, at + instr(substr(name, at), ':') - 2) ELSE name END AS key
+    FROM begun LIMIT -1),
 cut AS (
     SELECT id, key, min(coalesce(nullif(instr(key, '*'), 0), length(key) + 1),
         coalesce(nullif(instr(key, '?'), 0), length(key) + 1)) - 1 AS fixed FROM party)

@@ -186,7 +186,8 @@ def _observe_parts(db: Database, source_id: int, fmt: str, batch: int, now: str)
     for table, name in parts.items():
         known = (
             f" FROM {table} x JOIN identity i ON i.id = x.identity_id"
-            f" AND i.source_id = x.source_id WHERE x.source_id = ? AND i.first_seen_run < {int(batch)} AND "
+            " AND i.source_id = x.source_id"
+            f" WHERE x.source_id = ? AND i.first_seen_run < {int(batch)} AND "
         )
         insert = (
             "INSERT INTO observation (identity_id, subject, field, old, new, run_id, observed_at)"
