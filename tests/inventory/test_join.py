@@ -50,13 +50,13 @@ def repository(name: str) -> Identity:
 
 
 def cluster(
-    name: str, assumes: str | None = ROLE, account_name: str = "pay:runner"
+    name: str, assumes: str | None = ROLE, called: str = "pay:runner"
 ) -> list[Record]:
     uid = f"{name}-1"
     claim = [Trust(assumes, uid, "workload", "workload_identity")] if assumes else []
     return [
-        Source("kubernetes", name), account(uid, uid_alt=f"system:serviceaccount:{account_name}",
-                                            name=account_name.replace(":", "/"), kind="workload"),
+        Source("kubernetes", name), account(uid, uid_alt=f"system:serviceaccount:{called}",
+                                            name=called.replace(":", "/"), kind="workload"),
         Credential(uid, "t1", "token", "k8s.sa_token_secret", status="enabled"),
         Usage(uid, "pay/Deployment/runner", "workload"), *claim,
     ]  # fmt: skip
