@@ -324,22 +324,6 @@ applied, carried (of a kind that this release does not know), void (`why` says w
 a campaign that was opened here, whose items stand in that order already.
 `item.contested`: people decided it differently and neither saw the other (`outcomes`)."""
 
-LINKS = """
--- the other ends of a trust, normalised, and the identities that they are, of any source
-CREATE TABLE trust_end (
-    trust_id INTEGER NOT NULL REFERENCES trust, key TEXT NOT NULL, prefix TEXT,
-    wide INTEGER NOT NULL, PRIMARY KEY (trust_id, key)) WITHOUT ROWID;
-CREATE TABLE link (
-    trust_id INTEGER NOT NULL REFERENCES trust, identity_id INTEGER NOT NULL REFERENCES identity,
-    PRIMARY KEY (trust_id, identity_id)) WITHOUT ROWID;
-CREATE INDEX link_identity ON link (identity_id, trust_id);
-CREATE INDEX trust_dangling ON trust (to_identity_uid) WHERE identity_id IS NULL;
-ALTER TABLE identity ADD COLUMN handle TEXT;
-CREATE INDEX identity_handle ON identity (handle) WHERE handle IS NOT NULL;
-"""
-"""`trust_end.key`: a uid, or `<issuer>#<subject>`; `prefix` is what stands before its first
-wildcard, null where it has none; `wide` where it means the same in every source."""
-
 
 def _statements(script: str) -> list[str]:
     """The single statements of *script*: `executescript` would commit the migration's own
@@ -396,10 +380,3 @@ def version_6(db: UtilsDatabase) -> None:
     """
     db.execute("CREATE TABLE void_entry (entry_id INTEGER PRIMARY KEY REFERENCES entry,"
                " why TEXT NOT NULL)")  # fmt: skip
-
-
-@migrations()
-def version_9(db: UtilsDatabase) -> None:
-    """Both ends of a trust, across sources."""
-    for statement in _statements(LINKS):
-        db.execute(statement)

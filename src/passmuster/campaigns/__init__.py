@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     from passmuster.campaigns._disputed import Disputed, Said, disputed
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
     from passmuster.campaigns._freezing import assignment_row, excluded_row, population_row
+    from passmuster.campaigns._intake import NEW as INTAKE_SCOPE
+    from passmuster.campaigns._intake import Arrival, answer, arrivals, refuse_empty
     from passmuster.campaigns._links import cut_off, link_words
     from passmuster.campaigns._opening import (
         Definition,

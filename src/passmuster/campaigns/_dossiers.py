@@ -28,6 +28,11 @@ _IDENTITY = (
     "privilege_reason", "purpose", "acts_for", "environment", "supplier", "review_due",
     "absent_since",
 )  # fmt: skip
+# what a person said goes before what the platform says, with who said it and when
+_PURPOSE = (
+    "coalesce((SELECT p.purpose || ' (' || p.said_by || ', ' || substr(p.said_at, 1, 10) || ')'"
+    " FROM purpose p WHERE p.identity_id = i.id), i.purpose)"
+)
 _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     # name in the dossier: (columns, FROM, ORDER BY)
     "owners": (
@@ -157,7 +162,7 @@ def _chunk(db: Database, ids: Sequence[int], rules: dict[str, Any]) -> Iterator[
     runs = _runs(db, marks)
     risk_of = f"SELECT identity_id, risk FROM listing WHERE identity_id IN ({marks})"
     risks = dict(db.execute(risk_of))
-    columns = ", ".join(f"i.{c}" for c in _IDENTITY)
+    columns = ", ".join(_PURPOSE if c == "purpose" else f"i.{c}" for c in _IDENTITY)
     heads = {
         row[0]: row
         for row in db.execute(

@@ -31,7 +31,7 @@ def _wide(name: str) -> str:
 
 
 # a repository is the party, whatever its branch or environment: `repo:org/name:ref:…`. Google's
-# name of a service account of a cluster is POOL.svc.id.goog[ns/name]. A LIMIT keeps the steps apart:
+# name of a service account of a cluster is POOL.svc.id.goog[ns/name]. A LIMIT keeps steps apart:
 # without it SQLite puts one into the next and works the same name out many times.
 ENDS = f"""
 WITH said AS (
