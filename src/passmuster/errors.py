@@ -13,6 +13,7 @@
     ├── KeyUnavailable          1  no signing key, or it cannot be unlocked
     │   └── WrongPassphrase     1  what was typed does not open it
     ├── Conflict                1  the workspace changed underneath; nothing was written
+    ├── NotReversible           1  what was done destroyed a secret: nothing can be put back
     └── Unreachable             1  another machine did not answer as it should
         └── Declined            1  it answered that it will not, and why
 
@@ -83,6 +84,10 @@ class WrongPassphrase(KeyUnavailable):
 
 class Conflict(MusterError):
     """The workspace changed while this was being done; nothing was written."""
+
+
+class NotReversible(MusterError):
+    """What was done cannot be undone (a secret is gone): it can only be issued anew."""
 
 
 class Unreachable(MusterError):

@@ -11,11 +11,11 @@ from passmuster.errors import UnknownKind, VerificationFailed
 BLOBS: Mapping[str, tuple[str, ...]] = {
     "roster": ("allowed_signers",), "campaign": ("definition.json",),
     "publication": ("queues.jsonl",), "decisions": ("decisions.jsonl",), "own": ("own.jsonl",),
-    "countersign": ("countersignatures.jsonl",),
+    "countersign": ("countersignatures.jsonl",), "remediation": ("remediations.jsonl",),
 }  # fmt: skip
 """Kind → the files among its subject that must have arrived before the record itself."""
 FOLDED = ("campaign", "publication", "decisions", "own", "countersign", "close",
-          "acknowledgement", "pack")  # fmt: skip
+          "acknowledgement", "pack", "remediation")  # fmt: skip
 """Kinds that belong to one campaign."""
 
 
@@ -74,7 +74,7 @@ def campaign_of(statement: Attestation) -> str | None:
     said, kind = statement.predicate, statement.kind
     if kind == "campaign":
         return statement.name
-    if kind in ("decisions", "own", "countersign"):
+    if kind in ("decisions", "own", "countersign", "remediation"):
         found = said["basis"].get("campaign")
     elif kind in FOLDED:
         found = said["campaign"]
@@ -87,9 +87,8 @@ def blobs_of(statement: Attestation) -> tuple[str, ...]:
     """Digests of the bytes that must have arrived before a statement may be logged."""
     wanted = BLOBS.get(statement.kind, ())
     subject = dict(statement.subject)
-    if statement.kind in ("decisions", "own", "countersign", "roster", "publication") and (
-        set(wanted) - subject.keys()
-    ):
+    with_file = ("decisions", "own", "countersign", "roster", "publication", "remediation")
+    if statement.kind in with_file and (set(wanted) - subject.keys()):
         raise VerificationFailed(f"a {statement.kind} statement that does not name {wanted[0]}")
     more = (statement.predicate["ext"].get(name) for name in ("handed", "heads"))
     return (*(subject[name] for name in wanted if name in subject), *filter(None, more))

@@ -84,6 +84,14 @@ class Settings:
     second_when: str = "privileged"
     """Which approvals then need a second person: of privileged identities (privileged), from a
     risk on (risk:70), or all."""
+    stop_most: int = 25
+    """How many identities one run of `muster remediate apply` may stop without asking once more."""
+    stop_percent: int = 10
+    """And what share of the identities of one source that can log in, in percent; a run that stops
+    one identity is never held up by it."""
+    destroy_after_days: int = 14
+    """Days for which a stop that can be undone must have stood, verified, before the secret may be
+    destroyed. Google's IAM reference asks for at least 24 hours."""
     theme: str = "muster-dark"
     """The colours of the workstation: a name of `muster theme list`. Under NO_COLOR it is mono."""
     mouse: bool = True
@@ -137,6 +145,9 @@ SHAPES: dict[str, Shape] = {
     "bulk": _table({"type": "integer", "minimum": 1}, enum=list(SEVERITIES)),
     "second": {"type": "array", "uniqueItems": True, "items": _WORDS},
     "second_when": _WORDS,
+    "stop_most": {"type": "integer", "minimum": 1},
+    "stop_percent": {"type": "integer", "minimum": 1},
+    "destroy_after_days": {"type": "integer", "minimum": 1},
     "theme": _WORDS,
     "mouse": {"type": "boolean"},
     "screen_reader": {"type": "boolean"},

@@ -20,7 +20,7 @@ from passmuster.keys._key import (
     in_memory,
     sshsig_signer,
 )  # fmt: skip
-from passmuster.keys._keyring import real_keyring
+from passmuster.keys._keyring import kept_secret, real_keyring
 from passmuster.keys._loading import has_passphrase, load, reachable, unsealed
 from passmuster.keys._making import SSH, STORES, adopt, choose, new
 from passmuster.keys._ssh import SshKey, resolve
@@ -39,6 +39,6 @@ __all__ = [
     "AGENT", "CALLED_OFF", "FOREIGN", "MIN_PASSPHRASE", "SSH", "STORES", "Passphrase",
     "SigningKey", "SshKey", "Talk", "adopt", "agent_keys", "allowed_signer", "blob", "choose",
     "find", "fingerprint", "forms", "from_private", "has_passphrase", "in_memory", "keep",
-    "keep_foreign", "kept_in", "listed", "load", "new", "path_of", "reachable", "real_keyring",
-    "replace", "resolve", "signs_for", "sshsig_signer", "unsealed",
+    "keep_foreign", "kept_in", "kept_secret", "listed", "load", "new", "path_of", "reachable",
+    "real_keyring", "replace", "resolve", "signs_for", "sshsig_signer", "unsealed",
 ]  # fmt: skip

@@ -97,3 +97,15 @@ def get(mark: str, timeout_s: float) -> "Ed25519PrivateKey":
     if seed is None:
         raise KeyUnavailable(f"the keyring no longer has {mark}: make a new key")
     return Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
+
+
+def kept_secret(service: str, user: str, timeout_s: float) -> str | None:
+    """What a person put into the keyring with `keyring set SERVICE USER`; None where nothing is.
+
+    Raises KeyUnavailable where there is no keyring that encrypts at rest and answers in time.
+    """
+    backend, why = real_keyring(timeout_s)
+    if backend is None:
+        raise KeyUnavailable(f"no keyring: {why}")
+    found: str | None = in_time(lambda: backend.get_password(service, user), timeout_s)
+    return found

@@ -17,7 +17,7 @@ KINDS = ", ".join(f"'{kind}'" for kind in PEOPLE)
 IN_CAMPAIGNS = ", ".join(f"'{kind}'" for kind in FOLDED)
 UNSENT = f"""
 FROM entry e WHERE (
-    e.predicate IN ({KINDS}) OR (e.predicate = 'decisions' AND e.campaign IS NULL)
+    e.predicate IN ({KINDS}) OR (e.predicate IN ('decisions', 'remediation') AND e.campaign IS NULL)
     OR (e.predicate IN ({IN_CAMPAIGNS})
     AND e.campaign IN (SELECT digest FROM campaign WHERE travels IS NOT NULL)))
 AND NOT EXISTS (SELECT 1 FROM mirror m WHERE m.leaf = e.leaf

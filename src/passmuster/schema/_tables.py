@@ -1,17 +1,7 @@
-"""The tables of a workspace, and the steps from each released version to the next.
+"""The tables of a workspace, by the step that made them.
 
-Split from `store` because it is long and changes for other reasons. Column names follow baton's
-vocabulary and OCSF; a step that has been released is never edited.
+Column names follow baton's vocabulary and OCSF; what has been released is never edited.
 """
-
-import re
-
-from sqlite_utils import Database as UtilsDatabase
-from sqlite_utils import Migrations
-
-from passmuster import merkle
-
-migrations = Migrations("passmuster")
 
 INVENTORY = """
 CREATE TABLE source (
@@ -324,59 +314,33 @@ applied, carried (of a kind that this release does not know), void (`why` says w
 a campaign that was opened here, whose items stand in that order already.
 `item.contested`: people decided it differently and neither saw the other (`outcomes`)."""
 
-
-def _statements(script: str) -> list[str]:
-    """The single statements of *script*: `executescript` would commit the migration's own
-    transaction. Each begins on a line of its own; what a trigger does, does not.
-    """
-    return re.split(r";\n\s*(?=CREATE|ALTER|--)", script.strip().rstrip(";"))
-
-
-@migrations()
-def version_1(db: UtilsDatabase) -> None:
-    """The first release."""
-    for script in (INVENTORY, POLICY, REVIEW, LOG):
-        for statement in _statements(script):
-            db.execute(statement)
-
-
-@migrations()
-def version_2(db: UtilsDatabase) -> None:
-    """Names that begin alike, and what trusts an identity, are found by an index."""
-    db.execute("CREATE INDEX listing_name ON listing (name)")
-    db.execute("CREATE INDEX trust_from ON trust (from_uid)")
-
-
-@migrations()
-def version_3(db: UtilsDatabase) -> None:
-    """The first rows of a whole queue, and what a handle names, are there at once."""
-    db.execute("CREATE INDEX item_risk ON item (campaign_id, reviewer, risk DESC, id)")
-    db.execute("CREATE INDEX identity_external ON identity (external_id)"
-               " WHERE external_id IS NOT NULL")  # fmt: skip
-
-
-@migrations()
-def version_4(db: UtilsDatabase) -> None:
-    """The tree of the log, countersignatures, and where a key of another tool lies."""
-    for statement in _statements(EVIDENCE):
-        db.execute(statement)
-    envelopes = db.execute("SELECT envelope FROM entry ORDER BY id")
-    leaves = (merkle.leaf_hash(bytes(row[0])) for row in envelopes)
-    for tile in merkle.grow(lambda *_: b"", 0, leaves):
-        db.execute("INSERT INTO tile VALUES (?, ?, ?)", tile)
-
-
-@migrations()
-def version_5(db: UtilsDatabase) -> None:
-    """The central log: its verified mirror, what it refused, and campaigns that travel."""
-    for statement in _statements(CENTRAL):
-        db.execute(statement)
-
-
-@migrations()
-def version_6(db: UtilsDatabase) -> None:
-    """What counts for nothing by what came to light after it was signed: made anew from the log
-    whenever a roster or a witness's line comes.
-    """
-    db.execute("CREATE TABLE void_entry (entry_id INTEGER PRIMARY KEY REFERENCES entry,"
-               " why TEXT NOT NULL)")  # fmt: skip
+REMEDIATION = """
+-- one stop (or rotation, or cut) that a decision asks for, and how far it is carried out; written
+-- by `remediation` alone. `state` and what stands beside it follow from its results (`_folding`).
+CREATE TABLE remediation (
+    name TEXT PRIMARY KEY, uri TEXT NOT NULL, identity_id INTEGER REFERENCES identity,
+    source TEXT NOT NULL, item_kind TEXT NOT NULL, subject_id INTEGER, verb TEXT NOT NULL,
+    part TEXT, campaign TEXT, basis TEXT NOT NULL, due TEXT, decided_at TEXT NOT NULL,
+    plan TEXT, plan_digest TEXT, undo_class TEXT, planned_at TEXT, prior_id INTEGER,
+    sent_at TEXT, restoring_at TEXT, state TEXT NOT NULL, verdict TEXT, said TEXT NOT NULL,
+    state_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX remediation_identity ON remediation (identity_id);
+CREATE INDEX remediation_subject ON remediation (item_kind, subject_id) WHERE part IS NULL;
+CREATE TABLE saved_state (
+    id INTEGER PRIMARY KEY, remediation TEXT NOT NULL REFERENCES remediation,
+    saved_at TEXT NOT NULL, salt TEXT NOT NULL, state TEXT NOT NULL);
+CREATE TABLE remediation_result (
+    id INTEGER PRIMARY KEY, leaf TEXT NOT NULL UNIQUE, remediation TEXT NOT NULL, row TEXT NOT NULL,
+    entry_id INTEGER REFERENCES entry);
+CREATE INDEX remediation_result_of ON remediation_result (remediation, id);
+CREATE INDEX remediation_result_unsigned ON remediation_result (id) WHERE entry_id IS NULL;
+CREATE TRIGGER saved_state_is_final BEFORE UPDATE ON saved_state
+    BEGIN SELECT raise(ABORT, 'a saved state is never changed'); END;
+CREATE TRIGGER saved_state_stays BEFORE DELETE ON saved_state
+    BEGIN SELECT raise(ABORT, 'a saved state is never deleted'); END;
+CREATE TRIGGER remediation_result_is_final BEFORE UPDATE ON remediation_result
+    WHEN old.entry_id IS NOT NULL OR new.row <> old.row
+    BEGIN SELECT raise(ABORT, 'a result is never changed'); END;
+CREATE TRIGGER remediation_result_stays BEFORE DELETE ON remediation_result
+    BEGIN SELECT raise(ABORT, 'a result is never deleted'); END;
+"""

@@ -1,0 +1,54 @@
+"""Carrying decisions out on the platforms: plan, apply, verify, restore; each result is signed.
+
+Owns the tables remediation, saved_state and remediation_result. Nothing here knows which platform
+it speaks with (`connectors.Live`), and nothing lends it a login but what is handed in.
+"""
+
+from typing import TYPE_CHECKING
+
+from passmuster import lazily
+
+if TYPE_CHECKING:
+    from passmuster.remediation._applying import apply
+    from passmuster.remediation._breaker import Tripped, breaker
+    from passmuster.remediation._destroying import asked_for, refuse_early
+    from passmuster.remediation._folding import Standing, check_row, fold, result_row
+    from passmuster.remediation._planning import plan, plan_one, plans_for
+    from passmuster.remediation._proved import Proof, alive_of, proof_of
+    from passmuster.remediation._remedy import (
+        STATES,
+        STOPPED,
+        TASKS,
+        Remedy,
+        Saved,
+        State,
+        Wanted,
+        saved,
+    )
+    from passmuster.remediation._restoring import restore
+    from passmuster.remediation._signing import FILE, sign, unsigned
+    from passmuster.remediation._table import remedies, remedy, results
+    from passmuster.remediation._verifying import IN_WORDS, verify
+    from passmuster.remediation._wanting import wanted
+else:
+    __getattr__ = lazily.names(__name__, {
+        "_applying": "apply",
+        "_breaker": "Tripped breaker",
+        "_destroying": "asked_for refuse_early",
+        "_folding": "Standing check_row fold result_row",
+        "_planning": "plan plan_one plans_for",
+        "_proved": "Proof alive_of proof_of",
+        "_remedy": "STATES STOPPED TASKS Remedy Saved State Wanted saved",
+        "_restoring": "restore",
+        "_signing": "FILE sign unsigned",
+        "_table": "remedies remedy results",
+        "_verifying": "IN_WORDS verify",
+        "_wanting": "wanted",
+    })  # fmt: skip
+
+__all__ = [
+    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Proof", "Remedy", "Saved", "Standing",
+    "State", "Tripped", "Wanted", "alive_of", "apply", "asked_for", "breaker", "check_row", "fold",
+    "plan", "plan_one", "plans_for", "proof_of", "refuse_early", "remedies", "remedy", "restore",
+    "result_row", "results", "saved", "sign", "unsigned", "verify", "wanted",
+]  # fmt: skip
