@@ -49,9 +49,7 @@ def repository(name: str) -> Identity:
     return account(f"R_{name}", name=name, handle=f"https://{GITHUB}#repo:{name}")
 
 
-def cluster(
-    name: str, assumes: str | None = ROLE, called: str = "pay:runner"
-) -> list[Record]:
+def cluster(name: str, assumes: str | None = ROLE, called: str = "pay:runner") -> list[Record]:
     uid = f"{name}-1"
     claim = [Trust(assumes, uid, "workload", "workload_identity")] if assumes else []
     return [

@@ -66,8 +66,7 @@ if TYPE_CHECKING:
     from passmuster.campaigns._disputed import Disputed, Said, disputed
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
     from passmuster.campaigns._freezing import assignment_row, excluded_row, population_row
-    from passmuster.campaigns._intake import NEW as INTAKE_SCOPE
-    from passmuster.campaigns._intake import Arrival, answer, arrivals, refuse_empty
+    from passmuster.campaigns._intake import INTAKE_SCOPE, Arrival, answer, arrivals, refuse_empty
     from passmuster.campaigns._links import cut_off, link_words
     from passmuster.campaigns._opening import (
         Definition,
@@ -128,6 +127,16 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._signing import prepare, sign_off
     from passmuster.campaigns._standing import reopen
+    from passmuster.campaigns._suppliers import (
+        UNREGISTERED,
+        Held,
+        Path,
+        Vendor,
+        held,
+        supplier,
+        supplier_lines,
+        suppliers,
+    )
     from passmuster.campaigns._votes import asked, handed_over, late, votes
     from passmuster.campaigns._waiting import (
         Stranded,
@@ -156,6 +165,9 @@ else:
         "_disputed": "Disputed Said disputed",
         "_dossiers": "digests dossiers material parts_of uri",
         "_freezing": "assignment_row excluded_row population_row",
+        "_intake": "INTAKE_SCOPE Arrival answer arrivals refuse_empty",
+        "_suppliers":
+            "UNREGISTERED Held Path Vendor held supplier supplier_lines suppliers",
         "_links": "cut_off link_words",
         "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
@@ -180,21 +192,23 @@ else:
     })  # fmt: skip
 
 __all__ = [
-    "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
-    "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed", "Forecast",
-    "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow",
-    "Row", "Rows", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some", "Stand",
-    "Stranded", "Waiting", "acknowledge", "ages", "apply", "around", "asked", "assignment_row",
-    "by_reviewer", "campaign", "campaigns", "candidates", "changed_since", "check_draft",
-    "check_hand_over", "check_own", "check_row", "check_second", "clear_drafts", "clear_own",
-    "clear_seconds", "close", "count", "course", "cut_off", "definition", "digests", "disputed",
-    "dossiers", "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups",
-    "handed_over", "in_group", "item_dossier", "items_in_order", "items_of", "late", "link_words",
-    "material", "named_owners", "objections", "open_campaign", "outcomes_of", "part_uids",
-    "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
-    "publish", "rank", "reopen", "rows", "said_last", "said_on", "save_draft", "save_drafts",
+    "COUNTED", "ENDED", "GROUPS", "HERE", "INTAKE_SCOPE", "ITEM_KINDS", "LEFT", "NAMED",
+    "NOT_KNOWN", "NO_LEAD", "ORDERS", "OWNER", "PEOPLE", "UNREGISTERED", "AgeClass", "Answering",
+    "Around", "Arrival", "Batch", "Campaign", "Candidate", "Countersign", "Countersigned", "Course",
+    "Definition", "Disputed", "Forecast", "Group", "Held", "Objection", "Opened", "OwnRow", "Path",
+    "Portrait", "Progress", "Published", "QueueRow", "Row", "Rows", "Said", "SecondRow", "Signed",
+    "SignedBatch", "SignedRow", "Some", "Stand", "Stranded", "Vendor", "Waiting", "acknowledge",
+    "ages", "answer", "apply", "around", "arrivals", "asked", "assignment_row", "by_reviewer",
+    "campaign", "campaigns", "candidates", "changed_since", "check_draft", "check_hand_over",
+    "check_own", "check_row", "check_second", "clear_drafts", "clear_own", "clear_seconds", "close",
+    "count", "course", "cut_off", "definition", "digests", "disputed", "dossiers", "draft_of",
+    "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over", "held",
+    "in_group", "item_dossier", "items_in_order", "items_of", "late", "link_words", "material",
+    "named_owners", "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people",
+    "policy_of", "population_row", "portrait", "prepare", "progress", "publish", "rank",
+    "refuse_empty", "reopen", "rows", "said_last", "said_on", "save_draft", "save_drafts",
     "save_own", "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows",
-    "sign_off", "signed_by", "signed_counts", "signed_rows", "source_runs", "stranded", "tiers",
-    "unlisted", "uri", "votes", "waiting", "waiting_for", "wanted",
+    "sign_off", "signed_by", "signed_counts", "signed_rows", "source_runs", "stranded", "supplier",
+    "supplier_lines", "suppliers", "tiers", "unlisted", "uri", "votes", "waiting", "waiting_for",
+    "wanted",
 ]  # fmt: skip

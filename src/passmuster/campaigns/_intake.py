@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from passmuster import filters, inventory
-from passmuster.campaigns._deciding import check_draft, item_dossier, save_drafts, save_own
-from passmuster.campaigns._deciding import refuse_secret
+from passmuster.campaigns._deciding import refuse_secret, save_drafts, save_own
 from passmuster.errors import NotFound, UsageError
 from passmuster.filters import FRAME
 from passmuster.model import Attention, Draft
 from passmuster.store import Database
 
-NEW = "intake:new"
+INTAKE_SCOPE = "intake:new"
 """The scope of an intake campaign."""
 
 
@@ -112,7 +111,6 @@ def answer(
         if approve and item_id is not None:
             why = "; ".join(filter(None, (reason.strip(), purpose and f"for: {purpose.strip()}")))
             draft = Draft("approve", None, why, Attention(None, now, False))
-            check_draft(item_dossier(db, item_id), draft, now)
             save_drafts(db, [item_id], draft, now, me)
             done.append("drafted: approve")
     return done

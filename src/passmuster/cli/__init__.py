@@ -24,6 +24,8 @@ COMMANDS = {
     "import": "inventory",
     "identities": "inventory",
     "show": "inventory",
+    "suppliers": "suppliers",
+    "intake": "intake",
     "rules": "rules",
     "findings": "rules",
     "campaign": "campaign",

@@ -13,6 +13,4 @@ def say_purpose(db: Database, identity_id: int, purpose: str, by: str, now: str)
     said = visible(purpose.strip())
     if not said or len(said) > MAX_PURPOSE:
         raise UsageError(f"a purpose has 1 to {MAX_PURPOSE} characters")
-    db.execute(
-        "INSERT OR REPLACE INTO purpose VALUES (?, ?, ?, ?)", (identity_id, said, by, now)
-    )
+    db.execute("INSERT OR REPLACE INTO purpose VALUES (?, ?, ?, ?)", (identity_id, said, by, now))

@@ -6,6 +6,7 @@ from sqlite_utils import Database as UtilsDatabase
 from sqlite_utils import Migrations
 
 from passmuster import merkle
+from passmuster.schema._links import LINKS
 from passmuster.schema._tables import (
     CENTRAL,
     EVIDENCE,
@@ -80,4 +81,11 @@ def version_6(db: UtilsDatabase) -> None:
 def version_7(db: UtilsDatabase) -> None:
     """What decisions ask to be stopped, how far that is, and the states that were there before."""
     for statement in _statements(REMEDIATION):
+        db.execute(statement)
+
+
+@migrations()
+def version_9(db: UtilsDatabase) -> None:
+    """Both ends of a trust, across sources; what new identities are for."""
+    for statement in _statements(LINKS):
         db.execute(statement)
