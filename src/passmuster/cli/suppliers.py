@@ -36,9 +36,9 @@ def suppliers_command(bench: Bench, name: str | None, as_json: bool) -> None:
     columns = {"name": "SUPPLIER", "state": "STATE", "contract_ends_at": "CONTRACT END",
                "contact": "CONTACT", "identities": "IDENTITIES", "trusts": "TRUSTS",
                "findings": "FINDINGS", "risk": "RISK"}  # fmt: skip
-    if not emit(map(row, campaigns.suppliers(bench.db, at, soon)), columns, as_json=as_json):
-        if not as_json:
-            talk("no supplier is known: muster import suppliers.csv --as suppliers")
+    found = map(row, campaigns.suppliers(bench.db, at, soon))
+    if not emit(found, columns, as_json=as_json) and not as_json:
+        talk("no supplier is known: muster import suppliers.csv --as suppliers")
 
 
 def row(one: Any) -> dict[str, Any]:
