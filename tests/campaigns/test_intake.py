@@ -83,7 +83,7 @@ def test_the_intake_campaign_holds_exactly_what_is_new_and_says_that_it_is_one(
     assert at.population == 1
     assert grown.value("SELECT identity_id FROM item") == identity(grown)
     envelope = grown.value("SELECT envelope FROM entry WHERE predicate = 'campaign'")
-    said = attestations.verify(bytes(envelope), {key.fingerprint: key.public}).predicate  # type: ignore[dict-item]
+    said = attestations.verify(bytes(envelope), {key.fingerprint: key.public}).predicate
     assert (said["kind"], said["scope"]["filter"]) == ("intake", "intake:new")
     (one,) = campaigns.arrivals(grown, "", NOW)
     assert (one.campaign, one.reviewer) == ("intake", ME)

@@ -10,14 +10,14 @@ from passmuster.campaigns import _suppliers
 from passmuster.connectors import Format
 from passmuster.errors import NotFound
 from passmuster.inventory import import_file
-from passmuster.model import Identity, Source, Supplier, Trust
+from passmuster.model import Identity, Record, Source, Supplier, Trust
 from passmuster.store import Database
 from tests.conftest import Muster
 from tests.estates import ME, NOW
 
 SOON = "2027-01-22T08:00:00Z"
 ROLE = "arn:aws:iam::111122223333:role/etl"
-RECORDS = [
+RECORDS: list[Record] = [
     Source("register", "suppliers"),
     Supplier("Datalift", "Datalift Ltd", '["999988887777"]', "C-19", "2026-12-31T00:00:00Z",
              "hello@datalift.example", "2024-01-31T00:00:00Z"),
@@ -69,8 +69,9 @@ def test_one_supplier_says_how_access_was_given_and_the_lines_that_take_it_away(
     assert (path.identity, path.through) == ("etl", "999988887777")
     assert path.issued == ("assume role, created 2024-05-01 by automation:terraform, nobody here"
                            " answers for it")  # fmt: skip
-    text = "\n".join(campaigns.supplier_lines(one, held))
-    assert "contract C-19 until 2026-12-31" in text
+    told = list(campaigns.supplier_facts(one, held))
+    assert ("contract", "C-19 until 2026-12-31") in told
+    text = "\n".join(words for _, words in told)
     assert "tell hello@datalift.example" in text
     expected = connectors.plan(
         next(campaigns.dossiers(estate, [held.identities[0].id]))[1], "revoke", "999988887777"
@@ -84,9 +85,8 @@ def test_an_identity_that_is_theirs_without_a_trust_is_stopped_itself(estate: Da
     (path,) = campaigns.held(estate, one).paths
     assert (path.identity, path.through) == ("temp", None)
     assert path.stop
-    assert "nobody: add a contact" in "\n".join(
-        campaigns.supplier_lines(one, campaigns.held(estate, one))
-    )
+    told = dict(campaigns.supplier_facts(one, campaigns.held(estate, one)))
+    assert told["contact"].startswith("nobody: add a contact")
 
 
 def test_a_name_that_is_nobodys_is_an_error_with_the_nearest(estate: Database) -> None:

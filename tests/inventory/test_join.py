@@ -78,7 +78,8 @@ def bring(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Brin
 def tied(db: Database) -> set[tuple[str, str]]:
     """(who, becomes whom) as the dossiers of both ends tell it; they must agree."""
     names = dict(db.execute("SELECT id, display_name FROM identity WHERE absent_since IS NULL"))
-    ins, outs = set(), set()
+    ins: set[tuple[str, str]] = set()
+    outs: set[tuple[str, str]] = set()
     for identity_id, dossier in campaigns.dossiers(db, list(names)):
         for row in dossier.get("links", ()):
             pair = (row["display_name"], names[identity_id])

@@ -66,7 +66,15 @@ if TYPE_CHECKING:
     from passmuster.campaigns._disputed import Disputed, Said, disputed
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
     from passmuster.campaigns._freezing import assignment_row, excluded_row, population_row
-    from passmuster.campaigns._intake import INTAKE_SCOPE, Arrival, answer, arrivals, refuse_empty
+    from passmuster.campaigns._intake import (
+        INTAKE_SCOPE,
+        Arrival,
+        answer,
+        arrivals,
+        check_purpose,
+        keep_purpose,
+        refuse_empty,
+    )  # fmt: skip
     from passmuster.campaigns._links import cut_off, link_words
     from passmuster.campaigns._opening import (
         Definition,
@@ -134,7 +142,7 @@ if TYPE_CHECKING:
         Vendor,
         held,
         supplier,
-        supplier_lines,
+        supplier_facts,
         suppliers,
     )
     from passmuster.campaigns._votes import asked, handed_over, late, votes
@@ -165,9 +173,9 @@ else:
         "_disputed": "Disputed Said disputed",
         "_dossiers": "digests dossiers material parts_of uri",
         "_freezing": "assignment_row excluded_row population_row",
-        "_intake": "INTAKE_SCOPE Arrival answer arrivals refuse_empty",
+        "_intake": "INTAKE_SCOPE Arrival answer arrivals check_purpose keep_purpose refuse_empty",
         "_suppliers":
-            "UNREGISTERED Held Path Vendor held supplier supplier_lines suppliers",
+            "UNREGISTERED Held Path Vendor held supplier supplier_facts suppliers",
         "_links": "cut_off link_words",
         "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
@@ -200,15 +208,15 @@ __all__ = [
     "SignedBatch", "SignedRow", "Some", "Stand", "Stranded", "Vendor", "Waiting", "acknowledge",
     "ages", "answer", "apply", "around", "arrivals", "asked", "assignment_row", "by_reviewer",
     "campaign", "campaigns", "candidates", "changed_since", "check_draft", "check_hand_over",
-    "check_own", "check_row", "check_second", "clear_drafts", "clear_own", "clear_seconds", "close",
-    "count", "course", "cut_off", "definition", "digests", "disputed", "dossiers", "draft_of",
-    "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over", "held",
-    "in_group", "item_dossier", "items_in_order", "items_of", "late", "link_words", "material",
-    "named_owners", "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people",
-    "policy_of", "population_row", "portrait", "prepare", "progress", "publish", "rank",
-    "refuse_empty", "reopen", "rows", "said_last", "said_on", "save_draft", "save_drafts",
-    "save_own", "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows",
-    "sign_off", "signed_by", "signed_counts", "signed_rows", "source_runs", "stranded", "supplier",
-    "supplier_lines", "suppliers", "tiers", "unlisted", "uri", "votes", "waiting", "waiting_for",
-    "wanted",
+    "check_own", "check_purpose", "check_row", "check_second", "clear_drafts", "clear_own",
+    "clear_seconds", "close", "count", "course", "cut_off", "definition", "digests", "disputed",
+    "dossiers", "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups",
+    "handed_over", "held", "in_group", "item_dossier", "items_in_order", "items_of", "keep_purpose",
+    "late", "link_words", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
+    "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
+    "progress", "publish", "rank", "refuse_empty", "reopen", "rows", "said_last", "said_on",
+    "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like",
+    "second_rank", "second_rows", "sign_off", "signed_by", "signed_counts", "signed_rows",
+    "source_runs", "stranded", "supplier", "supplier_facts", "suppliers", "tiers", "unlisted",
+    "uri", "votes", "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

@@ -67,7 +67,8 @@ def arrivals(db: Database, expression: str, now: str) -> Iterator[Arrival]:
             " WHERE n.id = ?", (row[13],),
         ) or (None, None, None)  # fmt: skip
         lacks = tuple(name for name, lacking in zip(named, row[8:11], strict=True) if lacking)
-        yield Arrival(*row[:8], lacks, row[11], row[12], *asked)
+        values = [*row[:8], lacks, row[11], row[12], *asked]
+        yield Arrival(*values)
 
 
 def asked_item(db: Database, identity_id: int, me: str) -> int | None:
@@ -102,8 +103,7 @@ def answer(
     done = []
     with db.atomic():
         if purpose is not None:
-            refuse_secret(purpose, "the purpose")
-            inventory.say_purpose(db, identity_id, purpose, me, now)
+            keep_purpose(db, identity_id, purpose, me, now)
             done.append("purpose kept")
         if owner is not None and item_id is not None:
             save_own(db, [item_id], owner, "said at intake", now, by=me)
@@ -122,3 +122,16 @@ def refuse_empty(db: Database, scope: str, now: str) -> None:
     if db.value(f"SELECT 1 {FRAME} WHERE {compiled.sql} LIMIT 1", compiled.params) is None:
         raise NotFound("nothing new waits: what is here is asked about, or came with a first export"
                        " (`muster intake` lists what lacks something)")  # fmt: skip
+
+
+def check_purpose(purpose: str) -> None:
+    """Raise UsageError, saying why, for what cannot be kept as a purpose."""
+    refuse_secret(purpose, "the purpose")
+    if not 1 <= len(purpose.strip()) <= inventory.MAX_PURPOSE:
+        raise UsageError(f"a purpose has 1 to {inventory.MAX_PURPOSE} characters")
+
+
+def keep_purpose(db: Database, identity_id: int, purpose: str, me: str, now: str) -> None:
+    """Keep *purpose* as what *me* says the identity is for; UsageError where it cannot be kept."""
+    check_purpose(purpose)
+    inventory.say_purpose(db, identity_id, purpose, me, now)

@@ -13,7 +13,7 @@ from passmuster import connectors, policy
 from passmuster.campaigns._dossiers import dossiers
 from passmuster.errors import NotFound
 from passmuster.store import Database
-from passmuster.text import Json, nearest
+from passmuster.text import Json, nearest, plural
 
 MOST = 50
 """Identities and trusts of one supplier that are shown, the riskiest first."""
@@ -103,10 +103,12 @@ class Held:
 
 def suppliers(db: Database, now: str, soon: str) -> list[Vendor]:
     """Every supplier, the riskiest first; a contract that ends before *soon* is said to."""
-    return [
-        Vendor(*row[:7], tuple(map(str, json.loads(row[7]))), *row[8:])
-        for row in db.execute(SUPPLIERS, {"now": now, "soon": soon})
-    ]
+    found = []
+    for row in db.execute(SUPPLIERS, {"now": now, "soon": soon}):
+        values = [*row]
+        values[7] = tuple(map(str, json.loads(row[7])))
+        found.append(Vendor(*values))
+    return found
 
 
 def supplier(db: Database, name: str, now: str, soon: str) -> Vendor:
@@ -168,36 +170,37 @@ def _issued(dossier: Json, through: str | None) -> str:
     return ", ".join(said)
 
 
-def supplier_lines(one: Vendor, known: Held) -> Iterator[str]:
-    """Everything known of *one*, as plain lines: who, until when, what, and how to take it away."""
-    yield f"{one.name}   {one.state}"
+def supplier_facts(one: Vendor, known: Held) -> Iterator[tuple[str, str]]:
+    """Everything known of *one* as (label, words): until when, what, and how to take it away."""
     ends = f" until {one.contract_ends_at[:10]}" if one.contract_ends_at else ", no end known"
-    yield f"  contract {(one.contract or 'no reference known') + ends}"
-    yield f"  contact  {one.contact or 'nobody: add a contact to suppliers.csv'}"
-    reviewed = one.reviewed_at[:10] if one.reviewed_at else "never, as far as is known"
-    yield f"  reviewed {reviewed}"
-    yield f"  theirs   {', '.join(one.tenants) or 'no account, tenant or domain is registered'}"
+    yield "contract", (one.contract or "no reference known") + ends
+    yield "contact", one.contact or "nobody: add a contact to suppliers.csv"
+    yield "reviewed", one.reviewed_at[:10] if one.reviewed_at else "never, as far as is known"
+    yield "theirs", ", ".join(one.tenants) or "no account, tenant or domain is registered"
     for row in known.identities:
         power = ", privileged" if row.is_privileged else ""
-        yield f"  holds    {row.name} in {row.source}, risk {row.risk}{power}"
+        yield "holds", f"{row.name} in {row.source}, risk {row.risk}{power}"
+    if one.identities > len(known.identities):
+        yield "holds", f"… and {plural(one.identities - len(known.identities), 'other')}"
     for identity, title, detail in known.findings:
-        yield f"  found    {identity}: {title}: {detail}"
+        yield "found", f"{identity}: {title}: {detail}"
     if not known.paths:
-        yield "  access   none is known"
+        yield "issued", "no access of theirs is known"
     for path in known.paths:
         through = f" by {path.through}" if path.through else ""
-        yield f"  issued   {path.identity}{through}: {path.issued}"
-        yield from _stops(one, path)
+        yield "issued", f"{path.identity}{through}: {path.issued}"
+        for words in _stops(one, path):
+            yield "revoke", words
 
 
 def _stops(one: Vendor, path: Path) -> Iterator[str]:
     asked = f"; tell {one.contact}" if one.contact else ""
     if not path.stop:
-        yield f"  revoke   stop it on the platform by hand: muster knows no lines for it{asked}"
+        yield f"stop it on the platform by hand: muster knows no lines for it{asked}"
         return
     plan = path.stop[0]
-    yield f"  revoke   {plan.what} ({plan.undo_class}){asked}"
+    yield f"{plan.what} ({plan.undo_class}){asked}"
     for line in plan.stop:
-        yield f"             {line}"
+        yield f"  {line}"
     if plan.residual:
-        yield f"           goes on nevertheless: {plan.residual}"
+        yield f"  goes on nevertheless: {plan.residual}"

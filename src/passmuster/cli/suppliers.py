@@ -7,7 +7,7 @@ import click
 
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, talk
 from passmuster.cli.inventory import need_inventory
-from passmuster.text import plural, rfc3339, visible
+from passmuster.text import rfc3339, visible
 
 SOON_DAYS = 60
 """Days before its end from which a contract is said to end soon."""
@@ -70,9 +70,6 @@ def _one(bench: Bench, one: Any, as_json: bool) -> None:
             } for p in held.paths],
         }], {}, as_json=True)  # fmt: skip
         return
-    for line in campaigns.supplier_lines(one, held):
-        print(visible(line))
-    shown = len(held.identities)
-    if one.identities > shown:
-        talk(f"{plural(one.identities - shown, 'more identity')}: "
-             f"muster identities supplier:'={one.name}'")  # fmt: skip
+    print(visible(f"{one.name}   {one.state}"))
+    for label, words in campaigns.supplier_facts(one, held):
+        print(visible(f"  {label:8} {words}"))

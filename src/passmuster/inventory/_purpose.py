@@ -1,6 +1,5 @@
 """What a person says an identity is for: kept beside what its platform says, with who and when."""
 
-from passmuster.errors import UsageError
 from passmuster.store import Database
 from passmuster.text import visible
 
@@ -11,6 +10,4 @@ MAX_PURPOSE = 500
 def say_purpose(db: Database, identity_id: int, purpose: str, by: str, now: str) -> None:
     """Keep *purpose* as what *by* says; it goes before the platform's word in every new dossier."""
     said = visible(purpose.strip())
-    if not said or len(said) > MAX_PURPOSE:
-        raise UsageError(f"a purpose has 1 to {MAX_PURPOSE} characters")
     db.execute("INSERT OR REPLACE INTO purpose VALUES (?, ?, ?, ?)", (identity_id, said, by, now))
