@@ -73,11 +73,13 @@ def test_one_supplier_says_how_access_was_given_and_the_lines_that_take_it_away(
     assert ("contract", "C-19 until 2026-12-31") in told
     text = "\n".join(words for _, words in told)
     assert "tell hello@datalift.example" in text
-    expected = connectors.plan(
-        next(campaigns.dossiers(estate, [held.identities[0].id]))[1], "revoke", "999988887777"
-    )
-    assert list(path.stop) == expected
-    assert all(line in text for plan in expected[:1] for line in plan.stop)
+    dossier = next(campaigns.dossiers(estate, [held.identities[0].id]))[1]
+    alone = connectors.plan(dossier, "revoke", "999988887777")
+    expected = alone or connectors.plan(dossier, "disable")
+    assert expected
+    assert (list(path.stop), path.whole) == (expected, not alone)
+    assert ("stops the whole identity" in text) is not bool(alone)
+    assert all(line in text for line in expected[0].stop)
 
 
 def test_an_identity_that_is_theirs_without_a_trust_is_stopped_itself(estate: Database) -> None:

@@ -5,7 +5,7 @@ from the tables of others; nothing is written.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,6 +89,8 @@ class Path(NamedTuple):
     """What is known of how it was given, in words."""
     stop: tuple[connectors.Plan, ...]
     """The ways to stop it, the reversible one first; empty where muster knows none."""
+    whole: bool
+    """Whether they stop the whole identity, because muster knows none for the party alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +144,12 @@ def held(db: Database, one: Vendor) -> Held:
 
 def _path(dossier: Json, through: str | None) -> Path:
     identity = dossier["identity"]
-    plans: Sequence[connectors.Plan] = connectors.plan(dossier, "revoke", through) if through else (
-        connectors.plan(dossier, "disable") or connectors.plan(dossier, "revoke")
-    )  # fmt: skip
+    alone = connectors.plan(dossier, "revoke", through) if through else []
+    plans = alone or connectors.plan(dossier, "disable") or connectors.plan(dossier, "revoke")
     source = dossier["source"]
     return Path(
         identity["display_name"], source["name"] or source["uid"], dossier["risk"], through,
-        _issued(dossier, through), tuple(plans),
+        _issued(dossier, through), tuple(plans), bool(through and plans and not alone),
     )  # fmt: skip
 
 
@@ -199,8 +200,12 @@ def _stops(one: Vendor, path: Path) -> Iterator[str]:
         yield f"stop it on the platform by hand: muster knows no lines for it{asked}"
         return
     plan = path.stop[0]
+    if path.whole:
+        yield "muster knows no lines for that party alone; this stops the whole identity:"
     yield f"{plan.what} ({plan.undo_class}){asked}"
     for line in plan.stop:
         yield f"  {line}"
+    for line in plan.undo:
+        yield f"  undo: {line}"
     if plan.residual:
         yield f"  goes on nevertheless: {plan.residual}"

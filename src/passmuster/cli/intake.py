@@ -45,7 +45,7 @@ def intake_command(ctx: click.Context, as_json: bool) -> None:
     \b
     Examples:
       muster intake
-      muster intake kind:service source:aws --json
+      muster intake list kind:service source:aws --json
       muster intake open --fallback you@example.com
       muster intake answer ci-deploy-7 --purpose "deploys the shop" --owner platform --approve
     """

@@ -64,7 +64,7 @@ def _one(bench: Bench, one: Any, as_json: bool) -> None:
                       for f in held.findings],
             "paths": [{
                 "identity": p.identity, "source": p.source, "risk": p.risk, "through": p.through,
-                "issued": p.issued, "stop": [
+                "issued": p.issued, "stops_the_whole_identity": p.whole, "stop": [
                     {"what": s.what, "stop": list(s.stop), "undo": list(s.undo),
                      "undo_class": s.undo_class, "residual": s.residual} for s in p.stop],
             } for p in held.paths],

@@ -127,10 +127,14 @@ def _environments(db: Database, source_id: int) -> None:
 
 
 def _suppliers(db: Database) -> None:
+    """Whose tenant stands between separators in the other end: an account in an ARN, a host in an
+    issuer's URL. The rule third-party-unreviewed reads it the same way.
+    """
     db.execute(
         "UPDATE trust SET supplier = (SELECT sp.uid FROM supplier sp, json_each(sp.tenant_uids) t"
-        " WHERE sp.absent_since IS NULL AND (from_uid = t.value"
-        " OR instr(from_uid, ':' || t.value || ':') > 0) LIMIT 1)"
+        " WHERE sp.absent_since IS NULL AND t.value <> '' AND instr("
+        "  ':' || replace(replace(replace(from_uid, '/', ':'), '@', ':'), '#', ':') || ':',"
+        "  ':' || t.value || ':') > 0 ORDER BY sp.uid LIMIT 1)"
         " WHERE supplier IS NULL AND is_external"
     )
     db.execute(
