@@ -253,6 +253,18 @@ def test_a_repository_that_was_renamed_is_tied_by_its_new_name_only(
     assert tied(db) == {("org/app", "deploy")}
 
 
+def test_what_an_older_release_imported_is_tied_at_the_next_import_of_anything(
+    db: Database, bring: Bring
+) -> None:
+    bring(aws(oidc(GITHUB, "repo:org/app:*")))
+    bring([Source("github", "org"), repository("org/app")])
+    for table in ("link", "trust_end"):  # as the schema's step leaves them
+        db.execute(f"DELETE FROM {table}")
+    assert tied(db) == set()
+    bring([Source("other", "1"), account("x")])
+    assert tied(db) == {("org/app", "deploy")}
+
+
 def test_more_links_than_a_dossier_shows_are_said_to_be_there(db: Database, bring: Bring) -> None:
     bring([Source("github", "org"), *(repository(f"org/{n:03}") for n in range(205))])
     bring(aws(oidc(GITHUB, "repo:org/*")))

@@ -15,11 +15,14 @@ where both ends say so, the role's policy by the subject and the account by its 
 from passmuster.store import Database
 
 _GUID = "-".join("[0-9a-fA-F]" * n for n in (8, 4, 4, 4, 12))
+_IN_SOURCE = "CROSS JOIN source s ON {of} CROSS JOIN identity i ON i.source_id = s.id"
+_IN_ALL = "CROSS JOIN identity i ON {of}"
 _OF = {
-    "uid": "i.source_id", "uid_alt": "i.source_id", "external_id": "+i.source_id",
-    "handle": "+i.source_id",
+    "uid": (_IN_SOURCE, "s.id"), "uid_alt": (_IN_SOURCE, "s.id"),
+    "external_id": (_IN_ALL, "+i.source_id"), "handle": (_IN_ALL, "+i.source_id"),
 }  # fmt: skip
-"""What an identity may be called by; the `+` keeps SQLite to the index of the name itself."""
+"""What an identity may be called by, and how it is looked up: within each source, or by an index
+over all; the `+` keeps SQLite to that index."""
 
 
 def _wide(name: str) -> str:
@@ -64,20 +67,19 @@ FROM cut
 """
 TARGETS = """
 UPDATE trust SET identity_id = (SELECT i.id FROM source s CROSS JOIN identity i
-    ON {source} = s.id AND i.{name} = trust.to_identity_uid
+    ON {own} = s.id AND i.{name} = trust.to_identity_uid
     WHERE s.id = ?1 OR trust.source_id = ?1 ORDER BY i.line IS NULL, i.id LIMIT 1)
 WHERE identity_id IS NULL AND {wide}
 """
 LATER = """
 INSERT OR IGNORE INTO link SELECT e.trust_id, i.id FROM trust_end e
-CROSS JOIN identity i ON {source} = ?1 AND i.{name} = e.key WHERE e.wide AND e.prefix IS NULL
+CROSS JOIN identity i ON {own} = ?1 AND i.{name} = e.key WHERE e.wide AND e.prefix IS NULL
 """
 """Identities of this source, for the trusts of all."""
 SOONER = """
 INSERT OR IGNORE INTO link SELECT e.trust_id, i.id FROM trust t
 CROSS JOIN trust_end e ON e.trust_id = t.id
-CROSS JOIN source s ON e.wide OR s.id = t.source_id
-CROSS JOIN identity i ON {source} = s.id AND i.{name} = e.key
+{within} AND i.{name} = e.key
 WHERE t.source_id = ?1 AND e.prefix IS NULL
 """
 """Trusts of this source, for the identities of all."""
@@ -89,8 +91,7 @@ _FIXED = (
 PATTERNS = """
 INSERT OR IGNORE INTO link SELECT e.trust_id, i.id FROM trust_end e
 CROSS JOIN trust t ON t.id = e.trust_id
-CROSS JOIN source s ON s.id = ?1 OR t.source_id = ?1
-CROSS JOIN identity i ON {source} = s.id AND i.{name} >= e.prefix
+{touched} AND i.{name} >= e.prefix
     AND i.{name} < e.prefix || char(1114111) AND i.{name} GLOB replace(e.key, '[', '[[]')
 WHERE e.prefix IS NOT NULL AND {fixed}
 """
@@ -109,7 +110,17 @@ WHERE {first}.source_id = ?1 AND i.source_id = claim.source_id
 
 def join(db: Database, source_id: int) -> None:
     """Tie what an import of *source_id* has made known to the other ends, of any source."""
+    first = db.value("SELECT NOT EXISTS (SELECT 1 FROM trust_end)")
     db.execute(ENDS)
+    if not first:
+        _join(db, source_id)
+        return
+    # what was imported by a release that tied nothing is tied now
+    for (each,) in db.execute("SELECT id FROM source WHERE platform <> 'register'").fetchall():
+        _join(db, each)
+
+
+def _join(db: Database, source_id: int) -> None:
     for sql in statements(TARGETS):
         db.execute(sql, (source_id,))
     # an identity may be called differently now
@@ -128,6 +139,13 @@ def statements(template: str) -> list[str]:
     if template is AGREED:
         pairs = (("claim", "t"), ("t", "claim"))
         return [template.format(first=first, then=then) for first, then in pairs]
-    names = ("uid", "handle") if template is PATTERNS else tuple(_OF)
-    wide = _wide("to_identity_uid")
-    return [template.format(name=n, source=_OF[n], fixed=_FIXED, wide=wide) for n in names]
+    found = []
+    for name in ("uid", "handle") if template is PATTERNS else _OF:
+        look_up, of = _OF[name]
+        found.append(template.format(
+            name=name, own="i.source_id" if look_up is _IN_SOURCE else of, fixed=_FIXED,
+            wide=_wide("to_identity_uid"),
+            within=look_up.format(of=f"(e.wide OR {of} = t.source_id)"),
+            touched=look_up.format(of=f"({of} = ?1 OR t.source_id = ?1)"),
+        ))  # fmt: skip
+    return found
