@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ME
 from tests.estates import report
 
@@ -25,6 +27,7 @@ main()
 """
 
 
+@pytest.mark.ci
 def test_a_whole_review_needs_no_network(tmp_path: Path, passphrase_file: Path) -> None:
     (tmp_path / "report.csv").write_text(report("svc-a", "svc-b"))
 

@@ -18,6 +18,7 @@ NO_WORKSPACE = [
     (["import", "x.csv"], 1, "muster init"),
     (["queue"], 1, "muster init"),
     (["packet", "import", __file__], 1, "muster init"),
+    (["packet", "inspect", "/"], 1, "is a folder: a packet is one file"),
     (["sign-off"], 1, "muster init"),
     (["key", "new"], 1, "muster init"),
     (["campaign", "list"], 1, "muster init"),

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from passmuster import central, keys, roster, store, sync, tlog
-from passmuster.sync import _enrolling as _enrolling_here
 from passmuster.text import rfc3339
 from passmuster.transport import Caller
 from tests.conftest import Muster
@@ -83,7 +82,10 @@ def test_from_the_first_invitation_to_a_team_in_five_commands(team: Team) -> Non
     waits = boss("enroll", "pending").stdout
     assert mark in waits
     assert "reviewer second" in waits
-    assert f"new       {ANA} (person): reviewer, second" in boss("roster", "admit", ANA).stderr
+    assert (
+        f"new       {ANA} (person): reviewer, second"
+        in boss("roster", "admit", ANA, "--yes").stderr
+    )
     assert "Nobody waits." in boss("enroll", "pending").stderr
     db = team.db(ANA)
     with _caller(team, ANA) as caller:
@@ -99,7 +101,7 @@ def test_whoever_was_admitted_syncs_and_then_knows_the_roster_of_the_team(team: 
     ana = team.person(ANA)
     ana("enroll", boss("invite", ANA, "--role", "reviewer").stdout.strip())
     assert "a registrar has to admit you" in ana("sync", code=1).stderr
-    boss("roster", "admit", ANA)
+    boss("roster", "admit", ANA, "--yes")
     ana("sync")
     shown = json.loads(ana("roster", "show", "--json").stdout)[0]
     assert shown["version"] == 2
@@ -108,7 +110,7 @@ def test_whoever_was_admitted_syncs_and_then_knows_the_roster_of_the_team(team: 
     assert json.loads(boss("sync", "--status", "--json").stdout)[0]["waiting"] == 0
     ben = team.person(BEN)
     ben("enroll", boss("invite", BEN, "--role", "second").stdout.strip())
-    boss("roster", "admit", "--all")
+    boss("roster", "admit", "--all", "--yes")
     ana("sync")
     assert json.loads(ana("roster", "show", "--json").stdout)[0]["version"] == 3
     ana("log", "verify")
@@ -118,7 +120,7 @@ def test_a_roster_that_the_invitation_did_not_name_does_not_come_in_by_a_sync(te
     boss = team.first()
     ana = team.person(ANA)
     ana("enroll", boss("invite", ANA, "--role", "reviewer").stdout.strip())
-    boss("roster", "admit", ANA)
+    boss("roster", "admit", ANA, "--yes")
     store.remember(team.db(ANA), sync.FIRST_ROSTER, "0" * 64)
     said = ana("sync", code=None)
     assert "not the one that you were told to trust" in said.stderr
@@ -255,8 +257,7 @@ def test_whose_key_has_ended_is_told_since_when(team: Team) -> None:
     assert "valid from" not in ana("invite", BEN).stderr
     boss("roster", "retire", ANA, "--at", _in(2))
     boss("roster", "sign", "--yes")
-    with _caller(team, BOSS) as caller:
-        _enrolling_here.send(caller, roster.envelopes(team.db(BOSS)))
+    boss("sync")
     team.here.clock = lambda: _in(10)
     said = ana("invite", BEN, code=1).stderr
     assert "until" in said
@@ -271,7 +272,7 @@ def test_a_reviewer_neither_invites_nor_admits(team: Team) -> None:
     boss = team.first()
     ana = team.person(ANA)
     ana("enroll", boss("invite", ANA, "--role", "reviewer").stdout.strip())
-    boss("roster", "admit", ANA)
+    boss("roster", "admit", ANA, "--yes")
     for words in (("invite", BEN), ("enroll", "pending"), ("roster", "admit", BEN)):
         assert "that is for a registrar" in ana(*words, code=1).stderr
 
@@ -287,7 +288,7 @@ def test_whoever_was_invited_without_a_role_needs_one_to_be_admitted(team: Team)
     boss = team.first()
     team.person(ANA)("enroll", boss("invite", ANA).stdout.strip())
     assert "say what they may do with --role" in boss("roster", "admit", ANA, code=2).stderr
-    boss("roster", "admit", ANA, "--role", "auditor")
+    boss("roster", "admit", ANA, "--role", "auditor", "--yes")
     shown = json.loads(boss("roster", "show", "--json").stdout)[0]
     assert shown["people"][0]["roles"] == ["auditor"]
 
@@ -296,25 +297,33 @@ def test_with_two_registrars_the_draft_is_left_for_the_other(team: Team) -> None
     boss = team.first()
     ana, ben = team.person(ANA), team.person(BEN)
     ana("enroll", boss("invite", ANA, "--role", "registrar").stdout.strip())
-    boss("roster", "admit", ANA)
+    boss("roster", "admit", ANA, "--yes")
     boss("roster", "set-threshold", "2")
     ben("enroll", boss("invite", BEN, "--role", "reviewer").stdout.strip())
-    said = boss("roster", "admit", BEN).stderr
+    said = boss("roster", "admit", BEN, "--yes").stderr
     assert "signed by 1 of the 2 people" in said
     assert "muster roster export" in said
     assert roster.draft(team.db(BOSS)) is not None
     assert json.loads(boss("roster", "show", "--json").stdout)[0]["version"] == 2
 
 
-def test_a_roster_that_the_log_does_not_take_is_not_in_force_here_either(team: Team) -> None:
+def test_a_change_that_waits_for_the_log_goes_with_an_admission(team: Team) -> None:
     boss = team.first()
     ana = team.person(ANA)
     ana("enroll", boss("invite", ANA, "--role", "reviewer").stdout.strip())
-    boss("roster", "set", BOSS, "--role", "registrar", "--role", "owner")
-    boss("roster", "sign", "--yes")  # known here only
-    boss("roster", "admit", ANA)
+    boss("roster", "set", BOSS, "--role", "registrar", "--role", "auditor")
+    said = boss("roster", "sign", "--yes").stderr
+    assert "in force once the central log has it: muster sync" in said
+    assert "muster sync puts it in force" in boss("roster", "show").stderr
+    boss("roster", "admit", ANA, "--yes")
     with team.here.store.reading() as tx:
-        assert tx.value("SELECT count(*) FROM record WHERE kind = 'roster'") == 3
+        assert tx.value("SELECT count(*) FROM record WHERE kind = 'roster'") == 2
+    in_force = roster.current(team.db(BOSS))
+    assert in_force is not None
+    assert in_force.version == 2
+    assert {p.principal: p.roles for p in in_force.people} == {
+        BOSS: ("registrar", "auditor"), ANA: ("reviewer",)
+    }  # fmt: skip
 
 
 def test_invitations_of_the_server_machine_let_in_as_well(team: Team) -> None:

@@ -117,3 +117,16 @@ def test_a_part_that_is_to_be_stopped_has_its_lines_as_well(review: Muster, fold
     assert "put-user-policy" not in lines, "the rest of it stands"
     (told,) = json.loads(review(*words, "--json").stdout)
     assert [plan["undo_class"] for plan in told["plans"]] == ["R1"]
+
+
+def test_where_nobody_can_be_asked_nothing_is_signed_without_a_yes(
+    review: Muster, folder: Path
+) -> None:
+    review("decide", "approve", "svc-b", "--reason", "in use")
+    said = review("sign-off", code=2).stderr
+    assert said.splitlines()[-1] == (
+        "muster: Sign these? Nobody can be asked here: answer with --yes"
+    )
+    db = store.open_(folder)
+    assert db.value("SELECT count(*) FROM decision") == 0
+    db.close()

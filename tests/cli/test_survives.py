@@ -107,6 +107,7 @@ def sweep(folder: Path, words: list[str], tries: int, longest_s: float, seed: in
     return kills
 
 
+@pytest.mark.ci
 def test_kill_9_while_importing_leaves_the_state_before_or_after(
     folder: Path, review: list[str], tmp_path: Path, muster: Muster
 ) -> None:
@@ -156,6 +157,7 @@ def test_kill_9_while_signing_leaves_all_of_the_batch_or_none(
     assert kills
 
 
+@pytest.mark.ci
 def test_two_musters_on_one_workspace_lose_no_draft_and_fork_no_chain(
     folder: Path, review: list[str]
 ) -> None:

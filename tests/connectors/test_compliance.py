@@ -242,6 +242,7 @@ def test_every_cut_of_a_json_export_is_refused(name: str) -> None:
             parse(FORMATS[name], data[:cut])
 
 
+@pytest.mark.ci
 @every_maker
 def test_memory_does_not_grow_with_the_file(name: str, tmp_path: Path) -> None:
     if name.endswith(".yaml"):

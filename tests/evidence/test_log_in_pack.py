@@ -49,6 +49,7 @@ def test_a_witness_and_a_time_stamp_say_when(witnessed: Path) -> None:
     assert not any("in the pack" in n for n in evidence.verify(witnessed, None, roots).notes)
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
 def test_stock_tools_say_the_same(witnessed: Path, stock: Run) -> None:
     done = stock(witnessed)

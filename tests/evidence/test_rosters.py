@@ -102,6 +102,7 @@ def test_a_pack_with_rosters_verifies_and_names_the_first(packed: Path, team: Sc
         evidence.verify(packed, {REGISTRAR: "SHA256:x"})
 
 
+@pytest.mark.ci
 @with_tools
 def test_stock_tools_say_the_same(packed: Path, stock: Stock, team: Scene) -> None:
     done = stock(packed)

@@ -133,10 +133,8 @@ def test_workspace_and_pack_come_to_the_same(
     assert evidence.verify(folder).kind == "workspace"
 
 
-@pytest.mark.parametrize("play", [
-    pytest.param(play, id=play.__name__, marks=[] if play is _mixed else pytest.mark.ci)
-    for play in SCENES
-])  # fmt: skip
+@pytest.mark.ci
+@pytest.mark.parametrize("play", SCENES, ids=lambda play: play.__name__)
 @needs_tools
 def test_stock_tools_come_to_the_same(
     two: Scene, tmp_path: Path, stock: Stock, play: Callable[[Scene], None]

@@ -194,7 +194,7 @@ class Desk:
         assert now is not None
         link = Link("a" * 32, now.version + 1, now.name, now.name)
         made, text = a_roster(self, people, now.version + 1, link)
-        tlog.append_roster(self.db, roster.as_draft(made, text), self.clock())
+        tlog.enact(self.db, roster.as_draft(made, text), self.clock())
         return made
 
     @property

@@ -7,6 +7,7 @@ import click
 from passmuster.cli import roster_text
 from passmuster.cli.common import Bench, now, pass_bench, passphrase_option, talk
 from passmuster.cli.enroll import key_of, member
+from passmuster.cli.sync import work_of
 from passmuster.errors import UsageError
 
 
@@ -57,14 +58,13 @@ def _admit(
         for line in roster_text.changes(roster.current(bench.db), made.roster):
             talk(f"  {line}")
         talk("Compare each fingerprint with what they tell you by another way.")
-        if not (yes or bench.no_input):
-            click.confirm("Sign this roster?", abort=True, err=True)
+        bench.confirm("Sign this roster?", yes=yes)
         made = roster.signed(bench.db, made, key_of(bench)())
         if lacking := roster.lacking(bench.db, made):
             roster.keep(bench.db, made)
             talk(f"Signed. {lacking}. Take it to them: muster roster export --out FILE")
             return
-        sync.put_in_force(bench.db, caller, made, now())
+        sync.put_in_force(work_of(bench, caller), made)
     print(made.roster.name)
     talk(f"Roster version {made.roster.version} is in force, here and in the central log.")
 

@@ -127,6 +127,16 @@ class Bench:
 
         return keys.Talk(self.secret, talk)
 
+    def confirm(self, question: str, *, yes: bool, flag: str = "--yes") -> None:
+        """Ask once more; *yes* is the answer that was given by *flag*. Where nobody can be asked
+        and nothing was given it fails, and nothing is done.
+        """
+        if yes:
+            return
+        if self.no_input:
+            raise UsageError(f"{question} Nobody can be asked here: answer with {flag}")
+        click.confirm(question, abort=True, err=True)
+
     def secret(self, question: str) -> bytes:
         """A passphrase, or the PIN of a hardware key: a wrong one of those is counted against me,
         so only I give it, in a terminal.

@@ -134,8 +134,6 @@ def _open(bench: Bench, path: Path) -> Iterator["Packet"]:
 
     from passmuster import keys, packets
 
-    if not path.is_file():
-        raise NotFound(f"{path}: no such file")
     if not packets.is_sealed(path):
         with packets.opened(path, bench.folder) as packet:
             yield packet
@@ -212,7 +210,7 @@ def inspect_command(path: Path, log_key: str | None, as_json: bool) -> None:
     """
     from passmuster import note, packets
 
-    if path.is_file() and packets.is_sealed(path):
+    if packets.is_sealed(path):
         raise UsageError(f"{path} is encrypted: whoever it is for can import it")
     with packets.opened(path) as packet:
         if log_key is not None:

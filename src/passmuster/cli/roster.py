@@ -255,8 +255,7 @@ def show_command(bench: Bench, of_draft: bool, allowed_signers: bool, as_json: b
         return
     roster_text.table(said)
     if made is not None and not of_draft:
-        lacking = roster.lacking(bench.db, made)
-        talk(f"A draft of version {made.roster.version} waits: {lacking or 'it can be signed'}")
+        talk(f"A draft of version {made.roster.version} waits: {roster_text.lacks(bench, made)}")
 
 
 def _me(bench: Bench) -> str:
@@ -285,16 +284,19 @@ def sign_command(bench: Bench, yes: bool, passphrase_fd: int | None) -> None:
     talk(f"Roster version {made.roster.version}, {made.roster.name}:")
     for line in roster_text.changes(roster.current(bench.db), made.roster):
         talk(f"  {line}")
-    if not (yes or bench.no_input):
-        click.confirm("Sign this roster?", abort=True, err=True)
+    bench.confirm("Sign this roster?", yes=yes)
     made = roster.signed(bench.db, made, bench.key())
     if lacking := roster.lacking(bench.db, made):
         roster.keep(bench.db, made)
         talk(f"Signed. {lacking}. Take it to them: muster roster export --out FILE")
         return
-    tlog.append_roster(bench.db, made, now())
-    roster.drop(bench.db)
+    done = tlog.enact(bench.db, made, now())
     print(made.roster.name)
+    if not done:
+        talk(f"Signed by all who must. Roster version {made.roster.version} is in force once the "
+             "central log has it: muster sync")  # fmt: skip
+        return
+    roster.drop(bench.db)
     talk(f"Roster version {made.roster.version} is in force.")
     roster_text.tell_void(bench)
 
@@ -355,8 +357,8 @@ def import_command(bench: Bench, file: Path, trust: str | None) -> None:
     if taken.draft is not None:
         for line in roster_text.changes(roster.current(bench.db), taken.draft.roster):
             talk(f"  {line}")
-        version, lacking = taken.draft.roster.version, roster.lacking(bench.db, taken.draft)
-        talk(f"A draft of version {version}: {lacking or 'it can be signed'}")
+        talk(f"A draft of version {taken.draft.roster.version}: "
+             f"{roster_text.lacks(bench, taken.draft)}")  # fmt: skip
     if not taken.versions and taken.draft is None:
         talk("Nothing in it is new.")
     roster_text.tell_void(bench)

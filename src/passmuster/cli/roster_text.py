@@ -9,7 +9,7 @@ from passmuster.errors import ImportRefused, VerificationFailed
 from passmuster.text import plural
 
 if TYPE_CHECKING:
-    from passmuster.roster import Line, Person, Request, Roster
+    from passmuster.roster import Draft, Line, Person, Request, Roster
 
 MAX_BYTES = 64 << 20
 
@@ -21,6 +21,15 @@ def read(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise ImportRefused(f"{path}: too long to be an enrolment or a roster")
     return data
+
+
+def lacks(bench: Bench, made: "Draft") -> str:
+    """What a draft waits for, in words."""
+    from passmuster import roster
+
+    if roster.ready(bench.db) is not None:
+        return "muster sync puts it in force"
+    return roster.lacking(bench.db, made) or "it can be signed"
 
 
 def tell_void(bench: Bench) -> None:

@@ -52,8 +52,7 @@ def sign_off_command(
             f"the evidence of {first.display_name} changed ({', '.join(first.changed)}) since it "
             "was frozen: look again, then sign with --accept-changed"
         )
-    if not (yes or bench.no_input):
-        click.confirm("Sign these?", abort=True, err=True)
+    bench.confirm("Sign these?", yes=yes)
     signed = campaigns.sign_off(bench.db, batch, bench.key(), now())
     if as_json:
         emit([{

@@ -52,7 +52,7 @@ def sync_command(
     if again:
         talk(f"{text.plural(tlog.offer_again(bench.db), 'record')} to be offered again.")
     with _caller(bench) as caller:
-        work = _work(bench, caller)
+        work = work_of(bench, caller)
         if pin is not None:
             found = sync.accept(work, pin)
             talk(f"Followed {found.key.name}: it has {found.size:,} of the {found.before:,} "
@@ -79,7 +79,8 @@ def _caller(bench: Bench) -> Any:
     return sync.speak(bench.db, key, Path(ca).expanduser() if ca else None, waits=waits)
 
 
-def _work(bench: Bench, caller: Any) -> "Work":
+def work_of(bench: Bench, caller: Any) -> "Work":
+    """What a sync of this workspace needs."""
     from passmuster import note, sync
 
     witnesses = tuple(map(note.parse_key, bench.settings.witnesses))

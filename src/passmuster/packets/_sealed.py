@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from passmuster.errors import UsageError, VerificationFailed
+from passmuster.errors import NotFound, UsageError, VerificationFailed
 
 HEAD = b"age-encryption.org/v1\n"
 TYPES = ("ssh-ed25519", "ssh-rsa")
@@ -17,7 +17,10 @@ TYPES = ("ssh-ed25519", "ssh-rsa")
 
 
 def is_sealed(path: Path) -> bool:
-    """Whether a file is encrypted by age."""
+    """Whether a file is encrypted by age; NotFound where there is no file."""
+    if not path.is_file():
+        why = "is a folder: a packet is one file" if path.is_dir() else "no such file"
+        raise NotFound(f"{path}: {why}")
     with path.open("rb") as stream:
         return stream.read(len(HEAD)) == HEAD
 

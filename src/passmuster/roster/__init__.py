@@ -35,6 +35,7 @@ from passmuster.roster._draft import (
     keep,
     lacking,
     opened,
+    ready,
     signed,
     with_person,
 )  # fmt: skip
@@ -61,7 +62,7 @@ __all__ = [
     "base_of", "body", "carried", "change", "check_key", "check_principal", "check_signatures",
     "current", "current_name", "draft", "drop", "ended", "envelopes", "first", "given_roles",
     "history", "in_force", "is_robot", "joined", "judge", "keep", "lacking", "may_sign", "mine",
-    "missing", "opened", "parsed", "person_of", "possession", "read", "same_person", "signed",
-    "signed_by", "signer", "signers_of", "stamp", "strange_keys", "succeed", "time_of",
+    "missing", "opened", "parsed", "person_of", "possession", "read", "ready", "same_person",
+    "signed", "signed_by", "signer", "signers_of", "stamp", "strange_keys", "succeed", "time_of",
     "with_person", "written",
 ]  # fmt: skip

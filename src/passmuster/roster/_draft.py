@@ -18,7 +18,7 @@ from passmuster.keys import SigningKey
 from passmuster.roster import _history
 from passmuster.roster._allowed import FILE, Line, check_principal, written
 from passmuster.roster._model import Person, Role, Roster, body, read
-from passmuster.roster._succession import missing, signed_by, verified
+from passmuster.roster._succession import missing, signed_by, succeed, verified
 from passmuster.store import Database
 from passmuster.text import canonical, sha256, strict_json
 
@@ -246,6 +246,20 @@ def joined(mine: Draft, other: Draft) -> Draft:
 def lacking(db: Database, made: Draft) -> str:
     """Whose signatures a draft lacks, in words; empty when it has all."""
     return missing(made.statement, made.roster, _history.current(db))
+
+
+def ready(db: Database) -> Draft | None:
+    """The draft, when it has every signature and follows the roster in force: where there is a
+    central log it waits to be sent there. What is wrong with one is told where it is shown.
+    """
+    try:
+        made = draft(db)
+        if made is None or made.envelope is None:
+            return None
+        succeed(made.envelope, made.roster.text, _history.current(db))
+    except VerificationFailed:
+        return None
+    return made
 
 
 def check_signatures(made: Draft, before: Roster | None) -> None:

@@ -8,6 +8,7 @@ verified size is. One sync of a workspace runs at a time.
 from passmuster.sync._bringing import Brought, bring, trust
 from passmuster.sync._calling import PROTOCOL, connect, speak
 from passmuster.sync._device import Bound, Provider, token
+from passmuster.sync._enacting import put_in_force
 from passmuster.sync._enrolling import (
     FIRST_ROSTER,
     About,
@@ -19,7 +20,6 @@ from passmuster.sync._enrolling import (
     enrol,
     invite,
     list_them,
-    put_in_force,
     trusted_roster,
     waiting,
 )

@@ -21,7 +21,7 @@ from passmuster.errors import (
 from passmuster.keys import SigningKey
 from passmuster.store import Database
 from passmuster.sync._device import Provider
-from passmuster.text import Json, sha256
+from passmuster.text import Json
 from passmuster.transport import Caller
 
 FIRST_ROSTER = "sync.first_roster"
@@ -256,38 +256,3 @@ def list_them(
     made = roster.change(db, by, now, people=people, lines=lines)
     roster.keep(db, made)
     return made
-
-
-def put_in_force(db: Database, caller: Caller, made: roster.Draft, now: str) -> None:
-    """Log a roster that has all its signatures: in the central log first, then here.
-
-    In this order, so that two registrars who list somebody at the same time do not end with two
-    versions of one number: the central log takes one of them.
-    """
-    assert made.envelope is not None
-    send(caller, [*roster.envelopes(db), (made.envelope, made.roster.text)])
-    tlog.append_roster(db, made, now)
-    roster.drop(db)
-
-
-def send(caller: Caller, versions: Sequence[tuple[bytes, bytes]]) -> None:
-    """Send versions of the roster, (envelope, `allowed_signers`), the first one first.
-
-    Those that the log has already are nothing new to it. Raises Conflict when one may not follow.
-    """
-    texts = {sha256(text): text for _, text in versions}
-    asks = json.dumps({"digests": list(texts)}).encode()
-    try:
-        missing = caller.call("POST", "/v1/blobs/missing", asks).json()["missing"]
-        for digest in missing:
-            caller.call("PUT", f"/v1/blobs/{digest}", texts[digest], kind=OCTETS)
-        lines = b"\n".join(line for line, _ in versions)
-        results = caller.call("POST", "/v1/records", lines, kind=central.NDJSON).json()["results"]
-        refused = next((r["detail"] or r["code"] for r in results if r["status"] == "rejected"), "")
-    except (KeyError, TypeError):
-        raise Unreachable("the server's answer about the roster has another form") from None
-    if refused or len(results) != len(versions):
-        raise Conflict(
-            f"the central log does not take this roster: {refused}: another registrar may have "
-            "changed it meanwhile: `muster roster drop`, `muster sync`, then admit again"
-        )

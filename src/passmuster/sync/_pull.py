@@ -195,7 +195,7 @@ def _apply(work: Work, place: int, record: Record) -> str | None:
                 return f"bytes {digest[:16]}… that it names are not to be had"
     work.before("apply")
     try:
-        with work.db.atomic():
+        with work.db.atomic(durable=False):  # what the disk forgets still waits, and comes again
             campaigns.apply(work.db, record, work.me, work.now(), trusted_roster(work.db))
             tlog.settle(work.db, place, "applied")
     except VerificationFailed:

@@ -51,7 +51,9 @@ def push(work: Work) -> Pushed:
 
 
 def outgoing(work: Work) -> Iterator[Outgoing]:
-    """Held records first, in the order of the log that they were in, then our own."""
+    """Held records first, in the order of the log that they were in, then our own; the next
+    roster comes last: what was signed before it is judged by the one before it.
+    """
     after = -1
     while rows := tlog.held(work.db, after, PAGE):
         yield from (one for _, one in rows)
@@ -60,6 +62,7 @@ def outgoing(work: Work) -> Iterator[Outgoing]:
     while more := tlog.outbox(work.db, entry, PAGE):
         yield from more
         entry = more[-1].entry_id or 0
+    yield from tlog.roster_to_send(work.db)
 
 
 def _batches(work: Work) -> Iterator[list[Outgoing]]:
@@ -139,10 +142,11 @@ def _results(said: Any, batch: list[Outgoing]) -> list[tuple[str, str, str]]:
 
 
 def _reject(work: Work, one: Outgoing, code: str, why: str, done: Pushed) -> None:
-    if one.entry_id is None:
+    if one.entry_id is not None:
+        tlog.reject(work.db, one.entry_id, code, why, work.now())
+    elif one not in tlog.roster_to_send(work.db):
         tlog.drop_held(work.db, merkle.leaf_hash(one.line).hex())
         return
-    tlog.reject(work.db, one.entry_id, code, why, work.now())
     done.rejected.append(f"{_kind(one)}: {visible(why)}")
 
 

@@ -77,10 +77,11 @@ from passmuster.tlog._outbox import (
     outbox,
     reject,
     rejected,
+    roster_to_send,
     unsent,
     waits,
 )
-from passmuster.tlog._rosters import Taken, append_roster, take_rosters
+from passmuster.tlog._rosters import Taken, append_roster, enact, take_rosters
 from passmuster.tlog._taking import take
 from passmuster.tlog._tree import MAX_LEAF, consistency, root, size
 from passmuster.tlog._voids import voids
@@ -100,12 +101,12 @@ __all__ = [
     "Entry", "Fed", "Found", "Halted", "Kept", "LogRow", "Mirrored", "Outgoing", "Refused",
     "Rejected", "Seen", "Taken", "Witnessed", "append", "append_roster", "central", "central_index",
     "central_index_of", "central_receipt", "central_tiles", "check", "check_file", "checkpoint",
-    "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "cover", "drop_held", "enrol",
-    "enrol_at", "enrolment", "enrolments", "entries", "find", "first_hidden", "follow", "halt",
-    "halts", "has", "held", "judge", "key_forms", "known_keys", "known_log", "lacking", "leaf_at",
-    "log_keys", "look_up", "next_link", "offer_again", "opened", "origin", "outbox", "pin",
-    "pinned", "proven_time", "rank", "rebuild", "receipt", "refused", "reject", "rejected",
-    "request", "resume", "root", "root_of", "rows", "settle", "show", "size", "stage", "staged",
-    "take", "take_rosters", "unsent", "unstage", "verified", "void", "voids", "waiting", "waits",
-    "witnessed",
+    "checkpoints", "consistency", "cosign", "cosigned", "cosigner", "cover", "drop_held", "enact",
+    "enrol", "enrol_at", "enrolment", "enrolments", "entries", "find", "first_hidden", "follow",
+    "halt", "halts", "has", "held", "judge", "key_forms", "known_keys", "known_log", "lacking",
+    "leaf_at", "log_keys", "look_up", "next_link", "offer_again", "opened", "origin", "outbox",
+    "pin", "pinned", "proven_time", "rank", "rebuild", "receipt", "refused", "reject", "rejected",
+    "request", "resume", "root", "root_of", "roster_to_send", "rows", "settle", "show", "size",
+    "stage", "staged", "take", "take_rosters", "unsent", "unstage", "verified", "void", "voids",
+    "waiting", "waits", "witnessed",
 ]  # fmt: skip

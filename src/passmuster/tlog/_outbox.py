@@ -7,8 +7,10 @@ refused stays here with its reason until a person has looked.
 
 from typing import NamedTuple
 
+from passmuster import roster
 from passmuster.central import FOLDED
 from passmuster.store import Database
+from passmuster.tlog._mirror import central
 
 PEOPLE = ("enrolment", "roster", "chain")
 """Kinds that belong to no campaign and travel always."""
@@ -64,9 +66,18 @@ def held(db: Database, after: int, limit: int) -> list[tuple[int, Outgoing]]:
 
 def unsent(db: Database) -> int:
     """How many records are to be sent."""
-    return int(db.value(
+    count = int(db.value(
         f"SELECT (SELECT count(*) {UNSENT} {NOT_REJECTED}) + (SELECT count(*) FROM held)"
     ))  # fmt: skip
+    return count + len(roster_to_send(db))
+
+
+def roster_to_send(db: Database) -> list[Outgoing]:
+    """The next roster, once everybody has signed it who must: it comes into force by being taken
+    by the central log. None of a workspace without one.
+    """
+    made = roster.ready(db) if central(db) is not None else None
+    return [] if made is None or made.envelope is None else [Outgoing(None, made.envelope)]
 
 
 def waits(db: Database, entry_id: int) -> bool:

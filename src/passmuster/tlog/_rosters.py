@@ -7,6 +7,7 @@ from passmuster.errors import UsageError, VerificationFailed
 from passmuster.store import Database
 from passmuster.tlog._checkpoints import proven_time
 from passmuster.tlog._entries import append
+from passmuster.tlog._mirror import central
 from passmuster.tlog._voids import settle
 
 
@@ -33,8 +34,29 @@ def append_roster(db: Database, made: roster.Draft, now: str) -> int:
         return entry_id
 
 
+def enact(db: Database, made: roster.Draft, now: str) -> bool:
+    """Put a roster that has all its signatures in force; False where the central log has to take
+    it first.
+
+    Whoever is listed, and until when, is told by the order of the central log: here it must not
+    stand before what others had logged there by then. So it is kept, the next sync sends it, and
+    it comes into force when it comes back. The very first one has nothing before it.
+    """
+    if central(db) is None or roster.current_name(db) is None:
+        append_roster(db, made, now)
+        return True
+    assert made.envelope is not None
+    roster.succeed(made.envelope, made.roster.text, roster.current(db))
+    with db.atomic():
+        blobs.put(db, made.roster.text)
+    roster.keep(db, made)
+    return False
+
+
 def take_rosters(db: Database, data: bytes, trust: str | None, now: str) -> Taken:
     """Take the versions and the draft of a file that `roster.carried` wrote, all or nothing.
+
+    Where the central log has to take a version first it is the draft, with all its signatures.
 
     *trust* is the digest of the first version, got by another way; it is needed where there is
     no roster yet. A version that is here already must be the same one.
@@ -46,7 +68,10 @@ def take_rosters(db: Database, data: bytes, trust: str | None, now: str) -> Take
         for envelope, text in roster.opened(data):
             made = roster.as_draft(envelope, text)
             if there is not None:
-                raise VerificationFailed("the file has a version after its draft")
+                raise VerificationFailed(
+                    "the file has a version after its draft, or several that the central log has "
+                    "to bring: `muster sync`"
+                )
             if _is_here(db, made):
                 continue
             if mine is not None and mine.statement.payload == made.statement.payload:
@@ -55,8 +80,10 @@ def take_rosters(db: Database, data: bytes, trust: str | None, now: str) -> Take
                 there = _draft(db, mine, made)
                 continue
             _check_first(db, made, None if mine is None else mine.roster.name, trust)
-            append_roster(db, made, now)
-            versions.append(made.roster.version)
+            if enact(db, made, now):
+                versions.append(made.roster.version)
+            else:
+                there = made
     if there is not None:
         roster.keep(db, there)
     elif mine is not None and mine.roster.name == roster.current_name(db):
