@@ -160,7 +160,8 @@ class Trust(NamedTuple):
     from_kind: str
     """account, oidc_issuer, saml, tenant, service, spiffe_domain, ssh_ca, workload."""
     mechanism: str
-    """assume_role, federated_credential, workload_identity, consent, delegation."""
+    """assume_role, federated_credential, workload_identity, consent, delegation; management: the
+    code of `from_uid` makes and changes it."""
     audience: str | None = None
     subject_pattern: str | None = None
     condition: str | None = None

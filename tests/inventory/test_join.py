@@ -138,7 +138,19 @@ PLATFORMS: dict[str, tuple[list[Record], list[Record], tuple[str, str]]] = {
     ),
     "what Terraform says it made, by ARN": (
         aws(), [Source("terraform", "prod"), account("state:prod", name="prod state"),
-                Trust(ROLE, "state:prod", "workload", "delegation")], ("prod state", "deploy"),
+                Trust(ROLE, "state:prod", "workload", "management")], ("prod state", "deploy"),
+    ),
+    "impersonation by a Google service account": (
+        [Source("gcp", "proj"), account("1234", uid_alt=GSA, name="gsa"),
+         Trust(GSA, "serviceAccount:ci@other.iam.gserviceaccount.com", "account",
+               "impersonation")],
+        [Source("gcp", "other"), account("99", uid_alt="ci@other.iam.gserviceaccount.com",
+                                         name="ci")], ("ci", "gsa"),
+    ),
+    "SPIFFE ids by a pattern": (
+        aws(oidc("oidc.spire.example.com", "spiffe://example.org/ns/pay/*")),
+        [Source("spire", "example.org"), account("e1", uid_alt="spiffe://example.org/ns/pay/api",
+                                                 name="api")], ("api", "deploy"),
     ),
 }  # fmt: skip
 
@@ -229,6 +241,15 @@ def test_the_chain_goes_on_to_what_is_behind_and_says_what_it_holds(
     assert [(r["display_name"], r["through"], r["privilege_reason"]) for r in out] == [
         ("hop", None, None), ("deploy", "hop", "AdministratorAccess"),
     ]  # fmt: skip
+
+
+def test_what_code_makes_is_told_as_that_and_as_no_claim(db: Database, bring: Bring) -> None:
+    bring(aws())
+    bring([Source("terraform", "prod"), account("aws_iam_role/deploy", name="tf"),
+           Trust(ROLE, "aws_iam_role/deploy", "workload", "management")])  # fmt: skip
+    (row,) = dossier(db, "deploy")["links"]
+    assert campaigns.link_words(row) == ("tf", "service of terraform:prod, makes and changes it")
+    assert campaigns.cut_off(dossier(db, "deploy")) == 0
 
 
 def test_what_is_gone_from_an_export_is_in_no_chain(db: Database, bring: Bring) -> None:

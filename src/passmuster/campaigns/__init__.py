@@ -75,7 +75,7 @@ if TYPE_CHECKING:
         keep_purpose,
         refuse_empty,
     )  # fmt: skip
-    from passmuster.campaigns._links import cut_off, link_words
+    from passmuster.campaigns._links import cut_off, is_claim, link_words
     from passmuster.campaigns._opening import (
         Definition,
         Opened,
@@ -176,7 +176,7 @@ else:
         "_intake": "INTAKE_SCOPE Arrival answer arrivals check_purpose keep_purpose refuse_empty",
         "_suppliers":
             "UNREGISTERED Held Path Vendor held supplier supplier_facts suppliers",
-        "_links": "cut_off link_words",
+        "_links": "cut_off is_claim link_words",
         "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
             "ENDED HERE LEFT NO_LEAD NOT_KNOWN PEOPLE Answering Portrait people portrait",
@@ -211,12 +211,12 @@ __all__ = [
     "check_own", "check_purpose", "check_row", "check_second", "clear_drafts", "clear_own",
     "clear_seconds", "close", "count", "course", "cut_off", "definition", "digests", "disputed",
     "dossiers", "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups",
-    "handed_over", "held", "in_group", "item_dossier", "items_in_order", "items_of", "keep_purpose",
-    "late", "link_words", "material", "named_owners", "objections", "open_campaign", "outcomes_of",
-    "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait", "prepare",
-    "progress", "publish", "rank", "refuse_empty", "reopen", "rows", "said_last", "said_on",
-    "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like",
-    "second_rank", "second_rows", "sign_off", "signed_by", "signed_counts", "signed_rows",
-    "source_runs", "stranded", "supplier", "supplier_facts", "suppliers", "tiers", "unlisted",
-    "uri", "votes", "waiting", "waiting_for", "wanted",
+    "handed_over", "held", "in_group", "is_claim", "item_dossier", "items_in_order", "items_of",
+    "keep_purpose", "late", "link_words", "material", "named_owners", "objections", "open_campaign",
+    "outcomes_of", "part_uids", "parts_of", "people", "policy_of", "population_row", "portrait",
+    "prepare", "progress", "publish", "rank", "refuse_empty", "reopen", "rows", "said_last",
+    "said_on", "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts",
+    "second_like", "second_rank", "second_rows", "sign_off", "signed_by", "signed_counts",
+    "signed_rows", "source_runs", "stranded", "supplier", "supplier_facts", "suppliers", "tiers",
+    "unlisted", "uri", "votes", "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

@@ -91,16 +91,25 @@ def _rows(direction: str, rows: list[Any]) -> Iterable[Json]:
         }  # fmt: skip
 
 
+def is_claim(row: Json) -> bool:
+    """Whether only the consumer says so, which lets nobody in."""
+    return row["said_by"] == "consumer" and row["mechanism"] != "management"
+
+
 def link_words(row: Json) -> tuple[str, str]:
     """The name at the other end of a link, and what there is to say of it."""
     where = row["source_name"] or row["source"]
     how = row["mechanism"].replace("_", " ")
     incoming = row["direction"] == "in"
     facts = [f"{row['kind']} of {where}"]
-    facts.append(f"{'may become it' if incoming else 'it may become this'} by {how}")
+    made = row["mechanism"] == "management"
+    if made:
+        facts.append("makes and changes it" if incoming else "it makes and changes this")
+    else:
+        facts.append(f"{'may become it' if incoming else 'it may become this'} by {how}")
     if row["through"]:
         facts.append(f"through {row['through']}")
-    if row["said_by"] == "consumer":
+    if is_claim(row):
         facts.append("as the consumer says: the platform that decides does not name it")
     elif row["said_by"] == "both":
         facts.append("both ends say so")

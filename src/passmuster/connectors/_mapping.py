@@ -34,6 +34,7 @@ ENUMS: dict[str, tuple[str, ...]] = {
     ),
     "mechanism": (
         "assume_role", "federated_credential", "workload_identity", "consent", "delegation",
+        "management",
     ),
 }  # fmt: skip
 _BOOLEANS = frozenset({"has_mfa", "is_locked", "is_external", "is_wildcard", "is_builtin"})

@@ -38,7 +38,9 @@ def _wide(name: str) -> str:
 # without it SQLite puts one into the next and works the same name out many times.
 ENDS = f"""
 WITH said AS (
-    SELECT t.id, t.from_uid AS uid, j.value AS subject, t.from_uid GLOB '*.svc.id.goog[[]*]' AS gke
+    SELECT t.id, CASE WHEN t.from_uid GLOB 'serviceAccount:*@*' THEN substr(t.from_uid, 16)
+        ELSE t.from_uid END AS uid, j.value AS subject,
+        t.from_uid GLOB '*.svc.id.goog[[]*]' AS gke
     FROM trust t, json_each('[' || replace(
         json_quote(coalesce(nullif(t.subject_pattern, ''), '-')), ', ', '","') || ']') j
     WHERE t.id > (SELECT coalesce(max(trust_id), 0) FROM trust_end)),
@@ -140,7 +142,7 @@ def statements(template: str) -> list[str]:
         pairs = (("claim", "t"), ("t", "claim"))
         return [template.format(first=first, then=then) for first, then in pairs]
     found = []
-    for name in ("uid", "handle") if template is PATTERNS else _OF:
+    for name in ("uid", "uid_alt", "handle") if template is PATTERNS else _OF:
         look_up, of = _OF[name]
         found.append(template.format(
             name=name, own="i.source_id" if look_up is _IN_SOURCE else of, fixed=_FIXED,

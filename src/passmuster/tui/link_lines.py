@@ -3,7 +3,7 @@
 A claim that the other end does not bear out is dim: it lets nobody in.
 """
 
-from passmuster.campaigns import link_words
+from passmuster.campaigns import is_claim, link_words
 from passmuster.text import Json
 from passmuster.tui.lines import Line, Span, say
 
@@ -16,7 +16,7 @@ def link_lines(row: Json, alarm: Span) -> list[Line]:
     line: Line = [
         Span("→ " if outward else "← "),
         say(name, "strong" if grave else "plain"),
-        say(f"  {facts}", "dim" if row["said_by"] == "consumer" else "plain"),
+        say(f"  {facts}", "dim" if is_claim(row) else "plain"),
     ]
     out = [[*line, alarm] if grave else line]
     if row["more"]:
