@@ -244,10 +244,15 @@ def test_the_chain_goes_on_to_what_is_behind_and_says_what_it_holds(
 
 
 def test_what_code_makes_is_told_as_that_and_as_no_claim(db: Database, bring: Bring) -> None:
-    bring(aws())
-    bring([Source("terraform", "prod"), account("aws_iam_role/deploy", name="tf"),
+    other = "arn:aws:iam::999988887777:role/other"
+    bring([Source("terraform", "prod"), account("aws_iam_role/deploy", name="tf", uid_alt=ROLE),
            Trust(ROLE, "aws_iam_role/deploy", "workload", "management")])  # fmt: skip
-    (row,) = dossier(db, "deploy")["links"]
+    bring(aws())
+    bring([Source("aws", "999988887777"), account(other, name="other"),
+           Trust(other, ROLE, "account", "assume_role")])  # fmt: skip
+    assert tied(db) == {("tf", "deploy"), ("deploy", "other"), ("tf", "other")}
+    assert [r["through"] for r in dossier(db, "other")["links"]] == [None, "deploy"]
+    row = next(r for r in dossier(db, "deploy")["links"] if r["direction"] == "in")
     assert campaigns.link_words(row) == ("tf", "service of terraform:prod, makes and changes it")
     assert campaigns.cut_off(dossier(db, "deploy")) == 0
 

@@ -70,7 +70,8 @@ FROM cut
 TARGETS = """
 UPDATE trust SET identity_id = (SELECT i.id FROM source s CROSS JOIN identity i
     ON {own} = s.id AND i.{name} = trust.to_identity_uid
-    WHERE s.id = ?1 OR trust.source_id = ?1 ORDER BY i.line IS NULL, i.id LIMIT 1)
+    WHERE (s.id = ?1 OR trust.source_id = ?1) AND s.platform <> 'terraform'
+    ORDER BY i.line IS NULL, i.id LIMIT 1)
 WHERE identity_id IS NULL AND {wide}
 """
 LATER = """
@@ -110,6 +111,14 @@ WHERE {first}.source_id = ?1 AND i.source_id = claim.source_id
 """
 
 
+ECHOES = """
+DELETE FROM link WHERE EXISTS (SELECT 1 FROM identity i CROSS JOIN source s ON s.id = i.source_id
+    CROSS JOIN trust t ON t.id = link.trust_id AND t.source_id <> s.id
+    WHERE i.id = link.identity_id AND s.platform = 'terraform')
+"""
+"""What the code makes is met where it lives: its row in the code's own source is not it."""
+
+
 def join(db: Database, source_id: int) -> None:
     """Tie what an import of *source_id* has made known to the other ends, of any source."""
     first = db.value("SELECT NOT EXISTS (SELECT 1 FROM trust_end)")
@@ -134,6 +143,8 @@ def _join(db: Database, source_id: int) -> None:
     for template in (LATER, SOONER, PATTERNS, AGREED):
         for sql in statements(template):
             db.execute(sql, (source_id,))
+    if db.value("SELECT 1 FROM source WHERE platform = 'terraform' LIMIT 1"):
+        db.execute(ECHOES)
 
 
 def statements(template: str) -> list[str]:

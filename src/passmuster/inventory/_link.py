@@ -55,7 +55,9 @@ def _identities(db: Database, table: str, column: str, source_id: int) -> None:
         f" (SELECT id FROM identity i WHERE i.source_id = {table}.source_id AND i.uid = {column}),"
         f" (SELECT id FROM identity i WHERE i.source_id = {table}.source_id"
         f"  AND i.uid_alt = {column} LIMIT 1))"
-        f" WHERE source_id = ? AND identity_id IS NULL",
+        f" WHERE source_id = ? AND identity_id IS NULL"
+        # what code makes lives elsewhere, though the code's own row may bear its name
+        + (" AND mechanism <> 'management'" if table == "trust" else ""),
         (source_id,),
     )
 
