@@ -116,6 +116,15 @@ def test_an_approval_alone_leaves_what_is_still_to_be_said(grown: Database) -> N
     assert waiting(grown, "intake:new") == [], "it is not asked about a second time"
 
 
+def test_an_approval_that_came_to_count_for_nothing_is_none(grown: Database) -> None:
+    key = reviewer(grown)
+    at = opening(grown, key)
+    campaigns.answer(grown, identity(grown), ME, NOW, approve=True, reason="in use")
+    sign(grown, at, key)
+    grown.execute("INSERT INTO void_entry SELECT entry_id, 'a lost key' FROM decision")
+    assert waiting(grown) == [("made-by-ci", ("purpose", "owner", "approval"))]
+
+
 def test_what_was_decided_against_waits_no_more(grown: Database) -> None:
     key = reviewer(grown)
     at = opening(grown, key)

@@ -136,6 +136,7 @@ _NEW = (
     "i.first_seen_run >= (SELECT max(r.batch) FROM import_run r"
     " WHERE r.identities > 0 AND r.source_id = i.source_id)"
 )
+_HOLDS = "d.entry_id NOT IN (SELECT v.entry_id FROM void_entry v)"
 # new: what came with a later export of its source and format than the first, which was the start
 _CAME = (
     "l.identity_id IN (SELECT x.id FROM principal x WHERE x.kind <> 'human'"
@@ -143,7 +144,7 @@ _CAME = (
     "  WHERE r.format <> 'muster.dossiers.jsonl' AND EXISTS (SELECT 1 FROM import_run e"
     "   WHERE e.source_id = r.source_id AND e.format = r.format AND e.batch < r.batch)))"
     " AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.identity_id = l.identity_id"
-    "  AND d.verdict IN ('revoke', 'disable'))"
+    f"  AND d.verdict IN ('revoke', 'disable') AND {_HOLDS})"
 )
 LACKS = {
     "purpose": "i.purpose IS NULL"
@@ -152,7 +153,7 @@ LACKS = {
              " AND o.absent_since IS NULL"
              " AND (o.person_uid IS NOT NULL OR o.team_uid IS NOT NULL))",
     "approval": "NOT EXISTS (SELECT 1 FROM decision d WHERE d.identity_id = l.identity_id"
-                " AND d.verdict = 'approve')",
+                f" AND d.verdict = 'approve' AND {_HOLDS})",
 }  # fmt: skip
 """What a new identity needs, and when it has none."""
 _ASKED = (

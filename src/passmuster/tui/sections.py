@@ -359,7 +359,7 @@ def _rest(dossier: Json, view: View) -> list[Line]:
     out: list[Line] = []
     if not view.full:
         return out
-    for label, key in (("acts for", "acts_for"), ("supplier", "supplier"),
+    for label, key in (("acts for", "acts_for"), ("held by", "supplier"),
                        ("review", "review_due"), ("created", "created_at"),
                        ("by", "created_by")):  # fmt: skip
         if identity[key]:
