@@ -218,3 +218,13 @@ def test_from_the_command_line_it_is_listed_opened_answered_and_signed(
     inside("sign-off", "--yes")
     assert "nothing waits" in inside("intake").stderr
     assert "deploys the shop" in inside("show", "made-by-ci").stdout
+
+
+def test_an_import_says_how_many_wait_and_nothing_of_it_when_none_does(
+    db: Database, tmp_path: Path, inside: Muster
+) -> None:
+    path = tmp_path / "credential-report.csv"
+    path.write_text(report("old"))
+    assert "muster intake" not in inside("import", str(path)).stderr
+    path.write_text(report("old", "made-by-ci"))
+    assert "1 new identity in no review yet: muster intake" in inside("import", str(path)).stderr

@@ -93,7 +93,7 @@ def _rows(direction: str, rows: list[Any]) -> Iterable[Json]:
 
 def is_claim(row: Json) -> bool:
     """Whether only the consumer says so, which lets nobody in."""
-    return row["said_by"] == "consumer" and row["mechanism"] != "management"
+    return bool(row["said_by"] == "consumer" and row["mechanism"] != "management")
 
 
 def link_words(row: Json) -> tuple[str, str]:

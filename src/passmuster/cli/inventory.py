@@ -148,6 +148,10 @@ def _summarise(bench: Bench, runs: list[Any], as_json: bool, dry_run: bool) -> N
     else:
         at_risk = bench.db.value("SELECT count(*) FROM listing WHERE risk >= 60")
         talk(f"{text.plural(at_risk, 'identity')} at high risk: muster identities 'risk:>=60'")
+        from passmuster import policy
+
+        if waiting := policy.count_identities(bench.db, "intake:new", now()):
+            talk(f"{text.plural(waiting, 'new identity')} in no review yet: muster intake")
 
 
 @click.command("identities")
