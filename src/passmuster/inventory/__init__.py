@@ -17,18 +17,14 @@ from passmuster.inventory import _write
 from passmuster.inventory._counted import Progress
 from passmuster.inventory._importing import Batches, Importing, Run
 from passmuster.inventory._purpose import MAX_PURPOSE, say_purpose
+from passmuster.inventory._same import called_now
 from passmuster.inventory._settle import settle
 from passmuster.store import Database
 
 __all__ = [
-    "MAX_PURPOSE",
-    "Run",
-    "assign_owner",
-    "email_of",
-    "import_file",
-    "import_files",
+    "MAX_PURPOSE", "Run", "assign_owner", "called_now", "email_of", "import_file", "import_files",
     "say_purpose",
-]
+]  # fmt: skip
 
 PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """What zip, gzip, bzip2, xz and zstd files begin with."""
