@@ -1,6 +1,7 @@
 """What can be made anew, what cannot be undone, and who must have agreed to that."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.remediation.conftest import DECIDED, SOURCE, Estate
 from tests.scene import REV, SECOND, key
 
 
-def planned(estate: Estate, uid: str, **more: object) -> Remedy:
+def planned(estate: Estate, uid: str, **more: Any) -> Remedy:
     """The plan of a new account that was decided to be revoked."""
     estate.toy.account(uid)
     estate.bring_in("2026-11-23T09:00:00Z")
