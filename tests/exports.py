@@ -17,6 +17,7 @@ from passmuster.connectors import Context, Format
 from passmuster.model import Record
 from tests.exports_code import CODE_MAKERS
 from tests.exports_keys import KEY_MAKERS
+from tests.exports_cloud import CLOUD
 
 HOSTILE = (
     "\x1b[2J", "\x1b]52;c;cm0=\x07", "\u202egnp.exe", "[/]x", "nul\0nul", "a\u200bb", "l1\nl2\r",
@@ -200,6 +201,7 @@ MAKERS: dict[str, Maker] = {
     "kubernetes.pods.json": make_pods,
     **CODE_MAKERS,
     **KEY_MAKERS,
+    **CLOUD,
 }
 
 

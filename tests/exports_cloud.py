@@ -1,0 +1,98 @@
+"""Exports of Entra, Google Cloud and Okta, made to any size (see `tests.exports`)."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+Make = Callable[[int, str, str], dict[str, Any]]
+Maker = Callable[[int, str, str, bool], bytes]
+PAD = "x" * 200
+"""So that a small export is more than one piece of the stream, too."""
+WHEN = "2024-01-02T03:04:05Z"
+
+
+def array(make: Make, *, of: str | None = None, broken: Any = None) -> Maker:
+    """An array of what *make* makes of (number, name, secret); *of* names it in an object."""
+
+    def maker(n: int, name: str, secret: str, bad: bool) -> bytes:
+        found: list[Any] = [make(at, name, secret) for at in range(n)]
+        if bad:
+            found.insert(n // 2, {"id": 42} if broken is None else broken)
+        return json.dumps({"clientSecret": secret, of: found} if of else found).encode()
+
+    return maker
+
+
+def guid(at: int, sort: int) -> str:
+    return f"{sort:08d}-0000-4000-8000-{at:012d}"
+
+
+def application(at: int, name: str, secret: str) -> dict[str, Any]:
+    key = {"keyId": guid(at, 3), "displayName": name, "startDateTime": WHEN, "endDateTime": WHEN}
+    return {
+        "id": guid(at, 1), "appId": guid(at, 2), "displayName": f"{name}{at}", "notes": name,
+        "publisherDomain": name, "requiredResourceAccess": [], "signInAudience": name,
+        "passwordCredentials": [{**key, "secretText": secret, "hint": "abc"}],
+        "keyCredentials": {**key, "keyId": guid(at, 4), "key": secret, "Type": "X"},
+        "owners": [{"userPrincipalName": f"{name}@x", "password": secret}],
+        "federatedIdentityCredentials": [federated(at, name, secret)],
+    }  # fmt: skip
+
+
+def principal(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "id": guid(at, 1), "appId": guid(at, 2), "displayName": f"{name}{at}",
+        "servicePrincipalType": "Application", "accountEnabled": True, "tags": [name],
+        "appOwnerOrganizationId": guid(at, 9), "passwordCredentials": [
+            {"keyId": guid(at, 3), "displayName": name, "secretText": secret}],
+    }  # fmt: skip
+
+
+def federated(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {"id": guid(at, 5), "name": f"{name}{at}", "issuer": "https://x", "subject": name,
+            "audiences": [name], "appId": guid(at, 2), "token": secret}  # fmt: skip
+
+
+def consent(_at: int, name: str, secret: str) -> dict[str, Any]:
+    return {"clientId": guid(1, 1), "resourceId": guid(1, 6), "consentType": "AllPrincipals",
+            "scope": f"{name}.Read", "token": secret, "pad": PAD}  # fmt: skip
+
+
+def assignment(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "id": f"/x/{at}", "principalId": guid(at, 1), "principalType": "ServicePrincipal",
+        "roleDefinitionId": f"/y/{guid(1, 7)}", "roleDefinitionName": name, "scope": "/s",
+        "createdOn": WHEN, "secret": secret,
+    }  # fmt: skip
+
+
+def sign_in(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {"appId": f"{name}{at}", "lastSignInActivity": {"lastSignInDateTime": WHEN},
+            "token": secret, "pad": PAD}  # fmt: skip
+
+
+def risky(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "ObjectId": {"Application": guid(at, 1)}, "AppId": guid(at, 2), "DisplayName": name,
+        "PasswordCredentials": {
+            "KeyId": guid(at, 3), "EndDateTime": "/Date(1733963922394)/", "SecretText": secret},
+    }  # fmt: skip
+
+
+def scuba(n: int, name: str, secret: str, bad: bool) -> bytes:
+    found: list[Any] = [risky(at, name, secret) for at in range(n)]
+    if bad:
+        found.insert(n // 2, {"AppId": 42})
+    whole = {"privileged_users": {}, "risky_applications": found, "client_secret": secret}
+    return json.dumps(whole).encode()
+
+
+CLOUD: dict[str, Maker] = {
+    "entra.applications.json": array(application),
+    "entra.service_principals.json": array(principal, of="value"),
+    "entra.federated_credentials.json": array(federated),
+    "entra.permissions.json": array(consent, of="value"),
+    "entra.role_assignments.json": array(assignment),
+    "entra.sign_ins.json": array(sign_in, of="value"),
+    "entra.scubagear.json": scuba,
+}
