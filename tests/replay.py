@@ -38,6 +38,8 @@ class Platform:
     scheme = "Bearer"
     open_paths: tuple[str, ...] = ()
     """Beginnings of paths that take no login."""
+    questions: tuple[str, ...] = ()
+    """Ends of paths that a POST only asks at."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -92,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
                 json.loads(data) if data else None
             )  # fmt: skip
             found = platform.answer(self.command, path, query, body)
-            if self.command != "GET" and not form:
+            if self.command != "GET" and not form and not path.endswith(platform.questions):
                 platform.changes.append((self.command, path, body))
             if isinstance(found, tuple):
                 found, headers = found

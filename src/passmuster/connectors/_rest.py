@@ -81,6 +81,21 @@ def write_array(path: Path, elements: Iterable[Json]) -> None:
         out.write("\n]\n")
 
 
+def write_some(path: Path, elements: Iterable[Json]) -> None:
+    """As `write_array`; no file where there is nothing, for an empty list is refused by imports."""
+    empty = True
+
+    def seen() -> Iterator[Json]:
+        nonlocal empty
+        for each in elements:
+            empty = False
+            yield each
+
+    write_array(path, seen())
+    if empty:
+        path.unlink()
+
+
 def judged(live: Live, act: Act) -> tuple[Verdict, str]:
     """The verdict from reading alone: nobody tried the thing itself."""
     try:

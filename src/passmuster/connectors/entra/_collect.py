@@ -22,17 +22,13 @@ def collect(where: Where, folder: Path) -> None:
     """Write applications, service principals, credentials, permissions and roles to *folder*."""
     live = Entra(where)
     try:
-        write = _rest.write_array
+        write = _rest.write_some
         write(folder / "applications.json", live.pages(f"applications?$top=999&{_OWNERS}"))
         found: list[str] = []
         write(folder / "service-principals.json", _principals(live, found))
         write(folder / "federated-credentials.json", _federated(live))
         write(folder / "permissions.json", _permissions(live, found))
         write(folder / "role-assignments.json", _roles(live))
-        # an empty list says nothing that an import could read: no file is as good
-        for path in folder.glob("*.json"):
-            if path.read_bytes()[:3].split() == [b"[", b"]"]:
-                path.unlink()
     finally:
         live.close()
 
