@@ -87,6 +87,58 @@ def scuba(n: int, name: str, secret: str, bad: bool) -> bytes:
     return json.dumps(whole).encode()
 
 
+def mail(at: int, name: str) -> str:
+    return f"{name}{at}@p.iam.gserviceaccount.com"
+
+
+def account(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "name": f"projects/p/serviceAccounts/{mail(at, name)}", "projectId": "p",
+        "uniqueId": f"1{at:020d}", "email": mail(at, name), "displayName": name, "token": secret,
+        "pad": PAD,
+    }  # fmt: skip
+
+
+def account_key(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "name": f"projects/p/serviceAccounts/{mail(1, name)}/keys/{name}{at}", "keyType": "U",
+        "keyAlgorithm": "K", "validAfterTime": WHEN, "privateKeyData": secret, "pad": PAD,
+        "publicKeyData": secret,
+    }  # fmt: skip
+
+
+def binding(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "role": f"roles/{name}", "members": [f"serviceAccount:{mail(at, name)}"], "pad": PAD,
+        "condition": {"title": name, "expression": name}, "token": secret,
+    }  # fmt: skip
+
+
+def asset(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "name": f"//storage.googleapis.com/projects/p/b/{name}", "asset_type": "x/Bucket",
+        "iam_policy": {"bindings": [binding(at, name, secret)], "password": secret},
+        "resource": {"data": {"secret": secret}},
+    }  # fmt: skip
+
+
+def provider(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "name": f"projects/1/locations/global/workloadIdentityPools/{name}/providers/{at}",
+        "oidc": {"issuerUri": f"https://{name}", "jwksJson": secret}, "displayName": name,
+        "pad": PAD,
+    }  # fmt: skip
+
+
+def activity(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "activityType": "serviceAccountLastAuthentication", "token": secret, "pad": PAD,
+        "fullResourceName": f"//iam.googleapis.com/projects/p/serviceAccounts/{mail(at, name)}",
+        "activity": {"lastAuthenticatedTime": WHEN,
+                     "serviceAccount": {"serviceAccountId": f"{name}{at}"}},
+    }  # fmt: skip
+
+
 CLOUD: dict[str, Maker] = {
     "entra.applications.json": array(application),
     "entra.service_principals.json": array(principal, of="value"),
@@ -95,4 +147,10 @@ CLOUD: dict[str, Maker] = {
     "entra.role_assignments.json": array(assignment),
     "entra.sign_ins.json": array(sign_in, of="value"),
     "entra.scubagear.json": scuba,
+    "gcp.service_accounts.json": array(account),
+    "gcp.keys.json": array(account_key),
+    "gcp.iam_policy.json": array(binding, of="bindings"),
+    "gcp.assets.json": array(asset),
+    "gcp.providers.json": array(provider),
+    "gcp.activities.json": array(activity),
 }

@@ -63,22 +63,25 @@ class Cloud(Platform):
             return self._token(body)
         if path.startswith(f"{accounts}/keys"):
             return self._key(method, path.removeprefix(f"{accounts}/keys").strip("/"))
-        match path.removeprefix(accounts):
-            case "" | ":disable" | ":enable" as verb:
-                if verb:
-                    self.account["disabled"] = verb == ":disable"
-                return {} if verb else self.account
-            case ":getIamPolicy":
-                member = f"principalSet://iam.googleapis.com/{POOL}/attribute.repository/o/r"
-                return {"etag": "y", "bindings": [
-                    {"role": "roles/iam.workloadIdentityUser", "members": [member]}]}  # fmt: skip
+        verb = path.removeprefix(accounts)
+        if verb == ":getIamPolicy":
+            member = f"principalSet://iam.googleapis.com/{POOL}/attribute.repository/o/r"
+            return {"etag": "y", "bindings": [
+                {"role": "roles/iam.workloadIdentityUser", "members": [member]}]}  # fmt: skip
+        if verb in ("", ":disable", ":enable"):
+            if verb:
+                self.account["disabled"] = verb == ":disable"
+            return self.account
         if path == f"/{PROVIDER}":
-            if method == "PATCH":
-                assert query == {"updateMask": "disabled"}
-                self.provider |= body
-                return {"name": "operations/1", "done": False}
-            return self.provider
+            return self._provider(method, query, body)
         return self._lists(path, query, body)
+
+    def _provider(self, method: str, query: dict[str, str], body: Any) -> Any:
+        if method == "PATCH":
+            assert query == {"updateMask": "disabled"}
+            self.provider |= body
+            return {"name": "operations/1", "done": False}
+        return self.provider
 
     def _lists(self, path: str, query: dict[str, str], body: Any) -> Any:
         if path == f"/projects/{PROJECT}/serviceAccounts":

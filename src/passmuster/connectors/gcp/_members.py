@@ -25,6 +25,7 @@ _AGENT = re.compile(
     r"service-\d+@.*gserviceaccount\.com|\d+@cloud(?:services|build)\.gserviceaccount\.com"
 )
 _GKE = re.compile(r"([a-z0-9.:-]+)\.svc\.id\.goog\[([^\]]+)\]")
+_REMEMBERED = 2_000
 EVERYBODY = {
     "allUsers": "everybody on the internet", "allAuthenticatedUsers": "everybody with any account",
 }  # fmt: skip
@@ -136,7 +137,7 @@ class Members:
     def _once(self, project: str, uid: str) -> bool:
         if (project, uid) in self._told:
             return False
-        if len(self._told) >= 20_000:
+        if len(self._told) >= _REMEMBERED:
             self._told.clear()  # told again, it is the same row
         self._told.add((project, uid))
         return True

@@ -13,6 +13,7 @@ from passmuster import text
 from passmuster.connectors import Context
 from passmuster.connectors._json import Part, guarded, listed, mapping, optional, required
 from passmuster.connectors._listing import attributes, fold, objects, refused, shown, when
+from passmuster.connectors._secrets import without
 from passmuster.connectors._table import not_empty
 from passmuster.connectors.gcp._levels import by_permissions
 from passmuster.connectors.gcp._members import Members, Resource
@@ -194,7 +195,7 @@ class _Reader:
             nhi_detail="gcp.identity_provider", status="disabled" if off else "enabled",
             is_external=1, purpose=shown(of.get("description")) or shown(of.get("displayname")),
             last_used_state="not_tracked",
-            attributes=attributes(mapping=of.get("attributemapping")), line=line,
+            attributes=attributes(mapping=without(of.get("attributemapping"))), line=line,
         )  # fmt: skip
         oidc, aws = fold(of.get("oidc") or {}), fold(of.get("aws") or {})
         condition = shown(of.get("attributecondition"))
