@@ -139,6 +139,49 @@ def activity(at: int, name: str, secret: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def links(path: str) -> dict[str, Any]:
+    return {"_links": {"self": {"href": f"https://o.example.com{path}"}}}
+
+
+def api_token(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {"id": f"t{at}", "userId": "u1", "name": name, "tokenWindow": "P30D", "created": WHEN,
+            "token": secret, "network": {"connection": name, "secret": secret},
+            **links("/api/v1/api-tokens/1"), "pad": PAD}  # fmt: skip
+
+
+def okta_app(at: int, name: str, secret: str) -> dict[str, Any]:
+    client = {"client_id": f"c{at}", "client_secret": secret}
+    return {
+        "id": f"a{at}", "label": f"{name}{at}", "signOnMode": "OPENID_CONNECT", "status": "ACTIVE",
+        "credentials": {"oauthClient": client, "password": secret}, "created": WHEN,
+        "settings": {"oauthClient": {"jwks": {"keys": [{"kid": f"{name}{at}", "d": secret}]}}},
+    }  # fmt: skip
+
+
+def okta_secret(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {"id": f"{name}{at}", "status": "ACTIVE", "created": WHEN, "client_secret": secret,
+            "secret_hash": secret, **links("/api/v1/apps/a1/credentials/secrets/1"),
+            "pad": PAD}  # fmt: skip
+
+
+def okta_role(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {
+        "id": f"r{at}", "label": name, "type": "CUSTOM", "assignmentType": "CLIENT",
+        "role": name, "resource-set": name, "token": secret, "pad": PAD,
+        "_links": {"assignee": {"href": f"https://o.example.com/oauth2/v1/clients/c{at}"}},
+    }  # fmt: skip
+
+
+def okta_scope(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {"id": f"g{at}", "scopeId": name, "clientId": f"c{at}", "issuer": "https://x",
+            "token": secret, "pad": PAD}  # fmt: skip
+
+
+def okta_account(at: int, name: str, secret: str) -> dict[str, Any]:
+    return {"id": f"s{at}", "name": f"{name}{at}", "accountType": "APP_ACCOUNT",
+            "password": secret, "ownerUserIds": [name], "pad": PAD}  # fmt: skip
+
+
 CLOUD: dict[str, Maker] = {
     "entra.applications.json": array(application),
     "entra.service_principals.json": array(principal, of="value"),
@@ -153,4 +196,10 @@ CLOUD: dict[str, Maker] = {
     "gcp.assets.json": array(asset),
     "gcp.providers.json": array(provider),
     "gcp.activities.json": array(activity),
+    "okta.api_tokens.json": array(api_token),
+    "okta.apps.json": array(okta_app),
+    "okta.client_credentials.json": array(okta_secret),
+    "okta.roles.json": array(okta_role),
+    "okta.scopes.json": array(okta_scope),
+    "okta.service_accounts.json": array(okta_account),
 }
