@@ -122,18 +122,18 @@ class Org(Platform):
         raise Refuse(400, {"error": "invalid_scope", "error_description": "no scope is allowed"})
 
 
-ACTS = dict((
-    ("app", Act("okta.app.status", {"app": APP}, {"status": "INACTIVE"})),
-    ("secret", Act("okta.credential.status", {"app": APP, "sort": "secrets", "id": "ocs1"},
-                   {"status": "INACTIVE"})),
-    ("key", Act("okta.credential.status", {"app": APP, "sort": "jwks", "id": "pks1"},
-                {"status": "INACTIVE"})),
-    ("user", Act("okta.user.status", {"user": USER}, {"status": "SUSPENDED"})),
-    ("scope", Act("okta.scope", {"app": APP, "scope": "okta.users.read"}, None)),
-    ("role", Act("okta.role", {"of": "clients", "id": APP, "role": "APP_ADMIN", "set": ""}, None)),
-    ("custom role", Act("okta.role", {"of": "clients", "id": APP, "role": "cr0", "set": "iam4"},
-                        None)),
-))  # fmt: skip
+ACTS = {
+    "app": Act("okta.app.status", {"app": APP}, {"status": "INACTIVE"}),
+    "secret": Act("okta.credential.status", {"app": APP, "sort": "secrets", "id": "ocs1"},
+                   {"status": "INACTIVE"}),
+    "key": Act("okta.credential.status", {"app": APP, "sort": "jwks", "id": "pks1"},
+                {"status": "INACTIVE"}),
+    "user": Act("okta.user.status", {"user": USER}, {"status": "SUSPENDED"}),
+    "scope": Act("okta.scope", {"app": APP, "scope": "okta.users.read"}, None),
+    "role": Act("okta.role", {"of": "clients", "id": APP, "role": "APP_ADMIN", "set": ""}, None),
+    "custom role": Act("okta.role", {"of": "clients", "id": APP, "role": "cr0", "set": "iam4"},
+                        None),
+}  # fmt: skip
 DELETE = Act("okta.api_token", {"token": "00T1"}, None)
 
 

@@ -103,13 +103,13 @@ class _Reader:
         object_id = required(of, "id")
         uid = optional(of, "appid") or object_id
         what, detail, nhi, external = self._nature(of)
-        enabled = of.get("accountenabled")
+        enabled = {"True": "enabled", "False": "disabled"}.get(str(of.get("accountenabled")))
         names = _texts(of.get("alternativenames"))
         publisher = fold(of.get("verifiedpublisher") or {}).get("displayname")
         yield Identity(
             uid, object_id if object_id != uid else None, shown(of.get("displayname")) or uid,
             what, "stated", nhi_type=nhi, nhi_detail=detail,
-            status={True: "enabled", False: "disabled"}.get(enabled, "unknown"),
+            status=enabled or "unknown",
             created_at=when(of.get("createddatetime")),
             is_external=external,
             purpose=shown(of.get("description")) or shown(of.get("notes")),

@@ -101,7 +101,7 @@ def _grant(org: str, dossier: Json, target: str) -> Iterator[Plan]:
             body = {"scopeId": name, "issuer": f"https://{org}"}
             path = f"api/v1/apps/{uid}/grants"
             find = f"jq -r '.[] | select(.scopeId == {json.dumps(name)}) | .id'"
-            stop = (
+            stop: tuple[str, ...] = (
                 f"GRANT=$({_call(org, 'GET', path)} | {find})",
                 f'{_CURL} -X DELETE "https://{org}/{path}/$GRANT"',
             )
