@@ -106,6 +106,23 @@ def test_a_page_that_names_another_is_not_the_whole_list() -> None:
     assert len(of(recognised(both.encode(), "entra.applications.json", TENANT), Identity)) == 2
 
 
+def test_an_application_at_risk_that_holds_a_strong_role_is_told_once() -> None:
+    data = (SAMPLES / "scubagear.json").read_bytes()
+    uids = [i.uid for i in of(recognised(data, "entra.scubagear.json", TENANT), Identity)]
+    assert len(uids) == len(set(uids)) == 2
+
+
+def test_a_first_object_larger_than_what_is_sniffed_is_known_by_its_names() -> None:
+    roles = [{"id": guid(n, 8), "value": f"Thing{n}.Read", "description": "x" * 90}
+             for n in range(700)]  # fmt: skip
+    graph = {"accountEnabled": True, "appRoles": roles, "id": guid(1, 1), "appId": guid(1, 2),
+             "servicePrincipalType": "Application"}  # fmt: skip
+    data = json.dumps([{"servicePrincipalNames": [], **graph}]).encode()
+    assert len(data) > 100_000
+    assert len(of(recognised(data.replace(b"[{", b'[{"id": "x", ', 1),
+                             "entra.service_principals.json", TENANT), Identity)) == 1  # fmt: skip
+
+
 def test_an_export_names_no_tenant_so_the_person_must() -> None:
     with pytest.raises(ImportRefused, match="--source"):
         read([application(1, "svc", "")], "applications", Context())
@@ -246,4 +263,4 @@ def test_a_trust_is_stopped_by_its_issuer_and_people_are_not_stopped_here(
     )
     assert found.act
     assert found.act.on == {"app": guid(2, 10), "name": "main"}
-    assert plan(dossiers["Lena Fischer"], "revoke") == []
+    assert plan(dossiers["Mika Ito"], "revoke") == []

@@ -140,6 +140,18 @@ def test_who_may_become_an_account_is_a_trust_of_it(
     assert of(read([on], "assets"), Trust) == []
 
 
+def test_an_outsider_of_an_accounts_policy_is_its_trust_and_no_identity_of_its_own() -> None:
+    role = "roles/iam.workloadIdentityUser"
+    members = [f"{SET}/*", "serviceAccount:p.svc.id.goog[ns/sa]", "user:a@example.com"]
+    on = {"name": "//iam.googleapis.com/projects/p/serviceAccounts/1",
+          "assetType": "iam.googleapis.com/ServiceAccount",
+          "iamPolicy": {"bindings": [{"role": role, "members": members}]}}  # fmt: skip
+    records = read([on], "assets")
+    assert len(of(records, Trust)) == 3
+    assert [i.uid for i in of(records, Identity)] == ["user:a@example.com"]
+    assert [g.principal_uid for g in of(records, Grant)] == ["user:a@example.com"]
+
+
 @pytest.mark.parametrize(("condition", "wild"), [(None, 1), ("assertion.repository=='o/r'", 0)])
 def test_a_provider_of_a_shared_issuer_without_a_condition_trusts_everybody(
     condition: str | None, wild: int

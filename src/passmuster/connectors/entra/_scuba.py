@@ -60,6 +60,8 @@ class _Scuba:
         self._roles: dict[str, str] = {}
         """uid of the role by its name."""
         self._assigned: set[tuple[str, str]] = set()
+        self._told: set[str] = set()
+        """Applications at risk, which may hold strong roles besides."""
 
     def one(self, key: str) -> Any:
         """What makes records of an element of the list *key*."""
@@ -90,8 +92,7 @@ class _Scuba:
             if key == "privileged_users":
                 yield Identity(uid, None, name, "human", "stated", nhi_detail="entra.user",
                                line=line)  # fmt: skip
-            else:
-                app = optional(has, "appid") or uid
+            elif (app := optional(has, "appid") or uid) not in self._told:
                 yield Identity(app, uid if app != uid else None, name, "service", "stated",
                                nhi_type="app_registration", nhi_detail="entra.service_principal",
                                line=line)  # fmt: skip
@@ -105,6 +106,7 @@ class _Scuba:
 
     def _application(self, of: text.Json, line: int, key: str) -> Iterator[Record]:
         uid = required(of, "appid")
+        self._told.add(uid)
         ids = of.get("objectid")
         object_ids = fold(ids) if isinstance(ids, dict) else {}
         third = key == "risky_third_party_service_principals"

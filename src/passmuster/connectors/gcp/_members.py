@@ -66,10 +66,12 @@ class Members:
         for member in listed(of.get("members")):
             if not isinstance(member, str) or not member:
                 raise TypeError("a member that is no text")
-            principal = yield from self._member(member, line, on)
-            yield Grant(principal, uid, via, words, line=line)
             if on.account and role in IMPERSONATING:
                 yield trust(on.account, member, role, words, line)
+                if _outside(member):
+                    continue  # the trust tells it all
+            principal = yield from self._member(member, line, on)
+            yield Grant(principal, uid, via, words, line=line)
 
     def _member(self, member: str, line: int, on: Resource) -> Any:
         """The handle of *member*; whoever is in no list of this project is told of."""
@@ -141,6 +143,12 @@ class Members:
             self._told.clear()  # told again, it is the same row
         self._told.add((project, uid))
         return True
+
+
+def _outside(member: str) -> bool:
+    """Whether *member* is somebody of another identity provider, and no account of Google's."""
+    name = member.removeprefix("serviceAccount:")
+    return bool(_FEDERATED.fullmatch(member) or _GKE.fullmatch(name))
 
 
 def trust(to: str, member: str, role: str | None, condition: str | None, line: int) -> Trust:

@@ -128,7 +128,7 @@ class _Reader:
             status="disabled" if of.get("disabled") is True else "enabled",
             created_at=None if theirs else since, last_rotated_at=None if theirs else since,
             expires_at=ends,
-            expires_state="set" if ends else "none" if until else "unknown",
+            expires_state="set" if ends else "none" if until and not theirs else "unknown",
             last_used_state="not_tracked",
             attributes=attributes(
                 algorithm=of.get("keyalgorithm"), origin=of.get("keyorigin"),
