@@ -236,7 +236,7 @@ def test_the_flag_comes_first_and_every_plan_has_lines_an_act_and_a_way_back(
     ]  # fmt: skip
     assert {p.act.name for p in plans if p.act} == {
         "entra.secret", "entra.certificate", "entra.federated_credential", "entra.app_role",
-        "entra.consent", "entra.azure_role",
+        "entra.consent", "entra.azure_role", "entra.directory_role",
     }  # fmt: skip
     for found in plans:
         assert bool(found.undo) == (found.undo_class != "R3")
@@ -253,6 +253,33 @@ def test_one_scope_of_a_consent_is_taken_and_the_others_stay(dossiers: dict[str,
     assert found.act
     assert found.act.wanted == {"scope": "Mail.Read User.Read"}
     assert found.act.known == {"scope": "Files.ReadWrite.All Mail.Read User.Read"}
+
+
+def test_whose_a_credential_is_tells_where_it_is_taken_away() -> None:
+    key = {"keyId": guid(1, 3), "displayName": "k", "endDateTime": "2030-01-01T00:00:00Z"}
+    one = {"id": guid(1, 1), "appId": guid(1, 2), "passwordCredentials": [key],
+           "keyCredentials": [key | {"keyId": guid(1, 4)}]}  # fmt: skip
+    mine = read([one | {"servicePrincipalType": "Application"}], "service_principals")
+    azures = read([one | {"servicePrincipalType": "ManagedIdentity"}], "service_principals")
+    assert [c.credential_detail for c in of(mine, Credential)] == [
+        "entra.principal_password", "entra.principal_certificate",
+    ]  # fmt: skip
+    assert {c.expires_at for c in of(azures, Credential)} == {None}
+    for records, calls in ((mine, 2), (azures, 0)):
+        found = [
+            p for c in of(records, Credential)
+            for p in plan({"identity": of(records, Identity)[0]._asdict(), "grants": [],
+                           "source": {"platform": "entra"}, "credentials": [c._asdict()]},
+                          "revoke", c.uid)
+        ]  # fmt: skip
+        assert [p.act.on["at"] for p in found if p.act] == ["servicePrincipals"] * calls
+        assert all(p.stop[0].startswith("az ad sp credential delete") for p in found)
+
+
+def test_microsofts_own_applications_are_not_stopped(dossiers: dict[str, Any]) -> None:
+    graph = dossiers["billing-export"]
+    graph = graph | {"identity": graph["identity"] | {"nhi_detail": "entra.microsoft_app"}}
+    assert plan(graph, "revoke") == []
 
 
 def test_a_trust_is_stopped_by_its_issuer_and_people_are_not_stopped_here(

@@ -22,6 +22,7 @@ KEY, CERT, OTHER = (f"{n}1111111-0000-4000-8000-000000000001" for n in "456")
 SUBSCRIPTION = "70000000-0000-4000-8000-000000000007"
 AZURE = (f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/"
          "80000000-0000-4000-8000-000000000008")  # fmt: skip
+ADMIN = "29232cdf-9323-42fd-ade2-1d097af3e4de"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 NONE = {"error": {"code": "Request_ResourceNotFound", "message": "it does not exist"}}
 SECRET = "the-secret-itself"
@@ -65,6 +66,8 @@ class Graph(Platform):
             f"Microsoft.Authorization/roleDefinitions/{OWNER}",
             "principalId": PRINCIPAL, "principalType": "ServicePrincipal",
         }}  # fmt: skip
+        self.directory = [{"id": "d-1", "principalId": PRINCIPAL, "directoryScopeId": "/",
+                           "roleDefinitionId": ADMIN}]  # fmt: skip
         self.made = 0
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
@@ -74,6 +77,7 @@ class Graph(Platform):
             (f"/applications(appId='{APP}')", self._application),
             ("/applications", self._applications),
             (f"/servicePrincipals(appId='{APP}')", self._enabled),
+            ("/roleManagement/directory/roleAssignments", self._directory),
             (f"/servicePrincipals/{PRINCIPAL}/appRoleAssignments", self._assigned),
             ("/servicePrincipals", self._principals),
             ("/oauth2PermissionGrants", self._granted), ("/subscriptions", self._arm),
@@ -144,6 +148,16 @@ class Graph(Platform):
             return None
         return self.federated[rest or body["name"]]
 
+    def _directory(self, method: str, rest: str, query: dict[str, str], body: Any) -> Any:
+        if method == "POST":
+            self.made += 1
+            self.directory.append({"id": f"d-{self.made + 1}", **body})
+        elif method == "DELETE":
+            self.directory = [d for d in self.directory if d["id"] != rest]
+            return None
+        named = {"roleDefinition": {"displayName": "Exchange Administrator"}}
+        return {"value": [d | named if "$expand" in query else d for d in self.directory]}
+
     def _assigned(self, method: str, rest: str, query: dict[str, str], body: Any) -> Any:
         if method == "POST":
             self.made += 1
@@ -188,14 +202,15 @@ class Graph(Platform):
 
 ACTS = {a.name: a for a in (
     Act("entra.service_principal.enabled", {"app": APP}, {"accountEnabled": False}),
-    Act("entra.certificate", {"app": APP, "key": CERT}, None),
+    Act("entra.certificate", {"app": APP, "key": CERT, "at": "applications"}, None),
     Act("entra.federated_credential", {"app": APP, "name": "main"}, None),
     Act("entra.app_role", {"principal": PRINCIPAL, "resource": GRAPH, "role": ROLE}, None),
+    Act("entra.directory_role", {"principal": PRINCIPAL, "role": ADMIN, "scope": "/"}, None),
     Act("entra.consent", {"client": PRINCIPAL, "resource": GRAPH, "user": ""},
         {"scope": "User.Read"}),
     Act("entra.azure_role", {"id": AZURE}, None),
 )}  # fmt: skip
-SECRET_ACT = Act("entra.secret", {"app": APP, "key": KEY}, None)
+SECRET_ACT = Act("entra.secret", {"app": APP, "key": KEY, "at": "applications"}, None)
 
 
 @pytest.fixture
@@ -299,8 +314,8 @@ def test_the_collected_files_are_read_as_the_vendors_own(graph: Graph, tmp_path:
     ]
     held = {r.entitlement_uid for r in records if type(r) is Grant}
     assert held == {f"{GRAPH}/{ROLE}", f"{GRAPH}/User.Read", f"{GRAPH}/Mail.Send",
-                    f"azure-role:{OWNER}@/s"}  # fmt: skip
-    assert json.loads((tmp_path / "role-assignments.json").read_text())[0][
+                    f"azure-role:{OWNER}@/s", f"directory-role:{ADMIN}"}  # fmt: skip
+    assert json.loads((tmp_path / "role-assignments.json").read_text())[1][
         "roleDefinitionName"] == "Owner"  # fmt: skip
 
 

@@ -170,6 +170,14 @@ def test_a_policy_names_no_project_and_an_account_does() -> None:
     ]
 
 
+def test_a_row_that_breaks_off_takes_its_project_not_with_it() -> None:
+    broken = account(1, "svc", "") | {"createTime": "yesterday"}
+    records = read([broken, account(2, "svc", "")], "service_accounts", NOBODY)
+    assert [type(r) for r in records] == [Source, Problem, Identity]
+    with pytest.raises(ImportRefused, match="yesterday"):
+        read([broken], "service_accounts", NOBODY)
+
+
 def test_an_error_in_place_of_one_accounts_keys_is_a_problem_and_the_others_arrive() -> None:
     error = {"error": {"code": 404, "message": "Unknown service account", "status": "NOT_FOUND"}}
     keys = [account_key(1, "svc", "")]

@@ -57,8 +57,7 @@ class Cloud(Platform):
         self.wrote_between = False
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        accounts = f"/projects/-/serviceAccounts/{EMAIL}"
-        path = path.replace(f"/projects/{PROJECT}/serviceAccounts/{EMAIL}", accounts)
+        accounts = f"/projects/{PROJECT}/serviceAccounts/{EMAIL}"
         if path == "/token":
             return self._token(body)
         if path.startswith(f"{accounts}/keys"):

@@ -54,7 +54,8 @@ def _permissions(live: Entra, principals: list[str]) -> Iterator[Json]:
 
 
 def _roles(live: Entra) -> Iterator[Json]:
-    """Role assignments as `az` prints them: flat, and with the name of the role."""
+    """Role assignments of Entra, and those of Azure as `az` prints them: flat, with role names."""
+    yield from live.pages("roleManagement/directory/roleAssignments?$expand=roleDefinition")
 
     def arm(path: str) -> Iterator[Json]:
         return _rest.pages(live.arm, path, "value", lambda p: p.get("nextLink") or None)

@@ -33,6 +33,7 @@ OFF = {
     "AADSTS50057": "the account is disabled",
 }  # fmt: skip
 """What the token endpoint says of clients that it refuses (login.microsoftonline.com/error)."""
+_DIRECTORY = "roleManagement/directory/roleAssignments"
 _FEDERATED = ("name", "issuer", "subject", "audiences", "description", "claimsMatchingExpression")
 _ROLE = ("roleDefinitionId", "principalId", "principalType", "condition", "conditionVersion",
          "description")  # fmt: skip
@@ -62,6 +63,7 @@ class Entra:
             "entra.federated_credential": (self._read_federated, self._write_federated),
             "entra.app_role": (self._read_role, self._write_role),
             "entra.consent": (self._read_consent, self._write_consent),
+            "entra.directory_role": (self._read_directory, self._write_directory),
             "entra.azure_role": (self._read_azure, self._write_azure),
         }  # fmt: skip
 
@@ -141,15 +143,19 @@ class Entra:
             raise Declined("a service principal is not deleted here, only switched off", "no", 405)
         self.graph.change("PATCH", path, {"accountEnabled": state["accountEnabled"]})
 
-    def _application(self, on: Json, field: str) -> Json | None:
-        path = f"applications(appId='{part(on['app'])}')?$select={field}"
-        found: Json | None = self.graph.find(path)
-        return found
+    def _holder(self, on: Json) -> str:
+        """The registration or the service principal, whichever has the credential."""
+        if on.get("at") not in ("applications", "servicePrincipals"):
+            raise UsageError("entra: a credential is of an application or of a service principal")
+        return f"{on['at']}(appId='{part(on['app'])}')"
+
+    def _held(self, on: Json, field: str) -> list[Json] | None:
+        found = self.graph.find(f"{self._holder(on)}?$select={field}")
+        return None if found is None else list(found.get(field) or ())
 
     def _read_secret(self, on: Json) -> Json | None:
-        found = self._application(on, "passwordCredentials") or {}
         return next(({k: c.get(k) for k in ("displayName", "startDateTime", "endDateTime")}
-                     for c in found.get("passwordCredentials") or ()
+                     for c in self._held(on, "passwordCredentials") or ()
                      if c.get("keyId") == on["key"]), None)  # fmt: skip
 
     def _write_secret(self, on: Json, state: Json | None) -> None:
@@ -157,25 +163,21 @@ class Entra:
             if state is not None:
                 raise _rest.never("a client secret")
         elif state is None:
-            path = f"applications(appId='{part(on['app'])}')/removePassword"
-            self.graph.change("POST", path, {"keyId": on["key"]})
+            self.graph.change("POST", f"{self._holder(on)}/removePassword", {"keyId": on["key"]})
 
     def _read_certificate(self, on: Json) -> Json | None:
-        found = self._application(on, "keyCredentials") or {}
-        return next((c for c in found.get("keyCredentials") or ()
+        return next((c for c in self._held(on, "keyCredentials") or ()
                      if c.get("keyId") == on["key"]), None)  # fmt: skip
 
     def _write_certificate(self, on: Json, state: Json | None) -> None:
         """The whole list is written: the public keys of the others have to be in it again."""
-        found = self._application(on, "keyCredentials")
-        if found is None:
+        every = self._held(on, "keyCredentials")
+        if every is None:
             raise Declined("the application is not there", "404", 404)
-        every = found.get("keyCredentials") or []
         rest = [c for c in every if c.get("keyId") != on["key"]]
-        wanted = rest if state is None else [*rest, state]
         if (len(rest) < len(every)) != (state is not None):
-            path = f"applications(appId='{part(on['app'])}')"
-            self.graph.change("PATCH", path, {"keyCredentials": wanted})
+            wanted = rest if state is None else [*rest, state]
+            self.graph.change("PATCH", self._holder(on), {"keyCredentials": wanted})
 
     def _federated(self, on: Json) -> str:
         return (f"applications(appId='{part(on['app'])}')/federatedIdentityCredentials/"
@@ -241,6 +243,23 @@ class Entra:
                 "clientId": on["client"], "resourceId": on["resource"], "scope": state["scope"],
                 **(user if on["user"] else {"consentType": "AllPrincipals"}),
             })  # fmt: skip
+
+    def _directory(self, on: Json) -> Json | None:
+        asked = f"principalId eq '{on['principal']}' and roleDefinitionId eq '{on['role']}'"
+        return next((a for a in self.pages(f"{_DIRECTORY}?$filter={part(asked)}")
+                     if a.get("directoryScopeId") == on["scope"]), None)  # fmt: skip
+
+    def _read_directory(self, on: Json) -> Json | None:
+        found = self._directory(on)
+        kept = ("principalId", "roleDefinitionId", "directoryScopeId")
+        return found and {k: found.get(k) for k in kept}
+
+    def _write_directory(self, on: Json, state: Json | None) -> None:
+        there = self._directory(on)
+        if state is None and there is not None:
+            self.graph.change("DELETE", f"{_DIRECTORY}/{part(there['id'])}")
+        elif state is not None and there is None:
+            self.graph.change("POST", _DIRECTORY, state)
 
     def _azure(self, on: Json) -> str:
         where = "/".join(part(p) for p in str(on["id"]).split("/"))

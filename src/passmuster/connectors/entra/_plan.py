@@ -26,8 +26,8 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
     if verb not in ("revoke", "disable"):
         return []
     identity = dossier["identity"]
-    if identity["nhi_detail"] in ("entra.user", "entra.group"):
-        return []  # people are not what is reviewed here
+    if identity["nhi_detail"] in ("entra.user", "entra.group", "entra.microsoft_app"):
+        return []  # people are not reviewed here, and without Graph itself nothing works
     uid = identity["uid"]
     if not is_guid(uid):
         return []
@@ -79,37 +79,35 @@ def _issuer(credential: Json) -> str | None:
 
 
 def _credential(app: str, credential: Json) -> Iterator[Plan]:
-    path = f"applications(appId='{app}')"
     key, name = credential["uid"], credential.get("display_name") or credential["uid"]
-    match credential["credential_detail"]:
+    detail = credential["credential_detail"]
+    own = "servicePrincipals" if detail.startswith("entra.principal_") else "applications"
+    on = {"app": app, "key": key, "at": own}
+    call = f"az ad {'app' if own == 'applications' else 'sp'} credential"
+    who = f"--id {shlex.quote(app)}"
+    match detail.replace("principal_", ""):
         case "entra.password":
             yield Plan(
                 f"destroy the client secret {name}",
-                (f"az ad app credential delete --id {shlex.quote(app)} --key-id "
-                 f"{shlex.quote(key)}",),
-                (), "R3", PROPAGATION_S, RESIDUAL,
-                Act("entra.secret", {"app": app, "key": key}, None),
+                (f"{call} delete {who} --key-id {shlex.quote(key)}",),
+                (), "R3", PROPAGATION_S, RESIDUAL, Act("entra.secret", on, None),
             )  # fmt: skip
         case "entra.certificate":
             yield Plan(
                 f"take the certificate {name} away",
-                (f"az ad app credential delete --id {shlex.quote(app)} --key-id "
-                 f"{shlex.quote(key)} --cert",),
-                (f"az ad app credential reset --id {shlex.quote(app)} --append --cert "
-                 "@CERTIFICATE.pem  # the public certificate, saved before",),
-                "R2", PROPAGATION_S, RESIDUAL,
-                Act("entra.certificate", {"app": app, "key": key}, None),
+                (f"{call} delete {who} --key-id {shlex.quote(key)} --cert",),
+                (f"{call} reset {who} --append --cert @CERTIFICATE.pem  "
+                 "# the public certificate, saved before",),
+                "R2", PROPAGATION_S, RESIDUAL, Act("entra.certificate", on, None),
             )  # fmt: skip
         case "entra.federated_credential":
             call = "az ad app federated-credential"
-            who = f"--id {shlex.quote(app)}"
+            which = f"{who} --federated-credential-id {shlex.quote(name)}"
             yield Plan(
                 f"stop trusting {name} ({_issuer(credential)})",
-                (f"{call} show {who} --federated-credential-id {shlex.quote(name)} "
-                 "> saved-credential.json",
-                 f"{call} delete {who} --federated-credential-id {shlex.quote(name)}"),
-                (_rest("post", f"{path}/federatedIdentityCredentials").replace(
-                    " --url", " --body @saved-credential.json --url"),),
+                (f"{call} show {which} -o json | jq 'del(.id)' > saved-credential.json",
+                 f"{call} delete {which}"),
+                (f"{call} create {who} --parameters saved-credential.json",),
                 "R2", PROPAGATION_S, RESIDUAL,
                 Act("entra.federated_credential", {"app": app, "name": name}, None),
             )  # fmt: skip
@@ -125,6 +123,8 @@ def _grants(dossier: Json, target: str) -> Iterator[Plan]:
             yield _consent(principal, resource, permission, via, what, grants)
         elif "/providers/Microsoft.Authorization/roleAssignments/" in via:
             yield _azure(principal, via, target, what)
+        elif target.startswith("directory-role:"):
+            yield from _directory(principal, target, what)
         elif is_guid(resource) and is_guid(permission):
             who = {"principal": principal, "resource": resource, "role": permission}
             body = {"principalId": principal, "resourceId": resource, "appRoleId": permission}
@@ -179,4 +179,23 @@ def _azure(principal: str, via: str, target: str, what: str) -> Plan:
                      "--role", role, "--scope", scope]),),
         "R2", 600, "Azure may go on accepting it for up to 10 minutes; " + RESIDUAL,
         Act("entra.azure_role", {"id": via}, None),
+    )  # fmt: skip
+
+
+def _directory(principal: str, target: str, what: str) -> Iterator[Plan]:
+    role, _, scope = target.removeprefix("directory-role:").partition("@")
+    if not is_guid(role):
+        return  # ScubaGear tells some by their names only
+    scope = scope or "/"
+    path = "roleManagement/directory/roleAssignments"
+    asked = f"principalId eq '{principal}' and roleDefinitionId eq '{role}'"
+    find = _rest("get", f"{path}?$filter={asked}",
+                 query=f"value[?directoryScopeId=='{scope}'].id | [0]", output="tsv")  # fmt: skip
+    body = {"principalId": principal, "roleDefinitionId": role, "directoryScopeId": scope}
+    yield Plan(
+        f"take the directory role {what} away",
+        (f"{find} > assignment-id",
+         f'az rest --method delete --url "{GRAPH}/{path}/$(cat assignment-id)"'),
+        (_rest("post", path, body),), "R2", PROPAGATION_S, RESIDUAL,
+        Act("entra.directory_role", {"principal": principal, "role": role, "scope": scope}, None),
     )  # fmt: skip

@@ -31,6 +31,7 @@ from passmuster.model import (
 
 MICROSOFT = ("f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47")
 """The tenants that Microsoft's own applications belong to."""
+APPLICATION, PRINCIPAL, MANAGED = "entra.", "entra.principal_", "entra.managed_"
 LOGIN = "https://login.microsoftonline.com/"
 
 
@@ -131,7 +132,8 @@ class _Reader:
             for name in names:
                 if name.startswith("/subscriptions/"):
                     yield Usage(uid, name, "workload", "system-assigned identity", line=line)
-        yield from self._parts(uid, of, line)
+        managed = nhi == "managed_identity"
+        yield from self._parts(uid, of, line, MANAGED if managed else PRINCIPAL)
         for name, make in (("approleassignments", self._grants.app_role),
                            ("oauth2permissiongrants", self._grants.consent)):  # fmt: skip
             for grant in listed(of.get(name)):
@@ -152,8 +154,8 @@ class _Reader:
             return "app", "entra.third_party_app", "app_registration", 1
         return "service", "entra.service_principal", "app_registration", 0
 
-    def _parts(self, uid: str, of: text.Json, line: int) -> Iterator[Record]:
-        yield from credentials(uid, of, line)
+    def _parts(self, uid: str, of: text.Json, line: int, at: str = APPLICATION) -> Iterator[Record]:
+        yield from credentials(uid, of, line, at)
         for each in listed(of.get("federatedidentitycredentials")):
             yield from federated(uid, fold(each), line, self._own)
         for name, role in (("owners", "owner"), ("sponsors", "sponsor")):
@@ -187,21 +189,30 @@ class _Reader:
         )  # fmt: skip
 
 
-def credentials(uid: str, of: text.Json, line: int) -> Iterator[Credential]:
-    """Secrets and certificates; a hint is the first three letters of a secret, as Graph has it."""
+def credentials(uid: str, of: text.Json, line: int, at: str = APPLICATION) -> Iterator[Credential]:
+    """Secrets and certificates; a hint is the first three letters of a secret, as Graph has it.
+
+    *at* goes before the sort: a registration has its own, and so has a service principal. Those of
+    a managed identity are Azure's, which changes them by itself.
+    """
     for each in listed(of.get("passwordcredentials")):
         has = fold(each)
-        yield _credential(uid, has, "static_secret", "entra.password", line)
+        whose = PRINCIPAL if has.get("isfromapplication") is False else at
+        yield _credential(uid, has, "static_secret", f"{whose}password", line)
     for each in listed(of.get("keycredentials")):
         has = fold(each)
         symmetric = has.get("type") == "Symmetric"
+        whose = PRINCIPAL if has.get("isfromapplication") is False else at
         yield _credential(
             uid, has, "static_secret" if symmetric else "certificate",
-            "entra.symmetric_key" if symmetric else "entra.certificate", line,
+            whose + ("symmetric_key" if symmetric else "certificate"), line,
         )  # fmt: skip
 
 
 def _credential(uid: str, has: text.Json, sort: str, detail: str, line: int) -> Credential:
+    if detail.startswith(MANAGED):
+        return Credential(uid, required(has, "keyid"), sort, detail,
+                          "kept and changed by Azure", None, "enabled", line=line)  # fmt: skip
     expires = when(has.get("enddatetime"))
     hint = has.get("hint")
     return Credential(

@@ -41,12 +41,12 @@ class Google:
     @cached_property
     def iam(self) -> Service:
         """Identity and Access Management."""
-        return _rest.service(self._where, IAM, "gcloud token", COMMAND)
+        return _rest.service(self._where, IAM, "token", COMMAND)
 
     @cached_property
     def manager(self) -> Service:
         """Resource Manager, which has the policies of projects."""
-        return _rest.service(self._where, MANAGER, "gcloud token", COMMAND)
+        return _rest.service(self._where, MANAGER, "token", COMMAND)
 
     @cached_property
     def _tokens(self) -> Service:
@@ -109,12 +109,16 @@ class Google:
         on = act.on
         match act.name:
             case "gcp.service_account.disabled":
-                return f"projects/-/serviceAccounts/{part(on['account'])}"
+                return self._account(on)
             case "gcp.key" | "gcp.key.disabled":
-                return f"projects/-/serviceAccounts/{part(on['account'])}/keys/{part(on['key'])}"
+                return f"{self._account(on)}/keys/{part(on['key'])}"
             case "gcp.provider.disabled":
                 return "/".join(part(p) for p in str(on["provider"]).split("/"))
         raise UsageError(f"gcp: cannot do {act.name}")
+
+    def _account(self, on: Json) -> str:
+        """Not `projects/-`: Google then says 403 of an account that is not there."""
+        return f"projects/{part(self.project)}/serviceAccounts/{part(on['account'])}"
 
     def _delete_key(self, act: Act, state: Json | None) -> None:
         there = self.read(act)
@@ -175,7 +179,7 @@ class Google:
         """Who may become each account, in the form of an asset export."""
         for each in accounts:
             email = part(each.get("email"))
-            path = f"projects/-/serviceAccounts/{email}:getIamPolicy"
+            path = f"projects/{part(self.project)}/serviceAccounts/{email}:getIamPolicy"
             found = self.iam.change("POST", f"{path}?options.requestedPolicyVersion=3") or {}
             if found.get("bindings"):
                 name = f"//iam.googleapis.com/projects/{self.project}/serviceAccounts/"

@@ -28,7 +28,9 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
     account = email if detail in ("gcp.service_account", "gcp.default_account") else None
     if detail == "gcp.identity_provider":
         sources = [t["from_uid"] for t in dossier.get("trusts") or []]
-        return [_provider(identity)] if target is None or target in sources else []
+        kinds = [t.get("from_kind") for t in dossier.get("trusts") or []]
+        found = _provider(identity, kinds[0] if kinds else None)
+        return [found] if target is None or target in sources else []
     if detail == "gcp.api_key":
         return [_api_key(identity)] if target in (None, identity["uid"]) else []
     if target is None:
@@ -73,9 +75,10 @@ def _key(email: str, credential: Json) -> Iterator[Plan]:
     )  # fmt: skip
 
 
-def _provider(identity: Json) -> Plan:
+def _provider(identity: Json, source: str | None) -> Plan:
     name = identity["uid"]
-    call = f"gcloud iam workload-identity-pools providers update-oidc {shlex.quote(name)}"
+    sort = {"account": "aws", "saml": "saml"}.get(source or "", "oidc")
+    call = f"gcloud iam workload-identity-pools providers update-{sort} {shlex.quote(name)}"
     return Plan(
         f"stop trusting {identity['display_name']}",
         (f"{call} --disabled",), (f"{call} --no-disabled",),

@@ -40,7 +40,7 @@ class Okta:
     @cached_property
     def api(self) -> Service:
         """The Management API, with the token of the keyring."""
-        return _rest.service(self._where, f"https://{self.org}", "okta API token", (), "SSWS")
+        return _rest.service(self._where, f"https://{self.org}", "token", (), "SSWS")
 
     @cached_property
     def _anyone(self) -> Service:
