@@ -280,6 +280,14 @@ def test_the_platform_refuses_a_disabled_application_and_a_destroyed_secret(live
     assert SECRET not in str(live.refused(SECRET_ACT, SECRET))
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_while_the_secret_is_tried_is_no_refusal(
+    fault: str, live: Entra, graph: Graph
+) -> None:
+    graph.fault = fault
+    assert live.refused(SECRET_ACT, SECRET)[0] == "unknown"
+
+
 def test_a_login_without_rights_is_declined_and_its_token_in_no_word(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:

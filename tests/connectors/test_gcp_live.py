@@ -54,7 +54,7 @@ class Cloud(Platform):
              "condition": {"title": "until", "expression": "request.time < x"}},
         ]  # fmt: skip
         self.etag = 1
-        self.wrote_between = False
+        self.wrote_between = self.clock_is_wrong = False
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         accounts = f"/projects/{PROJECT}/serviceAccounts/{EMAIL}"
@@ -121,10 +121,15 @@ class Cloud(Platform):
         return self.keys[uid]
 
     def _token(self, body: Any) -> Any:
+        if self.clock_is_wrong:
+            why = "Invalid JWT: Token must be a short-lived token (60 minutes)"
+            raise Refuse(400, {"error": "invalid_grant", "error_description": why})
         assert body["assertion"].count(".") == 2
         off = self.account.get("disabled") or KEY not in self.keys or self.keys[KEY].get("disabled")
         if off:
-            raise Refuse(400, {"error": "invalid_grant", "error_description": "Invalid JWT"})
+            raise Refuse(
+                400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
+            )
         return {"access_token": "x", "expires_in": 3599}
 
 
@@ -208,7 +213,15 @@ def test_a_key_is_deleted_once_and_never_put_back(live: Google, cloud: Cloud) ->
         live.write(DELETE, saved)
 
 
-def test_the_platform_refuses_a_disabled_key_and_takes_it_again(live: Google) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_while_the_key_is_tried_is_no_refusal(
+    fault: str, live: Google, cloud: Cloud
+) -> None:
+    cloud.fault = fault
+    assert live.refused(ACTS["gcp.key.disabled"], key_file())[0] == "unknown"
+
+
+def test_the_platform_refuses_a_disabled_key_and_takes_it_again(live: Google, cloud: Cloud) -> None:
     act, secret = ACTS["gcp.key.disabled"], key_file()
     assert live.refused(act, secret)[0] == "works"
     live.write(act, {"disabled": True})
@@ -216,6 +229,8 @@ def test_the_platform_refuses_a_disabled_key_and_takes_it_again(live: Google) ->
     assert (verdict, "Invalid JWT" in words) == ("refused", True)
     live.write(act, {"disabled": False})
     assert live.refused(act, secret)[0] == "works"
+    cloud.clock_is_wrong = True
+    assert live.refused(act, secret)[0] == "unknown"
     for other in ("no JSON", json.dumps({"client_email": EMAIL}), key_file("another")):
         assert live.refused(act, other) == (
             "unknown", "what was given is not the key file of this account",

@@ -191,6 +191,12 @@ def test_the_platform_refuses_what_was_switched_off_and_takes_it_again(live: Okt
     assert live.refused(ACTS["secret"], "line\nbreak")[0] == "unknown"
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_while_the_secret_is_tried_is_no_refusal(fault: str, live: Okta, org: Org) -> None:
+    org.fault = fault
+    assert live.refused(ACTS["secret"], SECRET)[0] in ("unknown", "works")
+
+
 def test_a_user_in_another_state_is_left_in_it(live: Okta, org: Org) -> None:
     org.user["status"] = "DEPROVISIONED"
     with pytest.raises(Declined) as found:

@@ -85,24 +85,25 @@ def _credential(app: str, credential: Json) -> Iterator[Plan]:
     on = {"app": app, "key": key, "at": own}
     call = f"az ad {'app' if own == 'applications' else 'sp'} credential"
     who = f"--id {shlex.quote(app)}"
+    which = shlex.quote(f"--key-id={key}")
     match detail.replace("principal_", ""):
         case "entra.password":
             yield Plan(
                 f"destroy the client secret {name}",
-                (f"{call} delete {who} --key-id {shlex.quote(key)}",),
+                (f"{call} delete {who} {which}",),
                 (), "R3", PROPAGATION_S, RESIDUAL, Act("entra.secret", on, None),
             )  # fmt: skip
         case "entra.certificate":
             yield Plan(
                 f"take the certificate {name} away",
-                (f"{call} delete {who} --key-id {shlex.quote(key)} --cert",),
+                (f"{call} delete {who} {which} --cert",),
                 (f"{call} reset {who} --append --cert @CERTIFICATE.pem  "
                  "# the public certificate, saved before",),
                 "R2", PROPAGATION_S, RESIDUAL, Act("entra.certificate", on, None),
             )  # fmt: skip
         case "entra.federated_credential":
             call = "az ad app federated-credential"
-            which = f"{who} --federated-credential-id {shlex.quote(name)}"
+            which = f"{who} {shlex.quote(f'--federated-credential-id={name}')}"
             yield Plan(
                 f"stop trusting {name} ({_issuer(credential)})",
                 (f"{call} show {which} -o json | jq 'del(.id)' > saved-credential.json",
@@ -116,13 +117,15 @@ def _credential(app: str, credential: Json) -> Iterator[Plan]:
 def _grants(dossier: Json, target: str) -> Iterator[Plan]:
     identity, grants = dossier["identity"], dossier.get("grants") or []
     principal = identity["uid_alt"] or identity["uid"]
+    if not is_guid(principal):
+        return
     for grant in (g for g in grants if g["entitlement"] == target):
         via, what = grant["via"], grant["display_name"]
         resource, _, permission = target.partition("/")
-        if via.startswith("consent/"):
+        if via.startswith("consent/") and is_guid(resource):
             yield _consent(principal, resource, permission, via, what, grants)
         elif "/providers/Microsoft.Authorization/roleAssignments/" in via:
-            yield _azure(principal, via, target, what)
+            yield from _azure(principal, via, target, what)
         elif target.startswith("directory-role:"):
             yield from _directory(principal, target, what)
         elif is_guid(resource) and is_guid(permission):
@@ -170,9 +173,11 @@ def _consent(
     )  # fmt: skip
 
 
-def _azure(principal: str, via: str, target: str, what: str) -> Plan:
+def _azure(principal: str, via: str, target: str, what: str) -> Iterator[Plan]:
     role, _, scope = target.removeprefix("azure-role:").partition("@")
-    return Plan(
+    if not is_guid(role) or not scope.startswith("/") or not via.startswith("/"):
+        return
+    yield Plan(
         f"take the Azure role {what} away at {scope}",
         (f"az role assignment delete --ids {shlex.quote(via)}",),
         (shlex.join(["az", "role", "assignment", "create", "--assignee-object-id", principal,

@@ -6,6 +6,7 @@ else wrote in between, Google refuses (409) and so do we.
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator
 from functools import cached_property
@@ -27,6 +28,11 @@ AUDIENCE = f"{TOKENS}/token"
 COMMAND = ("gcloud", "auth", "print-access-token")
 _VERSION = {"options": {"requestedPolicyVersion": 3}}
 ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+REFUSED = re.compile(r"Invalid JWT Signature|account not found|disabled|deleted", re.IGNORECASE)
+"""How Google refuses an assertion for what it is signed with, and not for how it was asked (a clock
+that is wrong is an `invalid_grant` too)."""
 
 
 class Google:
@@ -92,9 +98,7 @@ class Google:
             self._tokens.ask("POST", "token", urlencode(form).encode(),
                              {"Content-Type": "application/x-www-form-urlencoded"})  # fmt: skip
         except Declined as error:
-            # RFC 6749 5.2: the assertion itself was refused, not the way it was asked
-            said = "invalid_grant" in str(error) or "Invalid" in str(error) or error.status == 401
-            return ("refused" if said else "unknown"), str(error)
+            return ("refused" if REFUSED.search(str(error)) else "unknown"), str(error)
         except Unreachable as error:
             return "unknown", str(error)
         return "works", "a token was given for it"

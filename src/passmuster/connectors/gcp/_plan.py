@@ -14,7 +14,9 @@ from passmuster.text import Json
 PROPAGATION_S = 420
 """Policy changes take about 2 minutes, sometimes 7 or more (cloud.google.com/iam/docs/faq)."""
 _KEY_TOKENS = "access tokens that were made with it, up to an hour (12 where that was allowed)"
-_EMAIL = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
+"""What is no option of a command, whatever a file calls it."""
+_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9.-]+")
 
 
 def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
@@ -23,16 +25,11 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
         return []
     identity = dossier["identity"]
     detail = identity["nhi_detail"]
+    if detail in ("gcp.identity_provider", "gcp.api_key"):
+        return _resource(dossier, target)
     email = next((h for h in (identity["uid_alt"], identity["uid"])
                   if h and _EMAIL.fullmatch(h)), None)  # fmt: skip
     account = email if detail in ("gcp.service_account", "gcp.default_account") else None
-    if detail == "gcp.identity_provider":
-        sources = [t["from_uid"] for t in dossier.get("trusts") or []]
-        kinds = [t.get("from_kind") for t in dossier.get("trusts") or []]
-        found = _provider(identity, kinds[0] if kinds else None)
-        return [found] if target is None or target in sources else []
-    if detail == "gcp.api_key":
-        return [_api_key(identity)] if target in (None, identity["uid"]) else []
     if target is None:
         live = account and identity["status"] != "disabled"
         return [_account(account, identity)] if account and live else []
@@ -40,6 +37,17 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
         if credential["uid"] == target and account:
             return list(_key(account, credential))
     return list(_grant(dossier, target))
+
+
+def _resource(dossier: Json, target: str | None) -> list[Plan]:
+    """What goes by the name of a resource and not by an e-mail."""
+    identity, trusts = dossier["identity"], dossier.get("trusts") or []
+    if not str(identity["uid_alt"] or identity["uid"]).startswith("projects/"):
+        return []
+    if identity["nhi_detail"] == "gcp.api_key":
+        return [_api_key(identity)] if target in (None, identity["uid"]) else []
+    found = _provider(identity, trusts[0].get("from_kind") if trusts else None)
+    return [found] if target is None or target in [t["from_uid"] for t in trusts] else []
 
 
 def _account(email: str, identity: Json) -> Plan:
@@ -59,6 +67,8 @@ def _key(email: str, credential: Json) -> Iterator[Plan]:
     if credential["credential_detail"] != "gcp.service_account_key":
         return  # nobody but Google has its own keys
     uid = credential["uid"]
+    if not _PLAIN.fullmatch(uid):
+        return
     call = "gcloud iam service-accounts keys"
     rest = f"{shlex.quote(uid)} --iam-account={shlex.quote(email)}"
     on = {"account": email, "key": uid}
@@ -103,7 +113,7 @@ def _grant(dossier: Json, target: str) -> Iterator[Plan]:
     role, _, scope = target.partition("@")
     project = scope.removeprefix("projects/")
     member = _member(identity)
-    if not scope.startswith("projects/") or "/" in project or member is None:
+    if not scope.startswith("projects/") or not _PLAIN.fullmatch(project) or member is None:
         return
     for grant in dossier.get("grants") or []:
         if grant["entitlement"] != target:

@@ -5,6 +5,7 @@ that comes first, and the deletion after it.
 """
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from passmuster.text import Json
 
 PROPAGATION_S = 60
 _TOKENS = "access tokens already issued, until they end (usually an hour); sessions of users"
+_PART = re.compile(r"[A-Za-z0-9_-]+")
+_ID, _ORG = re.compile(r"[A-Za-z0-9]+"), re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _CURL = 'curl -sS -f -H "Authorization: SSWS $OKTA_API_TOKEN" -H "Accept: application/json"'
 """Okta has no command line of its own."""
 
@@ -22,13 +25,15 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
     if verb not in ("revoke", "disable"):
         return []
     identity, org = dossier["identity"], dossier["source"]["tenant_uid"]
+    if not _ID.fullmatch(identity["uid"]) or not _ORG.fullmatch(org):
+        return []  # no id of Okta's, so nothing that a line could name
     detail = identity["nhi_detail"] or ""
     if target is None:
         if detail.startswith("okta.app.") and identity["status"] != "disabled":
             return [_app(org, identity)]
         return [_suspend(org, identity["uid"])] if detail == "okta.user" else []
     for credential in dossier.get("credentials") or []:
-        if credential["uid"] == target:
+        if credential["uid"] == target and _PART.fullmatch(target):
             return list(_credential(org, identity["uid"], credential))
     return list(_grant(org, dossier, target))
 
@@ -100,7 +105,8 @@ def _grant(org: str, dossier: Json, target: str) -> Iterator[Plan]:
         if sort == "scope" and via == "direct":
             body = {"scopeId": name, "issuer": f"https://{org}"}
             path = f"api/v1/apps/{uid}/grants"
-            find = f"jq -r '.[] | select(.scopeId == {json.dumps(name)}) | .id'"
+            found = f".[] | select(.scopeId == {json.dumps(name)}) | .id"
+            find = f"jq -r {shlex.quote(found)}"
             stop: tuple[str, ...] = (
                 f"GRANT=$({_call(org, 'GET', path)} | {find})",
                 f'{_CURL} -X DELETE "https://{org}/{path}/$GRANT"',
@@ -108,6 +114,8 @@ def _grant(org: str, dossier: Json, target: str) -> Iterator[Plan]:
             act = Act("okta.scope", {"app": uid, "scope": name}, None)
         elif sort == "role" and via.partition("/")[0] in ("clients", "users", "groups"):
             whose, _, assignment = via.partition("/")
+            if not _ID.fullmatch(assignment):
+                continue
             root = "oauth2/v1" if whose == "clients" else "api/v1"
             path = f"{root}/{whose}/{uid}/roles"
             role, _, on = name.partition("@")
