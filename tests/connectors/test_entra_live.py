@@ -109,6 +109,8 @@ class Graph(Platform):
         return {k: self.app[k] for k in query["$select"].split(",")}
 
     def _applications(self, method: str, rest: str, query: dict[str, str], body: Any) -> Any:
+        if rest:
+            raise Refuse(404, NONE)
         if "federated" in query["$expand"]:
             every = list(self.federated.values())
             return {"value": [{"appId": APP, "federatedIdentityCredentials": every}]}
@@ -120,6 +122,8 @@ class Graph(Platform):
         return {"value": [first], "@odata.nextLink": more}
 
     def _principals(self, method: str, rest: str, query: dict[str, str], body: Any) -> Any:
+        if rest:
+            raise Refuse(404, NONE)
         microsoft = {"id": GRAPH, "appId": "00000003-0000-0000-c000-000000000000",
                      "displayName": "Microsoft Graph", "servicePrincipalType": "Application",
                      "accountEnabled": True,
