@@ -18,6 +18,7 @@ from passmuster.model import Record
 from tests.exports_code import CODE_MAKERS
 from tests.exports_keys import KEY_MAKERS
 from tests.exports_cloud import CLOUD
+from tests.exports_code import CODE_MAKERS
 
 HOSTILE = (
     "\x1b[2J", "\x1b]52;c;cm0=\x07", "\u202egnp.exe", "[/]x", "nul\0nul", "a\u200bb", "l1\nl2\r",

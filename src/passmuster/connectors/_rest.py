@@ -46,8 +46,8 @@ def anonymous(where: Where, base: str) -> Service:
 def _client(where: Where, base: str, headers: Callable[[], Mapping[str, str]]) -> Service:
     ca = where.settings.get("ca")
     return Service(
-        where.settings.get("endpoint") or base, headers, Path(ca) if ca else None, PATIENCE,
-        DEADLINE_S,
+        where.settings.get("endpoint") or base, headers, Path(ca) if ca else None,
+        patience=PATIENCE, deadline_s=DEADLINE_S,
     )  # fmt: skip
 
 
