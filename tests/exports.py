@@ -15,10 +15,9 @@ from typing import Any, get_args
 from passmuster import connectors, model
 from passmuster.connectors import Context, Format
 from passmuster.model import Record
-from tests.exports_code import CODE_MAKERS
-from tests.exports_keys import KEY_MAKERS
 from tests.exports_cloud import CLOUD
 from tests.exports_code import CODE_MAKERS
+from tests.exports_keys import KEY_MAKERS
 
 HOSTILE = (
     "\x1b[2J", "\x1b]52;c;cm0=\x07", "\u202egnp.exe", "[/]x", "nul\0nul", "a\u200bb", "l1\nl2\r",
