@@ -1,13 +1,15 @@
 """What can be made anew, what cannot be undone, and who must have agreed to that."""
 
 import json
+from typing import Any
 
 import pytest
 
 from passmuster import campaigns, config, remediation
+from passmuster.connectors import Live
 from passmuster.errors import Conflict, NotReversible, UsageError
 from passmuster.lock import alone
-from passmuster.model import Attention, SecondDraft
+from passmuster.model import Attention, Change, SecondDraft
 from passmuster.remediation import Remedy
 from tests.remediation.conftest import DECIDED, SOURCE, Estate
 from tests.scene import REV, SECOND, key
@@ -123,6 +125,50 @@ def test_the_breaker_counts_identities_and_not_their_keys(estate: Estate) -> Non
     estate.apply(*run)
     done = list(remediation.remedies(estate.db))
     assert not remediation.breaker(estate.db, done, config.Settings(stop_most=1))
+
+
+def test_two_keys_of_one_identity_are_one_to_the_breaker(estate: Estate) -> None:
+    at = estate.opened()
+    both = [Change("disable", f"svc-a-k{n}") for n in (1, 2)]
+    estate.decide(at, "svc-a", "approve", changes=both)
+    estate.sign_off(at)
+    run = remediation.plan(estate.db, estate.clock())
+    assert len(run) == 2
+    assert not remediation.breaker(estate.db, run, config.Settings(stop_most=1, stop_percent=1))
+
+
+def test_the_window_begins_with_the_first_verification_and_not_the_last(estate: Estate) -> None:
+    (one,) = estate.verify(*estate.apply(planned(estate, "svc-d")))
+    first = one.state_at
+    estate.ticks += 24 * 60 - 10 - estate.ticks
+    estate.verify(one)
+    (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
+    edge = first.replace("2026-11-25", "2026-12-09")
+    remediation.refuse_early(estate.db, burn, estate.settings, edge)
+
+
+class Echo:
+    """A platform that repeats what it is asked."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.live, name)
+
+    def refused(self, _: object, secret: str | None = None) -> tuple[str, str]:
+        return "refused", f"the password {secret} is wrong"
+
+
+@pytest.mark.parametrize("secret", ["pass word 1", "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB"])
+def test_a_secret_that_the_platform_repeats_is_not_kept(
+    estate: Estate, revoked: Remedy, secret: str
+) -> None:
+    estate.apply(revoked)
+    live: Any = Echo(estate.live)  # type: ignore[arg-type]
+    one = remediation.verify(estate.db, revoked, live, estate.clock, secret=secret)
+    assert one.verdict == "refused" and "looked like a secret" in one.said
+    assert secret not in str(remediation.results(estate.db, one.name))
 
 
 def test_two_runs_do_not_meet(estate: Estate, revoked: Remedy) -> None:

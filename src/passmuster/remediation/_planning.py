@@ -11,7 +11,7 @@ from dataclasses import asdict
 from passmuster import campaigns, connectors
 from passmuster.connectors import Plan
 from passmuster.errors import UsageError
-from passmuster.remediation._proved import proof_of
+from passmuster.remediation._proved import is_alive, proof_of
 from passmuster.remediation._remedy import STOPPED, TASKS, Remedy, State, Wanted, remedy_of
 from passmuster.remediation._table import SELECT, remedies
 from passmuster.remediation._wanting import wanted
@@ -52,7 +52,7 @@ def plan(
 def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> Remedy:
     """Plan *one* stop and keep the plan; what was applied already is given back as it is."""
     held = db.one(f"{SELECT} WHERE name = ?", (one.name(destroy=destroy),))
-    if held is not None and (kept := remedy_of(held)).state not in REPLANNED:
+    if held is not None and _stays(db, kept := remedy_of(held)):
         return kept
     plans = plans_for(db, one)
     best = _best(plans, destroy=destroy)
@@ -77,6 +77,11 @@ def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> R
             values,
         )
     return remedy_of(db.one(f"{SELECT} WHERE name = ?", (values[0],)))
+
+
+def _stays(db: Database, held: Remedy) -> bool:
+    """Whether it is not planned anew; what another workspace stopped, and lives again, is."""
+    return held.state not in REPLANNED and (held.plan is not None or not is_alive(db, held))
 
 
 def plans_for(db: Database, one: Wanted) -> list[Plan]:
@@ -134,7 +139,7 @@ def _done(db: Database) -> dict[tuple[str, str, str | None], Remedy]:
     """What is stopped by a remediation, whichever decision asked for it."""
     return {
         _key(r.uri, r.verb, r.part): r for r in remedies(db)
-        if r.state in STOPPED and r.undo_class != "R3"
+        if r.state in STOPPED and r.undo_class != "R3" and not is_alive(db, r)
     }  # fmt: skip
 
 

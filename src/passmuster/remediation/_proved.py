@@ -7,7 +7,7 @@ the time of the import is known, and then that counts.
 from dataclasses import dataclass
 from typing import Protocol
 
-from passmuster.remediation._remedy import TASKS
+from passmuster.remediation._remedy import STOPPED, TASKS, Remedy
 from passmuster.store import Database
 
 OFF = ("disabled", "deleted")
@@ -91,6 +91,12 @@ def alive_of(db: Database, about: About, since: str) -> Proof | None:
     if about.verb in TASKS or identity is None or identity.off or thing is None or thing.off:
         return None
     return Proof(thing.seen_at, "the export has it active") if thing.seen_at > since else None
+
+
+def is_alive(db: Database, remedy: Remedy) -> bool:
+    """Whether an import since it was stopped shows it active: then it is to be stopped again."""
+    since = remedy.sent_at or remedy.state_at
+    return remedy.state in STOPPED and alive_of(db, remedy, since) is not None
 
 
 def _identity(db: Database, about: About) -> _Row | None:
