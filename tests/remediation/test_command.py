@@ -154,7 +154,7 @@ def test_a_secret_is_destroyed_only_with_a_second_word_and_after_the_window(
     name = str(burn["id"])
     assert "needs --destroy" in command("remediate", "apply", "--yes", name, code=2).stderr
     early = command("remediate", "apply", "--yes", name, "--destroy", "--yes-destroy", name, code=2)
-    assert "destroy_after_days" in early.stderr
+    assert "watch_days" in early.stderr
     estate.db.execute("DROP TRIGGER remediation_result_is_final")
     estate.db.execute(
         "UPDATE remediation_result SET row = json_set(row, '$.at', '2020-01-01T00:00:00Z')"

@@ -15,7 +15,7 @@ from tests.remediation.conftest import DECIDED, SOURCE, Estate
 from tests.scene import REV, SECOND, key
 
 
-def planned(estate: Estate, uid: str, **more: object) -> Remedy:
+def planned(estate: Estate, uid: str, **more: Any) -> Remedy:
     """The plan of a new account that was decided to be revoked."""
     estate.toy.account(uid)
     estate.bring_in("2026-11-23T09:00:00Z")
@@ -103,7 +103,7 @@ def test_a_stop_that_was_interrupted_begins_its_window_anew(estate: Estate) -> N
     (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
     rows = remediation.results(estate.db, one.name)
     again = [row["at"] for row in rows if row["state"] == "verified"][-1]
-    days = config.Settings().destroy_after_days
+    days = config.Settings().watch_days
     edge = again.replace("2026-11-25", f"2026-12-{25 + days - 30:02}")
     remediation.refuse_early(estate.db, burn, estate.settings, edge)
     with pytest.raises(UsageError, match=r"in 1 h"):
