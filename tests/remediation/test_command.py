@@ -259,6 +259,17 @@ def test_collecting_is_importing_what_the_vendor_s_command_would_make(
     assert "already" in known.stderr, "the same bytes as the export"
 
 
+def test_what_is_as_it_was_once_before_is_how_it_is_now(command: Muster, estate: Estate) -> None:
+    """The very bytes of an earlier export, made today, are no way back in time."""
+    estate.toy.counts = False
+    for enabled in (True, False, True, True):
+        estate.toy.objects["svc-b"]["enabled"] = enabled
+        command("collect", SOURCE)
+        row = estate.db.one("SELECT status FROM identity WHERE uid = 'svc-b'")
+        assert row == ("enabled" if enabled else "disabled",)
+    assert estate.db.value("SELECT count(*) FROM import_run") == 5
+
+
 def test_a_source_that_is_not_reached_changes_nothing(command: Muster, estate: Estate) -> None:
     runs = estate.db.value("SELECT count(*) FROM import_run")
     for fault in ("403", "500", "half", "nothing"):

@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
-from passmuster import campaigns, config, remediation
+from passmuster import campaigns, config, policy, remediation
 from passmuster.connectors import Live
-from passmuster.errors import Conflict, NotReversible, UsageError
+from passmuster.errors import Conflict, NotReversible, Unreachable, UsageError
 from passmuster.lock import alone
 from passmuster.model import Attention, Change, SecondDraft
 from passmuster.remediation import Remedy
 from tests.remediation.conftest import DECIDED, SOURCE, Estate
 from tests.scene import REV, SECOND, key
+
+REACTIVATED = "SELECT count(*) FROM finding WHERE rule = 'reactivated' AND cleared_at IS NULL"
 
 
 def planned(estate: Estate, uid: str, **more: Any) -> Remedy:
@@ -35,6 +37,63 @@ def test_what_was_deleted_is_made_anew_as_it_was(estate: Estate) -> None:
     (one,) = estate.restore(one)
     assert one.state == "reverted"
     assert before.items() <= estate.toy.objects["anew-d"].items()
+
+
+def test_a_stop_that_is_an_object_of_its_own_is_taken_away_again(estate: Estate) -> None:
+    """As a policy that denies everything: no export knows of it, and none speaks against it."""
+    one = planned(estate, "deny-d")
+    assert one.act and one.act.known is None and not one.in_export
+    (one,) = estate.verify(*estate.apply(one))
+    assert (one.state, one.verdict) == ("verified", "refused")
+    assert remediation.saved(estate.db, one).state is None  # type: ignore[union-attr]
+    estate.toy.account("svc-new")
+    estate.bring_in("2026-11-26T09:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-27T00:00:00Z")
+    assert status.alive is None and not status.is_open
+    policy.evaluate(estate.db, estate.settings, "2026-11-27T00:00:00Z")
+    assert not estate.db.value(REACTIVATED)
+    for enabled, day in ((False, "27"), (True, "28")):
+        estate.toy.objects["deny-d"]["enabled"] = enabled
+        estate.bring_in(f"2026-11-{day}T09:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-29T00:00:00Z")
+    assert status.alive and status.is_open, "it was off, and came back"
+    policy.evaluate(estate.db, estate.settings, "2026-11-29T00:00:00Z")
+    assert estate.db.value(REACTIVATED) == 1
+    (one,) = estate.restore(one)
+    assert one.state == "reverted" and "deny-d!deny" not in estate.toy.objects
+
+
+def test_what_was_deleted_and_is_listed_again_is_alive(estate: Estate) -> None:
+    (one,) = estate.verify(*estate.apply(planned(estate, "anew-d")))
+    assert not one.in_export
+    estate.bring_in("2026-11-26T09:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-27T00:00:00Z")
+    assert status.proof and status.alive is None
+    estate.toy.account("anew-d")
+    estate.bring_in("2026-11-27T09:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-28T00:00:00Z")
+    assert status.alive and status.is_open
+    policy.evaluate(estate.db, estate.settings, "2026-11-29T00:00:00Z")
+    assert estate.db.value(REACTIVATED) == 1
+
+
+def test_an_account_that_is_gone_is_denied_nothing(estate: Estate) -> None:
+    one = planned(estate, "deny-d")
+    del estate.toy.objects["deny-d"]
+    (one,) = estate.apply(one)
+    assert one.state == "object_gone" and not estate.toy.writes
+
+
+def test_a_question_that_fails_says_nothing_against_what_was_verified(
+    estate: Estate, revoked: Remedy
+) -> None:
+    (one,) = estate.verify(*estate.apply(revoked))
+    estate.toy.calls.clear()
+    estate.toy.faults = {0: "500"}
+    with pytest.raises(Unreachable, match="stays verified"):
+        estate.verify(one)
+    (one,) = remediation.remedies(estate.db)
+    assert (one.state, one.verdict) == ("verified", "refused")
 
 
 def test_what_was_made_anew_is_not_made_twice(estate: Estate) -> None:

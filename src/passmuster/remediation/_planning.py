@@ -62,16 +62,17 @@ def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> R
     values = (
         one.name(destroy=destroy), one.uri, one.identity_id, one.source, one.item_kind,
         one.subject_id, one.verb, one.part, one.campaign, json.dumps(one.basis), one.due,
-        one.decided_at, line.decode(), sha256(line), best.undo_class if best else None, now,
-        state, said, now,
+        one.decided_at, line.decode(), sha256(line), best.undo_class if best else None,
+        _in_export(one, best), now, state, said, now,
     )  # fmt: skip
     with db.atomic():
         db.execute(
             "INSERT INTO remediation (name, uri, identity_id, source, item_kind, subject_id, verb,"
-            " part, campaign, basis, due, decided_at, plan, plan_digest, undo_class, planned_at,"
-            " state, said, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            " ?) ON CONFLICT (name) DO UPDATE SET plan = excluded.plan,"
+            " part, campaign, basis, due, decided_at, plan, plan_digest, undo_class, in_export,"
+            " planned_at, state, said, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            " ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET plan = excluded.plan,"
             " plan_digest = excluded.plan_digest, undo_class = excluded.undo_class,"
+            " in_export = excluded.in_export,"
             " planned_at = excluded.planned_at, state = excluded.state, verdict = NULL,"
             " said = excluded.said, state_at = excluded.state_at",
             values,
@@ -82,6 +83,17 @@ def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> R
 def _stays(db: Database, held: Remedy) -> bool:
     """Whether it is not planned anew; what another workspace stopped, and lives again, is."""
     return held.state not in REPLANNED and (held.plan is not None or not is_alive(db, held))
+
+
+def _in_export(one: Wanted, best: Plan | None) -> bool:
+    """Whether an export shows the stop: it knows of the state (`known`), or what is deleted is the
+    very thing that it lists. What is deleted to stop a whole identity may be another thing.
+    """
+    act = best.act if best else None
+    if act is None:
+        return True
+    is_part = one.part is not None or one.item_kind != "identity"
+    return is_part if act.wanted is None else act.known is not None
 
 
 def plans_for(db: Database, one: Wanted) -> list[Plan]:

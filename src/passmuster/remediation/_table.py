@@ -71,7 +71,8 @@ def record(
         action=act.name if act else None, undo_class=of.undo_class, plan=of.plan_digest,
         state=state, verdict=verdict, said=_kept(said, secret),
         prior=prior.digest if prior else None, planned=of.planned_at, sent=of.sent_at, at=now,
-        carrier="script" if script else "muster", script=script, salt=secrets.token_hex(16),
+        carrier="script" if script else "muster", script=script,
+        in_export=of.in_export, salt=secrets.token_hex(16),
     )  # fmt: skip
     with db.atomic():
         add(db, row, None)
