@@ -54,7 +54,9 @@ def collect(
         for path in paths:
             path.chmod(0o600)
         with db.atomic(durable=False):
-            runs = inventory.import_files(db, paths, now=now, by=settings.me, **options)
+            runs = inventory.import_files(
+                db, paths, now=now, by=settings.me, just_made=True, **options
+            )
             _refuse_other(where, runs)
         refresh(db, settings, now)
         if keep is not None:

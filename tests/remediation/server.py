@@ -26,6 +26,9 @@ class Platform:
     """Number of the call, from 0 → what goes wrong."""
     lags: int = 0
     """Logins that are let in although they are stopped: caches that do not know yet."""
+    exports: int = 0
+    counts: bool = True
+    """Whether each export is another file, though nothing changed."""
     url: str = ""
     token: str = "t0ken"
 
@@ -37,14 +40,15 @@ class Platform:
     def export(self) -> Json:
         accounts = []
         for uid, found in self.objects.items():
-            if "/" not in uid:
+            if "/" not in uid and "!" not in uid:
                 keys = [
                     {"id": name.partition("/")[2], "enabled": key["enabled"],
                      "created": key["created"]}
                     for name, key in self.objects.items() if name.startswith(f"{uid}/")
                 ]  # fmt: skip
                 accounts.append({"id": uid, "enabled": found["enabled"], "keys": keys})
-        return {"toy": 1, "tenant": "t1", "accounts": accounts}
+        self.exports += self.counts
+        return {"toy": 1, "tenant": "t1", "accounts": accounts, "export": self.exports}
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """(status, JSON) of a call, carried out."""
@@ -57,6 +61,7 @@ class Platform:
             if self.lags:
                 self.lags -= 1
                 return 200, {}
+            found = None if f"{of.removesuffix('!deny')}!deny" in self.objects else found
             lets_in = found is not None and found["enabled"] and found.get("secret") != "gone"
             return (200, {}) if lets_in else (401, {"message": "refused"})
         return self.change(method, of, found, body)
@@ -64,6 +69,9 @@ class Platform:
     def change(self, method: str, of: str, found: Json | None, body: bytes) -> tuple[int, Any]:
         if method == "GET":
             return (200, found) if found is not None else (404, {"message": "no such object"})
+        whose, _, denied = of.partition("!")
+        if denied and whose not in self.objects:
+            return 404, {"message": "no such account"}
         if found is None and method == "PUT" and of.startswith("anew-"):
             body = json.dumps({**json.loads(body), "number": len(self.calls)}).encode()
         after = None if method == "DELETE" else {**(found or {}), **json.loads(body)}

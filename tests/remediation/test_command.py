@@ -154,7 +154,7 @@ def test_a_secret_is_destroyed_only_with_a_second_word_and_after_the_window(
     name = str(burn["id"])
     assert "needs --destroy" in command("remediate", "apply", "--yes", name, code=2).stderr
     early = command("remediate", "apply", "--yes", name, "--destroy", "--yes-destroy", name, code=2)
-    assert "destroy_after_days" in early.stderr
+    assert "watch_days" in early.stderr
     estate.db.execute("DROP TRIGGER remediation_result_is_final")
     estate.db.execute(
         "UPDATE remediation_result SET row = json_set(row, '$.at', '2020-01-01T00:00:00Z')"
@@ -257,6 +257,17 @@ def test_collecting_is_importing_what_the_vendor_s_command_would_make(
     assert not list(estate.db.path.parent.glob(".collect-*")), "the exports are gone"
     known = command("import", str(tmp_path / "kept" / "accounts.json"))
     assert "already" in known.stderr, "the same bytes as the export"
+
+
+def test_what_is_as_it_was_once_before_is_how_it_is_now(command: Muster, estate: Estate) -> None:
+    """The very bytes of an earlier export, made today, are no way back in time."""
+    estate.toy.counts = False
+    for enabled in (True, False, True, True):
+        estate.toy.objects["svc-b"]["enabled"] = enabled
+        command("collect", SOURCE)
+        row = estate.db.one("SELECT status FROM identity WHERE uid = 'svc-b'")
+        assert row == ("enabled" if enabled else "disabled",)
+    assert estate.db.value("SELECT count(*) FROM import_run") == 5
 
 
 def test_a_source_that_is_not_reached_changes_nothing(command: Muster, estate: Estate) -> None:

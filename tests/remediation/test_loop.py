@@ -9,6 +9,10 @@ from passmuster.remediation import Remedy
 from tests.remediation.conftest import Estate
 
 
+def test_a_plan_asks_the_platform_nothing(estate: Estate, revoked: Remedy) -> None:
+    assert estate.toy.calls == ["GET /export"] and revoked.state == "planned"
+
+
 def test_what_can_be_undone_is_offered_first(revoked: Remedy) -> None:
     assert (revoked.state, revoked.undo_class) == ("planned", "R1")
     assert revoked.plan and revoked.plan["undo"] == ["toy enable svc-a"]

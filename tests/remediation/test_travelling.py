@@ -8,7 +8,7 @@ from passmuster import attestations, blobs, central, merkle, remediation, tlog
 from passmuster.central import Record
 from passmuster.errors import VerificationFailed
 from passmuster.remediation import Remedy
-from passmuster.remediation._table import record
+from passmuster.remediation._table import record, settle
 from passmuster.text import Json, canonical, sha256, strict_json
 from tests.travelling import ANN, BOSS, END, LATER, Desk, Log, desk, opened
 
@@ -54,6 +54,26 @@ def test_a_result_shows_elsewhere_and_is_not_planned_again(boss: Desk, ann: Desk
     assert not remediation.plan(ann.db, END)
     ann.pull(log)
     assert len(remediation.results(ann.db, one.name)) == 1
+
+
+def test_what_lives_again_after_another_stopped_it_is_planned_here(
+    boss: Desk, ann: Desk, log: Log
+) -> None:
+    carried_out(ann, log)
+    boss.pull(log)
+    assert not remediation.plan(boss.db, END)
+    boss.db.execute("UPDATE import_run SET imported_at = ?", (END,))  # a later export has it
+    (one,) = remediation.plan(boss.db, END)
+    assert one.plan is not None and one.state in ("planned", "not_supported")
+
+
+def test_results_that_fall_count_for_nothing(boss: Desk, ann: Desk, log: Log) -> None:
+    done = carried_out(boss, log)
+    boss.db.execute("INSERT INTO void_entry SELECT max(id), 'stolen' FROM entry")
+    with boss.db.atomic():
+        settle(boss.db, done.name)
+    (one,) = remediation.remedies(boss.db)
+    assert (one.state, one.verdict) == ("planned", None) and ann.db is not boss.db
 
 
 def test_it_has_the_same_name_wherever_it_is_planned(boss: Desk, ann: Desk) -> None:

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
-from passmuster import campaigns, config, remediation
-from passmuster.errors import Conflict, NotReversible, UsageError
+from passmuster import campaigns, config, policy, remediation
+from passmuster.connectors import Live
+from passmuster.errors import Conflict, NotReversible, Unreachable, UsageError
 from passmuster.lock import alone
-from passmuster.model import Attention, SecondDraft
+from passmuster.model import Attention, Change, SecondDraft
 from passmuster.remediation import Remedy
 from tests.remediation.conftest import DECIDED, SOURCE, Estate
 from tests.scene import REV, SECOND, key
+
+REACTIVATED = "SELECT count(*) FROM finding WHERE rule = 'reactivated' AND cleared_at IS NULL"
 
 
 def planned(estate: Estate, uid: str, **more: Any) -> Remedy:
@@ -34,6 +37,63 @@ def test_what_was_deleted_is_made_anew_as_it_was(estate: Estate) -> None:
     (one,) = estate.restore(one)
     assert one.state == "reverted"
     assert before.items() <= estate.toy.objects["anew-d"].items()
+
+
+def test_a_stop_that_is_an_object_of_its_own_is_taken_away_again(estate: Estate) -> None:
+    """As a policy that denies everything: no export knows of it, and none speaks against it."""
+    one = planned(estate, "deny-d")
+    assert one.act and one.act.known is None and not one.in_export
+    (one,) = estate.verify(*estate.apply(one))
+    assert (one.state, one.verdict) == ("verified", "refused")
+    assert remediation.saved(estate.db, one).state is None  # type: ignore[union-attr]
+    estate.toy.account("svc-new")
+    estate.bring_in("2026-11-26T09:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-27T00:00:00Z")
+    assert status.alive is None and not status.is_open
+    policy.evaluate(estate.db, estate.settings, "2026-11-27T00:00:00Z")
+    assert not estate.db.value(REACTIVATED)
+    for enabled, day in ((False, "27"), (True, "28")):
+        estate.toy.objects["deny-d"]["enabled"] = enabled
+        estate.bring_in(f"2026-11-{day}T09:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-29T00:00:00Z")
+    assert status.alive and status.is_open, "it was off, and came back"
+    policy.evaluate(estate.db, estate.settings, "2026-11-29T00:00:00Z")
+    assert estate.db.value(REACTIVATED) == 1
+    (one,) = estate.restore(one)
+    assert one.state == "reverted" and "deny-d!deny" not in estate.toy.objects
+
+
+def test_what_was_deleted_and_is_listed_again_is_alive(estate: Estate) -> None:
+    (one,) = estate.verify(*estate.apply(planned(estate, "anew-d")))
+    assert not one.in_export
+    estate.bring_in("2026-11-26T09:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-27T00:00:00Z")
+    assert status.proof and status.alive is None
+    estate.toy.account("anew-d")
+    estate.bring_in("2026-11-27T09:00:00Z")
+    (status,) = remediation.status(estate.db, "2026-11-28T00:00:00Z")
+    assert status.alive and status.is_open
+    policy.evaluate(estate.db, estate.settings, "2026-11-29T00:00:00Z")
+    assert estate.db.value(REACTIVATED) == 1
+
+
+def test_an_account_that_is_gone_is_denied_nothing(estate: Estate) -> None:
+    one = planned(estate, "deny-d")
+    del estate.toy.objects["deny-d"]
+    (one,) = estate.apply(one)
+    assert one.state == "object_gone" and not estate.toy.writes
+
+
+def test_a_question_that_fails_says_nothing_against_what_was_verified(
+    estate: Estate, revoked: Remedy
+) -> None:
+    (one,) = estate.verify(*estate.apply(revoked))
+    estate.toy.calls.clear()
+    estate.toy.faults = {0: "500"}
+    with pytest.raises(Unreachable, match="stays verified"):
+        estate.verify(one)
+    (one,) = remediation.remedies(estate.db)
+    assert (one.state, one.verdict) == ("verified", "refused")
 
 
 def test_what_was_made_anew_is_not_made_twice(estate: Estate) -> None:
@@ -102,7 +162,7 @@ def test_a_stop_that_was_interrupted_begins_its_window_anew(estate: Estate) -> N
     (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
     rows = remediation.results(estate.db, one.name)
     again = [row["at"] for row in rows if row["state"] == "verified"][-1]
-    days = config.Settings().destroy_after_days
+    days = config.Settings().watch_days
     edge = again.replace("2026-11-25", f"2026-12-{25 + days - 30:02}")
     remediation.refuse_early(estate.db, burn, estate.settings, edge)
     with pytest.raises(UsageError, match=r"in 1 h"):
@@ -124,6 +184,50 @@ def test_the_breaker_counts_identities_and_not_their_keys(estate: Estate) -> Non
     estate.apply(*run)
     done = list(remediation.remedies(estate.db))
     assert not remediation.breaker(estate.db, done, config.Settings(stop_most=1))
+
+
+def test_two_keys_of_one_identity_are_one_to_the_breaker(estate: Estate) -> None:
+    at = estate.opened()
+    both = [Change("disable", f"svc-a-k{n}") for n in (1, 2)]
+    estate.decide(at, "svc-a", "approve", changes=both)
+    estate.sign_off(at)
+    run = remediation.plan(estate.db, estate.clock())
+    assert len(run) == 2
+    assert not remediation.breaker(estate.db, run, config.Settings(stop_most=1, stop_percent=1))
+
+
+def test_the_window_begins_with_the_first_verification_and_not_the_last(estate: Estate) -> None:
+    (one,) = estate.verify(*estate.apply(planned(estate, "svc-d")))
+    first = one.state_at
+    estate.ticks += 24 * 60 - 10 - estate.ticks
+    estate.verify(one)
+    (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
+    edge = first.replace("2026-11-25", "2026-12-09")
+    remediation.refuse_early(estate.db, burn, estate.settings, edge)
+
+
+class Echo:
+    """A platform that repeats what it is asked."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.live, name)
+
+    def refused(self, _: object, secret: str | None = None) -> tuple[str, str]:
+        return "refused", f"the password {secret} is wrong"
+
+
+@pytest.mark.parametrize("secret", ["pass word 1", "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB"])
+def test_a_secret_that_the_platform_repeats_is_not_kept(
+    estate: Estate, revoked: Remedy, secret: str
+) -> None:
+    estate.apply(revoked)
+    live: Any = Echo(estate.live)  # type: ignore[arg-type]
+    one = remediation.verify(estate.db, revoked, live, estate.clock, secret=secret)
+    assert one.verdict == "refused" and "looked like a secret" in one.said
+    assert secret not in str(remediation.results(estate.db, one.name))
 
 
 def test_two_runs_do_not_meet(estate: Estate, revoked: Remedy) -> None:

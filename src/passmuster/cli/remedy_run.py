@@ -7,6 +7,7 @@ import click
 
 from passmuster.cli.common import Bench, now, talk
 from passmuster.errors import Conflict, UsageError
+from passmuster.text import epoch
 
 if TYPE_CHECKING:
     from passmuster.connectors import Live
@@ -130,8 +131,11 @@ def carry_out(
 def asked(
     bench: Bench, one: "Remedy", live: "Live", *, wait: bool = True, secret: str | None = None
 ) -> "Remedy":
-    """Ask the platform; with *wait* as long as the plan says that it may take."""
+    """Ask the platform; with *wait* as long as it may take by the plan, since it was sent."""
     from passmuster import remediation
 
-    most = float(one.plan["propagation_s"]) if one.plan and wait else 0.0
-    return remediation.verify(bench.db, one, live, now, wait_s=most, secret=secret)
+    left = 0.0
+    if wait and one.plan is not None:
+        gone = epoch(now()) - epoch(one.sent_at or one.state_at)
+        left = float(max(one.plan["propagation_s"] - gone, 0))
+    return remediation.verify(bench.db, one, live, now, wait_s=left, secret=secret)

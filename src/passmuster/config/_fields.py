@@ -89,7 +89,7 @@ class Settings:
     stop_percent: int = 10
     """And what share of the identities of one source that can log in, in percent; a run that stops
     one identity is never held up by it."""
-    destroy_after_days: int = 14
+    watch_days: int = 14
     """Days for which a stop that can be undone must have stood, verified, before the secret may be
     destroyed. Google's IAM reference asks for at least 24 hours."""
     theme: str = "muster-dark"
@@ -147,7 +147,7 @@ SHAPES: dict[str, Shape] = {
     "second_when": _WORDS,
     "stop_most": {"type": "integer", "minimum": 1},
     "stop_percent": {"type": "integer", "minimum": 1},
-    "destroy_after_days": {"type": "integer", "minimum": 1},
+    "watch_days": {"type": "integer", "minimum": 1},
     "theme": _WORDS,
     "mouse": {"type": "boolean"},
     "screen_reader": {"type": "boolean"},

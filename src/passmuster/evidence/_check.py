@@ -249,13 +249,13 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
     digest = opened.attestation.name
     for statement in found:
         body, kind = statement.attestation.predicate, statement.attestation.kind
-        if kind in ROWS and closed and statement.index > closed.index:
-            raise VerificationFailed(f"{statement.folder}: was signed after the end")
         in_basis = kind in (*ROWS, *RESULTS) and body["basis"] != {"campaign": digest}
         in_basis = in_basis and not is_emergency(statement.attestation)
         named = kind in ("close", "pack", "acknowledgement", "publication")
         if in_basis or (named and body["campaign"] != digest):
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
+        if kind in ROWS and closed and statement.index > closed.index:
+            raise VerificationFailed(f"{statement.folder}: was signed after the end")
         if kind not in ("enrolment", "roster", "campaign") and statement.index < opened.index:
             raise VerificationFailed(f"{statement.folder}: was signed before the campaign")
     if closed and closed.attestation.subject != (("campaign", digest),):

@@ -59,17 +59,19 @@ def import_file(
 def import_files(
     db: Database, paths: Sequence[Path], *, now: str, by: str | None,
     format_name: str | None = None, context: Context | None = None, dry_run: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | None = None, just_made: bool = False,
 ) -> list[Run]:  # fmt: skip
     """Import the exports at *paths* as one snapshot; a `Run` for each file and source in it.
 
     All or nothing: raises ImportRefused, with nothing changed, when a file is not what it claims
-    to be. Files that are the newest of their sources already change nothing.
+    to be. Files that are the newest of their sources already change nothing, and older ones are
+    refused; unless they were *just_made*, for then they say how it is now, as it may have been
+    before.
     """
     context = context or Context()
     files = [_look(path, format_name, context) for path in paths]
     options = _options(context)
-    if done := _already(db, files, options):
+    if not just_made and (done := _already(db, files, options)):
         return done
     try:
         with db.atomic(durable=False):

@@ -41,6 +41,11 @@ TABLES: dict[str, frozenset[str] | None] = {
     )),
     "campaign": frozenset(("id", "name", "item_kind", "opened_at", "closed_at", "due_at")),
     "item": frozenset(("id", "campaign_id", "subject_id", "identity_id", "uri", "state")),
+    "remediation": frozenset((
+        "name", "uri", "identity_id", "source", "item_kind", "subject_id", "verb", "part",
+        "campaign", "due", "decided_at", "undo_class", "in_export", "planned_at", "sent_at",
+        "state", "verdict", "state_at",
+    )),
     "decision": frozenset((
         "item_id", "entry_id", "identity_id", "uri", "verdict", "until", "changes", "reason_code",
         "decided_at",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from passmuster import lazily
 
 if TYPE_CHECKING:
-    from passmuster.remediation._applying import apply, is_alive
+    from passmuster.remediation._applying import apply
     from passmuster.remediation._blast import Fact, blast, handle, subject
     from passmuster.remediation._breaker import Tripped, breaker
     from passmuster.remediation._destroying import asked_for, refuse_early
     from passmuster.remediation._folding import Standing, check_row, fold, result_row
     from passmuster.remediation._planning import plan, plan_one, plans_for
-    from passmuster.remediation._proved import Proof, alive_of, proof_of
+    from passmuster.remediation._proved import Proof, alive_of, is_alive, proof_of
     from passmuster.remediation._remedy import (
         STATES,
         STOPPED,
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazily.names(__name__, {
         "_blast": "Fact blast handle subject",
-        "_applying": "apply is_alive",
+        "_applying": "apply",
         "_breaker": "Tripped breaker",
         "_destroying": "asked_for refuse_early",
         "_folding": "Standing check_row fold result_row",
         "_planning": "plan plan_one plans_for",
-        "_proved": "Proof alive_of proof_of",
+        "_proved": "Proof alive_of is_alive proof_of",
         "_remedy": "STATES STOPPED TASKS Remedy Saved State Wanted saved",
         "_restoring": "restore",
         "_running": "connected may_sign stale unasked",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from passmuster.connectors import Act, Live
 from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.remediation._compare import changed, is_as
-from passmuster.remediation._proved import alive_of
+from passmuster.remediation._proved import is_alive
 from passmuster.remediation._remedy import STOPPED, Remedy, saved
 from passmuster.remediation._table import again, note, record, save_prior
 from passmuster.store import Database
@@ -75,12 +75,6 @@ def _carry_out(
     if anew:
         remedy = save_prior(db, remedy, state, clock())
     return _write(db, remedy, live, act, clock)
-
-
-def is_alive(db: Database, remedy: Remedy) -> bool:
-    """Whether an import since it was stopped shows it active: then it is to be stopped again."""
-    since = remedy.sent_at or remedy.state_at
-    return remedy.state in STOPPED and alive_of(db, remedy, since) is not None
 
 
 def by_hand(remedy: Remedy) -> str:

@@ -34,11 +34,11 @@ def refuse_early(db: Database, remedy: Remedy, settings: Settings, now: str) -> 
             f"{remedy.name}: destroys a secret, and no stop that can be undone has been verified: "
             "`muster remediate apply` and `verify` that first"
         )
-    left = settings.destroy_after_days * 86_400 - (epoch(now) - epoch(since))
+    left = settings.watch_days * 86_400 - (epoch(now) - epoch(since))
     if left > 0:
         raise UsageError(
             f"{remedy.name}: stopped and verified since {since}; it may be destroyed after "
-            f"{settings.destroy_after_days} days (destroy_after_days), in {-(-left // 3600)} h"
+            f"{settings.watch_days} days (watch_days), in {-(-left // 3600)} h"
         )
 
 

@@ -17,7 +17,8 @@ from passmuster.text import Json
 UNDO_CLASSES = ("R1", "R2", "R3")
 FIELDS = {
     "remediation", "item", "basis", "verb", "part", "action", "undoClass", "plan", "state",
-    "verdict", "said", "prior", "planned", "sent", "at", "carrier", "script", "salt", "ext",
+    "verdict", "said", "prior", "planned", "sent", "at", "carrier", "script", "inExport", "salt",
+    "ext",
 }  # fmt: skip
 CARRIERS = ("muster", "script")
 assert get_args(Verdict) == VERDICTS
@@ -37,7 +38,7 @@ def result_row(
     *, remediation: str, item: str, basis: Json, verb: str, part: str | None, action: str | None,
     undo_class: str | None, plan: str | None, state: str, verdict: str | None, said: str,
     prior: str | None, planned: str | None, sent: str | None, at: str, carrier: str,
-    script: str | None, salt: str,
+    script: str | None, in_export: bool, salt: str,
 ) -> Json:  # fmt: skip
     """One line of `remediations.jsonl`, version 1: a contract, held by a golden file.
 
@@ -61,6 +62,7 @@ def result_row(
         "at": at,
         "carrier": carrier,
         "script": script,
+        "inExport": in_export,  # whether an export of the platform can show it
         "salt": salt,
         "ext": {},
     }
@@ -88,6 +90,7 @@ def check_row(row: Json) -> None:
         or not isinstance(basis, dict)
         or basis.keys() not in ({"decisions"}, {"emergency"})
         or not all(isinstance(row[name], str) for name in texts)
+        or not isinstance(row["inExport"], bool)
         or (row["state"] == "verified") != (row["verdict"] in ("refused", "flag"))
     ):
         raise VerificationFailed("a result of a remediation is of a state that is none")

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from passmuster import campaigns, connectors
 from passmuster.connectors import Plan
 from passmuster.errors import UsageError
-from passmuster.remediation._proved import proof_of
+from passmuster.remediation._proved import is_alive, proof_of
 from passmuster.remediation._remedy import STOPPED, TASKS, Remedy, State, Wanted, remedy_of
 from passmuster.remediation._table import SELECT, remedies
 from passmuster.remediation._wanting import wanted
@@ -52,7 +52,7 @@ def plan(
 def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> Remedy:
     """Plan *one* stop and keep the plan; what was applied already is given back as it is."""
     held = db.one(f"{SELECT} WHERE name = ?", (one.name(destroy=destroy),))
-    if held is not None and (kept := remedy_of(held)).state not in REPLANNED:
+    if held is not None and _stays(db, kept := remedy_of(held)):
         return kept
     plans = plans_for(db, one)
     best = _best(plans, destroy=destroy)
@@ -62,21 +62,38 @@ def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> R
     values = (
         one.name(destroy=destroy), one.uri, one.identity_id, one.source, one.item_kind,
         one.subject_id, one.verb, one.part, one.campaign, json.dumps(one.basis), one.due,
-        one.decided_at, line.decode(), sha256(line), best.undo_class if best else None, now,
-        state, said, now,
+        one.decided_at, line.decode(), sha256(line), best.undo_class if best else None,
+        _in_export(one, best), now, state, said, now,
     )  # fmt: skip
     with db.atomic():
         db.execute(
             "INSERT INTO remediation (name, uri, identity_id, source, item_kind, subject_id, verb,"
-            " part, campaign, basis, due, decided_at, plan, plan_digest, undo_class, planned_at,"
-            " state, said, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            " ?) ON CONFLICT (name) DO UPDATE SET plan = excluded.plan,"
+            " part, campaign, basis, due, decided_at, plan, plan_digest, undo_class, in_export,"
+            " planned_at, state, said, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            " ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET plan = excluded.plan,"
             " plan_digest = excluded.plan_digest, undo_class = excluded.undo_class,"
+            " in_export = excluded.in_export,"
             " planned_at = excluded.planned_at, state = excluded.state, verdict = NULL,"
             " said = excluded.said, state_at = excluded.state_at",
             values,
         )
     return remedy_of(db.one(f"{SELECT} WHERE name = ?", (values[0],)))
+
+
+def _stays(db: Database, held: Remedy) -> bool:
+    """Whether it is not planned anew; what another workspace stopped, and lives again, is."""
+    return held.state not in REPLANNED and (held.plan is not None or not is_alive(db, held))
+
+
+def _in_export(one: Wanted, best: Plan | None) -> bool:
+    """Whether an export shows the stop: it knows of the state (`known`), or what is deleted is the
+    very thing that it lists. What is deleted to stop a whole identity may be another thing.
+    """
+    act = best.act if best else None
+    if act is None:
+        return True
+    is_part = one.part is not None or one.item_kind != "identity"
+    return is_part if act.wanted is None else act.known is not None
 
 
 def plans_for(db: Database, one: Wanted) -> list[Plan]:
@@ -134,7 +151,7 @@ def _done(db: Database) -> dict[tuple[str, str, str | None], Remedy]:
     """What is stopped by a remediation, whichever decision asked for it."""
     return {
         _key(r.uri, r.verb, r.part): r for r in remedies(db)
-        if r.state in STOPPED and r.undo_class != "R3"
+        if r.state in STOPPED and r.undo_class != "R3" and not is_alive(db, r)
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ the time of the import is known, and then that counts.
 from dataclasses import dataclass
 from typing import Protocol
 
-from passmuster.remediation._remedy import TASKS
+from passmuster.remediation._remedy import STOPPED, TASKS, Remedy
 from passmuster.store import Database
 
 OFF = ("disabled", "deleted")
@@ -85,12 +85,33 @@ def proof_of(db: Database, about: About, since: str) -> Proof | None:
     return None
 
 
-def alive_of(db: Database, about: About, since: str) -> Proof | None:
-    """The import after *since* that shows what was stopped alive; None where none does."""
+def alive_of(db: Database, about: Remedy, since: str) -> Proof | None:
+    """The import after *since* that shows what was stopped alive; None where none does.
+
+    Where an export does not tell the stop itself, it counts only when one had it off meanwhile.
+    """
     identity, thing = _identity(db, about), _thing(db, about)
     if about.verb in TASKS or identity is None or identity.off or thing is None or thing.off:
         return None
-    return Proof(thing.seen_at, "the export has it active") if thing.seen_at > since else None
+    if thing.seen_at <= since or not (about.in_export or _was_off(db, about, since)):
+        return None
+    return Proof(thing.seen_at, "the export has it active")
+
+
+def _was_off(db: Database, about: Remedy, since: str) -> bool:
+    """Whether an import after *since* saw it come back."""
+    return bool(db.value(
+        "SELECT 1 FROM observation WHERE identity_id = ? AND observed_at > ?"
+        " AND (field = 'status' AND old IN ('disabled', 'deleted') AND new = 'enabled'"
+        " OR field = 'absent_since' AND old IS NOT NULL AND new IS NULL) LIMIT 1",
+        (about.identity_id, since),
+    ))  # fmt: skip
+
+
+def is_alive(db: Database, remedy: Remedy) -> bool:
+    """Whether an import since it was stopped shows it active: then it is to be stopped again."""
+    since = remedy.sent_at or remedy.state_at
+    return remedy.state in STOPPED and alive_of(db, remedy, since) is not None
 
 
 def _identity(db: Database, about: About) -> _Row | None:

@@ -100,6 +100,8 @@ class Remedy:
     """None: it was planned elsewhere, and only what came of it is known here."""
     plan_digest: str | None
     undo_class: str | None
+    in_export: bool
+    """Whether an export shows that it is stopped: one that cannot says nothing against it."""
     planned_at: str | None
     prior_id: int | None
     sent_at: str | None
@@ -132,6 +134,7 @@ def remedy_of(row: tuple[object, ...]) -> Remedy:
     found = dict(zip(COLUMNS, row, strict=True))
     for name in _JSON:
         found[name] = None if found[name] is None else json.loads(str(found[name]))
+    found["in_export"] = bool(found["in_export"])
     return Remedy(**found)  # type: ignore[arg-type]
 
 

@@ -12,12 +12,13 @@ from typing import Any
 from passmuster import merkle
 from passmuster.connectors import Verdict, holds_secret
 from passmuster.errors import NotFound
-from passmuster.remediation._folding import fold, result_row
+from passmuster.remediation._folding import Standing, fold, result_row
 from passmuster.remediation._remedy import COLUMNS, Remedy, State, remedy_of, saved
 from passmuster.store import Database
 from passmuster.text import Json, canonical, visible
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM remediation"
+NEVER = "1970-01-01T00:00:00Z"
 MAX_SAID = 300
 """Characters of what a platform said."""
 WITHHELD = "(what it said looked like a secret and is not kept)"
@@ -70,7 +71,8 @@ def record(
         action=act.name if act else None, undo_class=of.undo_class, plan=of.plan_digest,
         state=state, verdict=verdict, said=_kept(said, secret),
         prior=prior.digest if prior else None, planned=of.planned_at, sent=of.sent_at, at=now,
-        carrier="script" if script else "muster", script=script, salt=secrets.token_hex(16),
+        carrier="script" if script else "muster", script=script,
+        in_export=of.in_export, salt=secrets.token_hex(16),
     )  # fmt: skip
     with db.atomic():
         add(db, row, None)
@@ -98,6 +100,9 @@ def add(db: Database, row: Json, entry_id: int | None) -> None:
 def settle(db: Database, name: str) -> None:
     """Write where a remediation stands beside it; inside a transaction."""
     standing = fold(results(db, name))
+    held = db.value("SELECT 1 FROM remediation_result WHERE remediation = ? LIMIT 1", (name,))
+    if standing is None and held:  # all of them are void
+        standing = Standing("planned", None, "what was signed of it counts for nothing", NEVER)
     if standing is not None:
         db.execute(
             "UPDATE remediation SET state = ?, verdict = ?, said = ?, state_at = ? WHERE name = ?",

@@ -72,11 +72,12 @@ def _placed(db: Database, said: Attestation, row: Json) -> None:
     source = row["item"].removeprefix("muster:").partition("/")[0]
     db.execute(
         "INSERT OR IGNORE INTO remediation (name, uri, identity_id, source, item_kind, subject_id,"
-        " verb, part, campaign, basis, decided_at, plan_digest, undo_class, planned_at, state,"
-        " said, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " verb, part, campaign, basis, decided_at, plan_digest, undo_class, in_export, planned_at,"
+        " state, said, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row["remediation"], row["item"], identity_id, source, kind, subject_id, row["verb"],
             row["part"], campaign, json.dumps(row["basis"]), row["planned"] or row["at"],
-            row["plan"], row["undoClass"], row["planned"], row["state"], row["said"], row["at"],
+            row["plan"], row["undoClass"], row["inExport"], row["planned"], row["state"],
+            row["said"], row["at"],
         ),
     )  # fmt: skip

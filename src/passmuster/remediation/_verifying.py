@@ -32,6 +32,7 @@ def verify(
 
     `verified` says that the platform refuses it, or has the flag where nothing can be tried; the
     verdict beside it says which. Everything else leaves it `applied`, with what was answered.
+    Raises Unreachable where what was verified before cannot be asked again: that is no result.
     """
     remedy = again(db, remedy)
     act = remedy.act
@@ -47,6 +48,8 @@ def verify(
             break
         sleep(min(pause, left))
         pause = min(pause * 2, MOST_S)
+    if verdict == "unknown" and remedy.state == "verified":
+        raise Unreachable(f"{remedy.name} stays verified: {said}")  # no answer is no result
     state: State = "verified" if verdict in ("refused", "flag") else "applied"
     return record(db, remedy, state, said, clock(), verdict=verdict, secret=secret)
 

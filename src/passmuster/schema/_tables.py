@@ -317,11 +317,13 @@ a campaign that was opened here, whose items stand in that order already.
 REMEDIATION = """
 -- one stop (or rotation, or cut) that a decision asks for, and how far it is carried out; written
 -- by `remediation` alone. `state` and what stands beside it follow from its results (`_folding`).
+-- in_export: whether an export of the platform shows the stop, or it is nothing that one tells
 CREATE TABLE remediation (
     name TEXT PRIMARY KEY, uri TEXT NOT NULL, identity_id INTEGER REFERENCES identity,
     source TEXT NOT NULL, item_kind TEXT NOT NULL, subject_id INTEGER, verb TEXT NOT NULL,
     part TEXT, campaign TEXT, basis TEXT NOT NULL, due TEXT, decided_at TEXT NOT NULL,
-    plan TEXT, plan_digest TEXT, undo_class TEXT, planned_at TEXT, prior_id INTEGER,
+    plan TEXT, plan_digest TEXT, undo_class TEXT, in_export INTEGER NOT NULL DEFAULT 1,
+    planned_at TEXT, prior_id INTEGER,
     sent_at TEXT, restoring_at TEXT, state TEXT NOT NULL, verdict TEXT, said TEXT NOT NULL,
     state_at TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX remediation_identity ON remediation (identity_id);

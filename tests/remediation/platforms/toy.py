@@ -51,6 +51,10 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
         c["status"] for c in dossier["credentials"] if c["uid"] == target
     )  # fmt: skip
     name, on = shlex.quote(of), {"of": of}
+    if uid.startswith("deny-"):
+        deny = Act("toy.deny", {"of": f"{of}!deny"}, {"enabled": False})
+        lines = (f"toy deny {name}",), (f"toy undeny {name}",)
+        return [Plan(f"deny {of} everything", *lines, "R1", 1, "nothing", deny)]
     flag = Act("toy.flag", on, {"enabled": False}, {"enabled": status == "enabled"})
     found = [
         Plan(f"burn {of}", (f"toy burn {name}",), (), "R3", 1, "nothing",
