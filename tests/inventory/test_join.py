@@ -10,7 +10,7 @@ import pytest
 from passmuster import campaigns, connectors, inventory
 from passmuster.campaigns import _links
 from passmuster.cli import dossier_text
-from passmuster.connectors import Format
+from passmuster.connectors import Context, Format
 from passmuster.inventory import _join
 from passmuster.model import Credential, Entitlement, Grant, Identity, Record, Source, Trust, Usage
 from passmuster.store import Database
@@ -18,6 +18,7 @@ from passmuster.text import Json
 from passmuster.tui.dossier import dossier_lines
 from passmuster.tui.lines import plain
 from passmuster.tui.sections import View
+from tests.conftest import REPOSITORY
 from tests.estates import ME, NOW
 
 GITHUB = "token.actions.githubusercontent.com"
@@ -346,3 +347,22 @@ def test_a_dossier_frozen_before_there_were_links_is_drawn_all_the_same(
 
 def pane(one: Json) -> list[str]:
     return [plain(line) for line in dossier_lines(one, View(200, NOW, full=True))]
+
+
+def test_what_the_connectors_of_the_samples_read_is_tied(db: Database) -> None:
+    """AWS, Kubernetes, GitHub and Terraform exports of one made-up company."""
+    for name, source in (
+        ("terraform/terraform.tfstate.json", None),
+        ("github/oidc-subject.json", "example-org/shop"),
+        ("aws/account-authorization-details.json", None), ("kubernetes/rbac.json", "eu-1"),
+    ):  # fmt: skip
+        inventory.import_file(
+            db, REPOSITORY / "sample_data" / name, now=NOW, by=ME, context=Context(source)
+        )
+    assert tied(db) >= {
+        ("prod-payments/payments-api", "eks-prod-payments-payments-api"),
+        ("prod-shop/shop-api", "eks-prod-shop-shop-api"),
+        ("GitHub Actions of example-org/shop", "github-deploy"),
+        ("GitHub Actions of example-org/shop", "github-shop-deploy"),
+        ("ci-deploy", "ci-deploy"),
+    }
