@@ -14,6 +14,7 @@ long:         ## the ratios at 1,000,000 identities, and the long sweeps
 	$(PYTHON) -m tests.bench.run 1000000
 	$(PYTHON) -m tests.bench.latency 1000000
 	$(PYTHON) -m tests.bench.log 1000000
+	$(PYTHON) -m tests.bench.revoke
 	$(PYTHON) -m tests.bench.hammer postgres 60
 	$(PYTHON) -m tests.bench.hammer sqlite 60
 	$(PYTHON) -m pytest -m long -q

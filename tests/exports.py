@@ -15,6 +15,8 @@ from typing import Any, get_args
 from passmuster import connectors, model
 from passmuster.connectors import Context, Format
 from passmuster.model import Record
+from tests.exports_code import CODE_MAKERS
+from tests.exports_keys import KEY_MAKERS
 
 HOSTILE = (
     "\x1b[2J", "\x1b]52;c;cm0=\x07", "\u202egnp.exe", "[/]x", "nul\0nul", "a\u200bb", "l1\nl2\r",
@@ -23,6 +25,8 @@ HOSTILE = (
 PLANTED = "PLANTED-s3cr3t-VALUE"
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ACCOUNT = "111122223333"
+LONG = "x" * 400
+"""Makes a small entry large, so that few of them are more than is read at once."""
 
 
 def parse(fmt: Format, data: bytes, given: Context | None = None) -> list[Record]:
@@ -92,6 +96,47 @@ def make_details(n: int, name: str, secret: str, bad: bool) -> bytes:
     return json.dumps(whole).encode()
 
 
+def make_keys(n: int, name: str, secret: str, bad: bool) -> bytes:
+    keys: list[Any] = [
+        {"UserName": name, "AccessKeyId": f"AKIA{at:016}", "Status": "Active",
+         "CreateDate": "2020-01-02T03:04:05Z", "SecretAccessKey": secret,
+         "Note": LONG}
+        for at in range(n)
+    ]  # fmt: skip
+    if bad:
+        keys.insert(n // 2, {"UserName": name, "AccessKeyId": 42, "Status": "Active"})
+    return json.dumps({"Account": ACCOUNT, "AccessKeyMetadata": keys}).encode()
+
+
+def make_users(n: int, name: str, secret: str, bad: bool) -> bytes:
+    users: list[Any] = [
+        {"UserName": f"{name}{at}", "Arn": f"arn:aws:iam::{ACCOUNT}:user/{name}{at}",
+         "CreateDate": "2020-01-02T03:04:05Z", "Password": secret, "Note": LONG}
+        for at in range(n)
+    ]  # fmt: skip
+    if bad:
+        users.insert(n // 2, {"Arn": f"arn:aws:iam::{ACCOUNT}:user/x", "UserName": 42})
+    return json.dumps({"Users": users}).encode()
+
+
+def make_roles(n: int, name: str, secret: str, bad: bool) -> bytes:
+    roles = json.loads(make_details(n, name, secret, bad))["RoleDetailList"]
+    return json.dumps({"Roles": roles, "Token": secret}).encode()
+
+
+def make_federation(n: int, name: str, secret: str, bad: bool) -> bytes:
+    at = f"arn:aws:rolesanywhere:eu-west-1:{ACCOUNT}"
+    anchors: list[Any] = [
+        {"trustAnchorArn": f"{at}:trust-anchor/{i}", "name": name, "enabled": True,
+         "source": {"sourceData": {"x509CertificateData": secret}},
+         "privateKey": secret, "note": LONG}
+        for i in range(n)
+    ]  # fmt: skip
+    if bad:
+        anchors.insert(n // 2, {"trustAnchorArn": 42})
+    return json.dumps({"trustAnchors": anchors}).encode()
+
+
 def kube(items: list[Any], bad: bool) -> bytes:
     if bad:
         items.insert(len(items) // 2, items[0] | {"metadata": {"name": [42]}})
@@ -145,10 +190,16 @@ def make_yaml(n: int, name: str, secret: str, bad: bool) -> bytes:
 MAKERS: dict[str, Maker] = {
     "aws.credential_report.csv": make_report,
     "aws.authorization_details.json": make_details,
+    "aws.access_keys.json": make_keys,
+    "aws.users.json": make_users,
+    "aws.roles.json": make_roles,
+    "aws.federation.json": make_federation,
     "kubernetes.rbac.json": make_rbac,
     "kubernetes.rbac.yaml": make_yaml,
     "kubernetes.secrets.json": make_secrets,
     "kubernetes.pods.json": make_pods,
+    **CODE_MAKERS,
+    **KEY_MAKERS,
 }
 
 
@@ -229,6 +280,8 @@ def planted(path: Path) -> bytes:
             return [walk(v) for v in value] if isinstance(value, list) else value
 
         found = json.loads(data)
+        if isinstance(found, list):
+            return json.dumps(walk(found)).encode()
         for item in found.get("items", ()):
             item["data"] = {"token": base64.b64encode(PLANTED.encode()).decode()}
         kept = {k: walk(v) if isinstance(v, list) else v for k, v in found.items()}

@@ -18,7 +18,7 @@ from passmuster.remediation._table import record, save_prior
 from passmuster.store import Database
 from passmuster.text import canonical, strict_json
 from tests.evidence.conftest import read
-from tests.scene import END, LATER, SECOND, bring_in, draft, freeze_chance, open_scene
+from tests.scene import END, LATER, SECOND, bring_in, draft, freeze_chance, key, open_scene
 
 GOLDEN = Path(__file__).parent / "golden"
 BROKEN = "a change to these bytes is a new version"
@@ -219,3 +219,24 @@ def test_the_publication_of_version_1(
     own = central.read(bytes(envelope))
     same("own-handed.pae", own.statement.pae)
     assert blobs.get(db, own.blobs[1]) == rows.splitlines(keepends=True)[0]
+
+
+def test_an_emergency_decision_of_version_1(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decisions predicate on another basis, beside the dossier that nobody had frozen."""
+    freeze_chance(db, monkeypatch)
+    bring_in(db, tmp_path, monkeypatch)
+    with db.atomic():
+        db.execute("DELETE FROM finding")
+        db.execute("UPDATE listing SET risk = 0")
+    shown = campaigns.shown(db, db.value("SELECT id FROM identity WHERE uid = 'u1'"), "u1-key")
+    urgent = campaigns.Emergency(shown, "disable", "in a public gist", "INC-7", SECOND, LATER, END,
+                                 "2026-12-01T21:00:00Z")  # fmt: skip
+    campaigns.sign_emergency(db, urgent, key(SECOND, 3), END)
+    (envelope,) = db.one("SELECT envelope FROM entry WHERE predicate = 'decisions'")
+    made = central.read(bytes(envelope))
+    same("emergency.dsse.json", made.line)
+    same("emergency.pae", made.statement.pae)
+    for name, digest in made.statement.subject:
+        same(f"emergency-{name}", blobs.get(db, digest))

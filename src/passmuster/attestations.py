@@ -194,6 +194,25 @@ def unsigned(payload: bytes) -> Attestation:
     return _take_apart(payload, ())
 
 
+def is_emergency(statement: Attestation) -> bool:
+    """Whether it is a decision outside any campaign: its basis is an emergency."""
+    basis = statement.predicate.get("basis")
+    return statement.kind == "decisions" and isinstance(basis, dict) and "emergency" in basis
+
+
+def check_basis(statement: Attestation) -> None:
+    """Raise VerificationFailed for decisions on another basis than just one campaign, or one
+    emergency with its reason.
+    """
+    if statement.kind != "decisions":
+        return
+    basis = statement.predicate["basis"]
+    said = [basis.get(name) for name in ("campaign", "emergency", "ticket")]
+    named = basis.keys() in ({"campaign"}, {"emergency"}, {"emergency", "ticket"})
+    if not named or not all(isinstance(w, str) and w for w in said if w is not None):
+        raise VerificationFailed("its basis is neither one campaign nor an emergency with a reason")
+
+
 def check_signature(public: str, signature: Signature, data: bytes) -> None:
     """Raise VerificationFailed unless *signature* over *data* is by the key of *public*."""
     if signature.form == "ssh":

@@ -84,6 +84,8 @@ class Credential(NamedTuple):
     identity_uid: str
     """`uid` or `uid_alt` of its identity."""
     uid: str
+    """`<identity_uid>#<number>` where the export numbers them and does not name them: such a
+    stand-in gives way to the named one of the same identity, kind and time of creation."""
     credential_type: str
     credential_detail: str
     """Dotted, after baton: `aws.access_key`, `k8s.sa_token_secret`."""
@@ -102,6 +104,7 @@ class Credential(NamedTuple):
     scopes: str | None = None
     attributes: str = "{}"
     line: int | None = None
+    """None for one that is told of by its last use alone: it never overwrites what is known."""
 
 
 class Entitlement(NamedTuple):

@@ -171,7 +171,8 @@ def heads(votes: Sequence[Vote]) -> tuple[list[Vote], bool]:
 
     *votes* are by people who were asked. Those count that none of the others supersedes.
 
-    A row supersedes what its signer had seen of their own rows. Where what they had seen was
+    A row supersedes what its signer had seen of their own rows, and an emergency stop that they had
+    seen: that is its review. Where what they had seen was
     contested it supersedes all of that: it is the decision that ends the conflict. Which rows a
     row supersedes follows from what it saw alone, so everybody comes to the same, whatever arrived
     when.
@@ -186,7 +187,7 @@ def heads(votes: Sequence[Vote]) -> tuple[list[Vote], bool]:
         over = {leaf for v in before for leaf in gone[v.leaf]}
         alive = [v for v in before if v.leaf not in over]
         ends = _in_conflict(alive, seen)
-        gone[row.leaf] = {v.leaf for v in alive if ends or _same(v, row)}
+        gone[row.leaf] = {v.leaf for v in alive if ends or _same(v, row) or _reviews(row, v)}
     over = {leaf for leaves in gone.values() for leaf in leaves}
     counted = [v for v in rows if v.leaf not in over]
     return counted, _in_conflict(counted, seen) and not any(v.emergency for v in counted)
@@ -228,6 +229,11 @@ def _differ(one: Vote, other: Vote) -> bool:
 def _same(one: Vote, other: Vote) -> bool:
     """By the address that a reviewer is asked at: nobody takes back what another was asked."""
     return one.principal == other.principal
+
+
+def _reviews(row: Vote, urgent: Vote) -> bool:
+    """Whether *row* decides afterwards what was stopped in an emergency."""
+    return urgent.emergency and not row.emergency and row.verdict != "abstain"
 
 
 def _outcome(uri: str, counted: list[Vote], *, contested: bool) -> Outcome:

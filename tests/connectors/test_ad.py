@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from passmuster import connectors
-from passmuster.connectors import Context, ad
+from passmuster.connectors import Context
 from passmuster.errors import ImportRefused
 from passmuster.model import (
     Credential,
@@ -361,7 +361,7 @@ def test_a_member_list_that_the_server_cut_is_a_problem() -> None:
 
 
 def test_an_export_of_active_directory_is_known_from_one_of_openldap() -> None:
-    assert ad.sniff(entry("anna", 1105).encode())
+    assert connectors.named("ad.ldif").sniff(entry("anna", 1105).encode())
     assert connectors.recognise(entry("anna", 1105).encode(), "x").name == "ad.ldif"
     plain = b"dn: cn=a,dc=x\nobjectClass: groupOfNames\ngroupType: 4\ncn: a\n"
     assert connectors.recognise(plain, "x").name == "ldap.ldif"

@@ -28,6 +28,11 @@ def test_undo_writes_the_saved_flags_back_and_not_a_default() -> None:
     shell, ldap = connectors.plan(dossier(), "revoke")
     assert shell.stop == (f"Disable-ADAccount -Identity '{DOMAIN}-1105'",)
     assert "userAccountControl: 66050" in ldap.stop[0]
+    assert ldap.act == shell.act
+    assert ldap.act is not None
+    assert (ldap.act.wanted, ldap.act.known) == (
+        {"userAccountControl": 66050}, {"userAccountControl": 66048},
+    )  # fmt: skip
 
 
 def test_plans_are_one_line_each_and_hold_no_name_that_a_shell_obeys() -> None:

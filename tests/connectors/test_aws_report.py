@@ -148,7 +148,10 @@ def test_a_saved_answer_is_read_plain_or_in_base64() -> None:
     content = f"{COLUMNS}\n{row('a')}\n"
     coded = base64.b64encode(content.encode()).decode()
     plain = report(row("a"))
-    for answer in (json.dumps({"Content": content}), json.dumps({"Content": coded}), coded):
+    recorded = json.dumps({"status_code": 200, "data": {"Content": content}})
+    for answer in (
+        json.dumps({"Content": content}), json.dumps({"Content": coded}), coded, recorded
+    ):  # fmt: skip
         assert recognised(answer.encode(), REPORT) == plain
     with pytest.raises(ImportRefused, match="not whole JSON"):
         recognised(json.dumps({"Content": content})[:-3].encode(), REPORT)

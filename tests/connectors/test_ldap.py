@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ import pytest
 
 from passmuster import connectors
 from passmuster.connectors import Context
-from passmuster.errors import ImportRefused
+from passmuster.errors import ImportRefused, UsageError
 from passmuster.model import (
     Credential,
     Entitlement,
@@ -245,3 +246,35 @@ def test_what_is_locked_already_is_not_planned() -> None:
     mine = dossier()
     mine["identity"]["status"] = "disabled"
     assert connectors.plan(mine, "disable") == []
+
+
+def test_the_act_says_what_is_known_only_where_the_export_could_tell() -> None:
+    (plan,) = connectors.plan(dossier(), "disable")
+    assert plan.act is not None
+    assert plan.act.known == {"pwdAccountLockedTime": None}
+    mine = dossier()
+    mine["identity"]["status"] = "unknown"
+    (plan,) = connectors.plan(mine, "disable")
+    assert plan.act is not None
+    assert plan.act.known is None
+
+
+def test_a_membership_has_a_line_for_each_way_to_keep_it_and_one_act() -> None:
+    target = "cn=ops,dc=x#member"
+    mine = dossier() | {"grants": [{"entitlement": target, "via": "direct", "chain": []}]}
+    plans = connectors.plan(mine, "revoke", target)
+    assert ["uniqueMember" in p.stop[0] for p in plans] == [False, True]
+    assert len({str(p.act) for p in plans}) == 1
+    assert {p.undo_class for p in plans} == {"R2"}
+    login = dossier() | {"grants": [{"entitlement": target, "via": "memberUid", "chain": []}]}
+    login["identity"]["external_id"] = "svc-a"
+    (plan,) = connectors.plan(login, "revoke", target)
+    assert "memberUid: svc-a" in plan.undo[0]
+    assert connectors.plan(dossier(), "revoke", target) == []
+
+
+def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ldap3", None)
+    where = connectors.Where("ldap:x", {"endpoint": "ldaps://x", "user": "cn=x"})
+    with pytest.raises(UsageError, match=r"passmuster\[ldap\]"):
+        connectors.connect(where)

@@ -13,7 +13,7 @@ from passmuster.config import Settings
 from passmuster.policy._rulebook import NEEDS
 
 NOW = "2026-11-22T00:00:00Z"
-FACTS = [need for need in NEEDS if need not in ("review", "agent")]
+FACTS = [need for need in NEEDS if need not in ("review", "emergency", "agent")]
 
 _ALWAYS: dict[str, dict[str, Any]] = {
     "identity": {
@@ -116,6 +116,25 @@ class Estate:
             principal="me", decided_at=at, row="{}",
         )  # fmt: skip
 
+    def stop(self, kind: str, subject_id: int, *, at: str = "2026-06-02T00:00:00Z") -> int:
+        """A signed emergency decision on an identity or a credential; its entry."""
+        self.count += 1
+        n = self.count
+        source, uid = self.db.one(
+            f"SELECT s.uid, x.uid FROM {kind} x JOIN source s ON s.id = x.source_id WHERE x.id = ?",
+            (subject_id,),
+        )  # fmt: skip
+        entry = self.row(
+            "entry", leaf=f"l{n}", statement=f"s{n}", predicate="decisions", principal="me",
+            device="d", seq=n, envelope=b"{}", logged_at=at,
+        )  # fmt: skip
+        self.row(
+            "emergency", leaf=f"e{n}", entry_id=entry, uri=f"muster:{source}/{kind}/{uid}",
+            source=source, kind=kind, uid=uid, verdict="disable", reason="leaked",
+            principal="me", decided_at=at, row="{}",
+        )  # fmt: skip
+        return entry
+
     def evaluate(self, now: str = NOW, **rules: dict[str, int]) -> dict[str, policy.RuleRun]:
         """Run all rules; thresholds as `unused={"max_days": 45}` with `_` for `-`."""
         settings = Settings(rules={name.replace("_", "-"): v for name, v in rules.items()})
@@ -164,6 +183,7 @@ def busy(estate: Estate) -> Estate:
         estate.row("usage", identity_id=subject, consumer="Ann", consumer_kind="person")
         estate.row("sighting", identity_id=subject, seen_at=old)
         estate.decide("revoke", subject, subject, at="2026-06-01T00:00:00Z")
+    estate.stop("identity", estate.identity("night", uid="night", status="disabled"))
     owned = estate.identity("owned", kind="agent", created_at=old)
     estate.row("owner", identity_id=owned, person_uid="lee")
     return estate

@@ -198,7 +198,57 @@ def test_reactivated(estate: Estate) -> None:
     trust = estate.row("trust", identity_id=truster, from_uid="acme")
     estate.decide("disable", trust, truster, at=june, of="trust")
     expected[truster] = f"trust in acme: disabled {told}"
+    alive = estate.identity("stopped at night", uid="night")
+    estate.stop("identity", alive, at=june)
+    expected[alive] = f"disabled {told}"
+    back = estate.identity("approved after the night", uid="back")
+    estate.stop("identity", back, at=june)
+    estate.decide("approve", back, back, at=july)
     assert estate.hits("reactivated") == expected
+
+
+def test_emergency_unreviewed(estate: Estate) -> None:
+    june, july, may = "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z", "2026-05-01T00:00:00Z"
+    estate.run()
+
+    def stopped(name: str, **values: object) -> int:
+        subject = estate.identity(name, uid=name, **values)
+        estate.stop("identity", subject, at=june)
+        return subject
+
+    def reviewed(subject: int, verdict: str, at: str, uri: str, of: str = "identity") -> None:
+        estate.decide(verdict, subject, subject, at=at, of=of)
+        with estate.db.atomic():
+            estate.db.execute("DROP TRIGGER decision_is_final")
+            estate.db.execute(
+                "UPDATE decision SET uri = ? WHERE entry_id = (SELECT max(id) FROM entry)", (uri,)
+            )
+            estate.db.execute("CREATE TRIGGER decision_is_final BEFORE UPDATE ON decision"
+                              " BEGIN SELECT raise(ABORT, 'never'); END")  # fmt: skip
+
+    source = estate.db.value("SELECT uid FROM source")
+    told = "disabled in an emergency on 2026-06-01"
+    expected = {stopped("alive"): told, stopped("off by now", status="disabled"): told}
+    for name, verdict, at, counts in (
+        ("decided", "approve", july, True), ("abstained", "abstain", july, False),
+        ("decided before", "approve", may, False),
+    ):  # fmt: skip
+        subject = stopped(name)
+        reviewed(subject, verdict, at, f"muster:{source}/identity/{name}")
+        if not counts:
+            expected[subject] = told
+    void = stopped("void")
+    estate.row("void_entry", entry_id=estate.db.value("SELECT max(id) FROM entry"), why="stolen")
+    for n, (of, counts) in enumerate((("identity", True), ("grant", False))):
+        owner = estate.identity(f"holder {n}", uid=f"holder{n}")
+        key = estate.row("credential", identity_id=owner, uid=f"AKIA{n}")
+        estate.stop("credential", key, at=june)
+        reviewed(owner, "approve", july, f"muster:{source}/{of}/holder{n}", of)
+        if not counts:
+            expected[owner] = f"credential AKIA{n}: {told}"
+    found = estate.hits("emergency-unreviewed")
+    assert found == expected
+    assert void not in found
 
 
 def test_weak_auth(estate: Estate) -> None:

@@ -32,7 +32,7 @@ BOSS, REV, SECOND, EYE, OTHER = (
 )
 ROLES: Mapping[str, tuple[str, ...]] = {
     BOSS: ("reviewer", "owner", "registrar"), REV: ("reviewer",), SECOND: ("second",),
-    EYE: ("auditor",), OTHER: ("reviewer", "owner"),
+    EYE: ("auditor",), OTHER: ("reviewer", "oncall", "owner"),
 }  # fmt: skip
 
 

@@ -244,10 +244,11 @@ def test_an_emergency_is_for_whoever_acts_on_one_or_reviews_it(
     team: tuple[Somebody, ...],
 ) -> None:
     boss, rev, second, eye, other = team
-    line = batch(rev, None)
+    assert code(rev, batch(rev, None)) == "not-listed", "no role oncall"
+    line = batch(other, None)
     rows = dict(_subject(line.decode()))["decisions.jsonl"]
-    assert code(rev, line) == "accepted"
-    for one, may in ((boss, True), (rev, True), (eye, True), (other, True), (second, False)):
+    assert code(other, line) == "accepted"
+    for one, may in ((boss, True), (rev, False), (eye, True), (other, True), (second, False)):
         assert (seen(one) == ["decisions"]) is may, one.principal
         assert reads(one, rows) is may
 

@@ -4,8 +4,8 @@ A campaign freezes a population with its evidence; reviewers draft decisions on 
 sign-off turns drafts into signed rows. Outcomes are computed from those rows alone. Functions
 take the database; nothing here knows a screen or a network.
 
-Owns the tables campaign, item, exclusion, draft, own_draft, decision, second_draft and
-countersignature.
+Owns the tables campaign, item, exclusion, draft, own_draft, decision, second_draft,
+countersignature and emergency.
 """
 
 from typing import TYPE_CHECKING
@@ -65,6 +65,18 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._disputed import Disputed, Said, disputed
     from passmuster.campaigns._dossiers import digests, dossiers, material, parts_of, uri
+    from passmuster.campaigns._emergency import (
+        Emergency,
+        Stopped,
+        check_emergency,
+        check_statement,
+        credentials_of,
+        emergencies_in,
+        on_call,
+        shown,
+        sign_emergency,
+        subject_of,
+    )
     from passmuster.campaigns._freezing import assignment_row, excluded_row, population_row
     from passmuster.campaigns._opening import (
         Definition,
@@ -125,6 +137,7 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._signing import prepare, sign_off
     from passmuster.campaigns._standing import reopen
+    from passmuster.campaigns._unreviewed import Unreviewed, unreviewed
     from passmuster.campaigns._votes import asked, handed_over, late, votes
     from passmuster.campaigns._waiting import (
         Stranded,
@@ -152,6 +165,9 @@ else:
             "save_draft save_drafts save_own",
         "_disputed": "Disputed Said disputed",
         "_dossiers": "digests dossiers material parts_of uri",
+        "_emergency":
+            "Emergency Stopped check_emergency check_statement credentials_of emergencies_in "
+            "on_call shown sign_emergency subject_of",
         "_freezing": "assignment_row excluded_row population_row",
         "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
@@ -167,6 +183,7 @@ else:
             "Countersigned Objection SecondRow check_second clear_seconds objections "
             "said_on save_seconds second_like second_rank second_rows",
         "_signed": "SignedRow named_owners said_last signed_counts signed_rows",
+        "_unreviewed": "Unreviewed unreviewed",
         "_votes": "asked handed_over late votes",
         "_waiting":
             "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
@@ -178,19 +195,21 @@ else:
 __all__ = [
     "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
     "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed", "Forecast",
-    "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published", "QueueRow",
-    "Row", "Rows", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some", "Stand",
-    "Stranded", "Waiting", "acknowledge", "ages", "apply", "around", "asked", "assignment_row",
-    "by_reviewer", "campaign", "campaigns", "candidates", "changed_since", "check_draft",
-    "check_hand_over", "check_own", "check_row", "check_second", "clear_drafts", "clear_own",
-    "clear_seconds", "close", "count", "course", "definition", "digests", "disputed", "dossiers",
-    "draft_of", "excluded_row", "file_name", "find_item", "forecast", "groups", "handed_over",
-    "in_group", "item_dossier", "items_in_order", "items_of", "late", "material", "named_owners",
-    "objections", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people", "policy_of",
-    "population_row", "portrait", "prepare", "progress", "publish", "rank", "reopen", "rows",
-    "said_last", "said_on", "save_draft", "save_drafts", "save_own", "save_seconds",
-    "second_drafts", "second_like", "second_rank", "second_rows", "sign_off", "signed_by",
-    "signed_counts", "signed_rows", "source_runs", "stranded", "tiers", "unlisted", "uri", "votes",
+    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed", "Emergency",
+    "Forecast", "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published",
+    "QueueRow", "Row", "Rows", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some",
+    "Stand", "Stopped", "Stranded", "Unreviewed", "Waiting", "acknowledge", "ages", "apply",
+    "around", "asked", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
+    "changed_since", "check_draft", "check_emergency", "check_hand_over", "check_own", "check_row",
+    "check_second", "check_statement", "clear_drafts", "clear_own", "clear_seconds", "close",
+    "count", "course", "credentials_of", "definition", "digests", "disputed", "dossiers",
+    "draft_of", "emergencies_in", "excluded_row", "file_name", "find_item", "forecast", "groups",
+    "handed_over", "in_group", "item_dossier", "items_in_order", "items_of", "late", "material",
+    "named_owners", "objections", "on_call", "open_campaign", "outcomes_of", "part_uids",
+    "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
+    "publish", "rank", "reopen", "rows", "said_last", "said_on", "save_draft", "save_drafts",
+    "save_own", "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows",
+    "shown", "sign_emergency", "sign_off", "signed_by", "signed_counts", "signed_rows",
+    "source_runs", "stranded", "subject_of", "tiers", "unlisted", "unreviewed", "uri", "votes",
     "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

@@ -69,7 +69,7 @@ def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
     signers = _countersigning.signers_of(db, at.digest)
     signed = [
         replace(vote, fingerprint=by.fingerprint, person=by.person, is_robot=by.is_robot)
-        for vote in cast for by in (signers[vote.order],)
+        for vote in cast for by in (signers.get(vote.order, vote.signer),)
     ]  # fmt: skip
     return outcomes.fold(signed, asked, _countersigning.countersigned(db, at), needed)
 

@@ -13,6 +13,7 @@ from passmuster.attestations import Attestation
 from passmuster.campaigns import _folding
 from passmuster.campaigns._adopting import adopt, queues_of
 from passmuster.campaigns._campaign import Campaign, campaign
+from passmuster.campaigns._emergency import take_emergency
 from passmuster.campaigns._publishing import QUEUES, opening
 from passmuster.campaigns._standing import reopen
 from passmuster.campaigns._votes import late
@@ -74,6 +75,8 @@ def apply(db: Database, record: Record, me: str, now: str, trust: str | None = N
                 _published(db, said, me, now)
             case "decisions" | "own" | "countersign" if record.campaign is not None:
                 _rows(db, said, index, record.campaign, me, now)
+            case "decisions":
+                take_emergency(db, said, index)
             case "close":
                 _closed(db, said)
             case "acknowledgement":

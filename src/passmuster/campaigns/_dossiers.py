@@ -20,6 +20,8 @@ MAX_ITEMS_PER_LIST = 10_000
 
 MAX_GRANTS_BESIDE = 20
 """Grants shown in the dossier of a credential or trust; privileged ones come first."""
+URGENT = "an emergency"
+"""In place of a campaign's name, where a decision was in none."""
 _IDENTITY = (
     "uid", "uid_alt", "display_name", "kind", "kind_origin", "nhi_type", "nhi_detail",
     "external_id", "status", "is_locked", "created_at", "created_by", "last_used_at",
@@ -82,8 +84,16 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     ),
     "before": (
         ("verdict", "reason_text", "decided_at", "principal", "until", "campaign"),
-        "(SELECT d.*, d.identity_id AS iid, c.name AS campaign FROM decision d"
-        " JOIN item i ON i.id = d.item_id JOIN campaign c ON c.id = i.campaign_id)",
+        "(SELECT d.identity_id AS iid, d.verdict, d.reason_text, d.decided_at, d.principal,"
+        " d.until, c.name AS campaign, d.leaf FROM decision d"
+        " JOIN item i ON i.id = d.item_id JOIN campaign c ON c.id = i.campaign_id"
+        " UNION ALL SELECT y.id, g.verdict, g.reason, g.decided_at, g.principal, NULL,"
+        f" '{URGENT}', g.leaf FROM identity y CROSS JOIN source s ON s.id = y.source_id"
+        " CROSS JOIN emergency g ON g.source = s.uid AND g.kind = 'identity' AND g.uid = y.uid"
+        " UNION ALL SELECT x.identity_id, g.verdict, g.reason, g.decided_at, g.principal, NULL,"
+        f" '{URGENT}: ' || coalesce(x.display_name, x.uid), g.leaf FROM credential x"
+        " CROSS JOIN source s ON s.id = x.source_id"
+        " CROSS JOIN emergency g ON g.source = s.uid AND g.kind = 'credential' AND g.uid = x.uid)",
         "decided_at DESC, leaf",
     ),
     "changed": (

@@ -3,12 +3,16 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from passmuster import filters
 from passmuster.errors import NotFound
 from passmuster.store import Database
 from passmuster.text import visible
+
+if TYPE_CHECKING:
+    from passmuster.inventory import Match
 
 ORDERS: dict[str, tuple[str, ...]] = {
     "risk": ("n.risk DESC",),
@@ -213,34 +217,52 @@ def in_group(
     )))  # fmt: skip
 
 
-OF_IDENTITY = "SELECT id FROM item WHERE campaign_id = ?1 AND identity_id IN"
-HANDLES = (
-    "SELECT y.id FROM source s CROSS JOIN identity y ON y.source_id = s.id AND y.uid = ?2",
-    "SELECT y.id FROM source s CROSS JOIN identity y ON y.source_id = s.id AND y.uid_alt = ?2",
-    "SELECT identity_id FROM listing WHERE name = ?2",
-    "SELECT c.identity_id FROM source s CROSS JOIN credential c ON c.source_id = s.id"
-    " AND c.uid = ?2",
-    "SELECT id FROM identity WHERE external_id = ?2",
-)
-"""Identities by a handle of their platform (?2); each is found by an index."""
+OF_IDENTITY = "SELECT id FROM item WHERE campaign_id = ?1 AND identity_id = ?2 LIMIT 9"
+OF_URI = "SELECT id FROM item WHERE campaign_id = ?1 AND uri = ?2"
 
 
 def find_item(db: Database, campaign_id: int, handle: str) -> int:
     """The item meant by *handle*: a unique prefix of its short name, its URI, or a platform
     handle (uid, DN, e-mail, key id, fingerprint). Raises NotFound with the candidates.
     """
-    looked = (
-        ("SELECT id FROM item WHERE campaign_id = ?1 AND name >= lower(?2)"
-         " AND name < lower(?2) || '{' LIMIT 9", len(handle) >= 3),
-        ("SELECT id FROM item WHERE campaign_id = ?1 AND uri = ?2", True),
-        # a handle of any sort that two items have is several: none is taken by a guess
-        (f"{OF_IDENTITY} ({' UNION '.join(HANDLES)}) LIMIT 9", True),
-    )  # fmt: skip
-    for sql, applies in looked:
+    from passmuster import inventory  # the first frame of the screen does without
+
+    named = (
+        "SELECT id FROM item WHERE campaign_id = ?1 AND name >= lower(?2)"
+        " AND name < lower(?2) || '{' LIMIT 9"
+    )
+    for sql, applies in ((named, len(handle) >= 3), (OF_URI, True)):
         found = [row[0] for row in db.execute(sql, (campaign_id, handle))] if applies else []
-        if len(found) == 1:
-            return int(found[0])
-        if found:
-            names = ", ".join(f"{r.name} ({r.display_name})" for r in rows(db, found[:5]))
-            raise NotFound(f"{handle!r} is several items: {names}")
-    raise NotFound(f"no item {handle!r} in this campaign (`muster queue` lists them)")
+        if item := _only(db, handle, found):
+            return item
+    # a handle of any sort that two items have is several: none is taken by a guess
+    meant = inventory.matches(db, handle)
+    found = [item for match in meant for item in _meant(db, campaign_id, match)]
+    if item := _only(db, handle, list(dict.fromkeys(found))):
+        return item
+    raise NotFound(f"no item {_called(handle)} in this campaign (`muster queue` lists them)")
+
+
+def _only(db: Database, handle: str, found: list[int]) -> int:
+    """The one item that was found, 0 for none. Raises NotFound for several."""
+    if len(found) > 1:
+        names = ", ".join(f"{r.name} ({r.display_name})" for r in rows(db, found[:5]))
+        raise NotFound(f"{_called(handle)} is several items: {names}")
+    return found[0] if found else 0
+
+
+def _called(handle: str) -> str:
+    from passmuster import inventory
+
+    return "what was pasted" if inventory.is_secret(handle) else repr(handle)
+
+
+def _meant(db: Database, campaign_id: int, match: "Match") -> list[int]:
+    """The items of what a handle means: a credential's own where it is one, else its identity's."""
+    from passmuster.campaigns._dossiers import uri
+
+    if match.credential is not None:
+        own = uri(match.source, "credential", match.credential)
+        if found := [row[0] for row in db.execute(OF_URI, (campaign_id, own))]:
+            return found
+    return [row[0] for row in db.execute(OF_IDENTITY, (campaign_id, match.identity_id))]

@@ -40,17 +40,27 @@ WHERE e.id = ? ORDER BY n.risk DESC, n.id LIMIT ?
 """
 
 
+# of an emergency: what it stopped, as its platform calls it
+URGENT = """
+SELECT 0, g.uid, g.verdict, NULL, 0, g.reason FROM emergency g WHERE g.entry_id = ?
+"""
+
+
 def signed_counts(db: Database, entry_id: int) -> dict[str, int]:
     """Rows of a log entry by verdict; reads every item of its campaign, so call it in a thread."""
-    return dict(db.execute(COUNTS, (entry_id,)).fetchall())
+    found = dict(db.execute(COUNTS, (entry_id,)).fetchall())
+    return found or dict(db.execute(
+        "SELECT verdict, count(*) FROM emergency WHERE entry_id = ? GROUP BY verdict", (entry_id,)
+    ).fetchall())  # fmt: skip
 
 
 def signed_rows(db: Database, entry_id: int, limit: int) -> list[SignedRow]:
     """The riskiest *limit* rows of a log entry; to be called in a thread, as `signed_counts`."""
-    return [
+    found = [
         SignedRow(risk, part_name(name, uri, uid), *rest)
         for risk, name, uri, uid, *rest in db.execute(ROWS, (entry_id, limit))
     ]
+    return found or [SignedRow(*row) for row in db.execute(URGENT, (entry_id,))]
 
 
 def named_owners(db: Database, own_digest: str, limit: int) -> list[Json]:

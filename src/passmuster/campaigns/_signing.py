@@ -157,6 +157,14 @@ def _seen_rows(db: Database, item_ids: list[int]) -> dict[int, list[str]]:
         (min(item_ids), max(item_ids), store.device(db)),
     ):
         seen.setdefault(item_id, []).append(leaf)
+    # a stop in an emergency counts as seen only where the draft was saved after it was logged
+    for item_id, leaf in db.execute(
+        "SELECT i.id, g.leaf FROM emergency g CROSS JOIN entry e ON e.id = g.entry_id"
+        " CROSS JOIN item i ON i.uri = g.uri AND i.id BETWEEN ?1 AND ?2"
+        " JOIN draft d ON d.item_id = i.id WHERE e.logged_at < d.saved_at"
+        " ORDER BY i.id, g.entry_id", (min(item_ids), max(item_ids)),
+    ):  # fmt: skip
+        seen.setdefault(item_id, []).append(leaf)
     return seen
 
 

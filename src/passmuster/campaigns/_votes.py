@@ -28,6 +28,14 @@ _VOTES = (
 )
 
 
+_URGENT = (
+    "SELECT g.uri, g.leaf, g.principal, g.verdict, NULL, '[]', g.entry_id,"
+    " json_extract(g.row, '$.saw') FROM emergency g CROSS JOIN item i ON i.campaign_id = ?1"
+    " AND i.uri = g.uri WHERE g.entry_id > (SELECT id FROM entry WHERE statement = ?2) AND "
+)
+"""Emergency stops of items, from the opening of their campaign on."""
+
+
 def votes(db: Database, at: Campaign) -> "list[Vote]":
     """Every signed row of a campaign that may count, in log order."""
     return Votes(db, at.id, at.digest).of("i.campaign_id = ?", at.id)
@@ -37,7 +45,7 @@ class Votes:
     """The votes of a campaign; whose the items were and what counts for nothing is read once."""
 
     def __init__(self, db: Database, campaign_id: int, digest: str) -> None:
-        self.db = db
+        self.db, self._of = db, (campaign_id, digest)
         self._asked, self._out = Asked(db, campaign_id, digest), _uncounted(db, digest)
 
     def on(self, item_id: int) -> "list[Vote]":
@@ -47,19 +55,23 @@ class Votes:
     def of(self, where: str, value: int) -> "list[Vote]":
         """Those that *where* chooses, in log order."""
         rows = self.db.execute(f"{_VOTES} WHERE {where} ORDER BY d.entry_id, d.leaf", (value,))
-        return [
+        found = [
             _vote(row) for *row, reviewer in rows
             if row[6] not in self._out and self._asked.at(row[0], reviewer, row[6]) == row[2]
         ]  # fmt: skip
+        urgent = self.db.execute(_URGENT + where.replace("?", "?3"), (*self._of, value))
+        stops = [_vote(row, emergency=True) for row in urgent if row[6] not in self._out]
+        return sorted([*found, *stops], key=lambda v: (v.order, v.leaf)) if stops else found
 
 
-def _vote(row: Sequence[Any]) -> "Vote":
+def _vote(row: Sequence[Any], *, emergency: bool = False) -> "Vote":
     from passmuster.outcomes import Vote
 
     changes = tuple((c["verb"], c["target"]) for c in json.loads(row[5]))
     uri, leaf, principal, verdict, until, _, order, saw = row
     return Vote(
-        uri, leaf, principal, verdict, until, changes, order, saw=tuple(json.loads(saw))
+        uri, leaf, principal, verdict, until, changes, order, saw=tuple(json.loads(saw)),
+        emergency=emergency,
     )  # fmt: skip
 
 
@@ -130,7 +142,10 @@ def rows_of(db: Database, envelope: bytes, known: dict[str, str]) -> list[Any]:
 
 
 def late(db: Database, digest: str) -> frozenset[int]:
-    """Entries with rows that the end of the campaign does not name: they count for nothing."""
+    """Entries with rows that the end of the campaign does not name: they count for nothing in it.
+
+    Emergencies among them: what was stopped after the end is no part of the review.
+    """
     from passmuster import attestations
 
     ended = db.value(
@@ -143,7 +158,9 @@ def late(db: Database, digest: str) -> frozenset[int]:
     return frozenset(
         index for index, device, seq in db.execute(
             "SELECT id, device, seq FROM entry WHERE campaign = ?"
-            " AND predicate IN ('decisions', 'own', 'countersign')", (digest,),
+            " AND predicate IN ('decisions', 'own', 'countersign')"
+            " UNION ALL SELECT id, device, seq FROM entry WHERE campaign IS NULL"
+            " AND predicate = 'decisions'", (digest,),
         ) if seq > known.get(device, 0)
     )  # fmt: skip
 

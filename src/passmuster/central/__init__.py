@@ -10,7 +10,16 @@ from passmuster.central._fed import LINE_BYTES, Fed, fed_line, read_fed
 from passmuster.central._invitation import Invitation, address, invitation, pin_of
 from passmuster.central._proof import PROOF_TYPE, b64url, jwk, prove, thumbprint
 from passmuster.central._queues import Chunk, Queues, queues, read_queues
-from passmuster.central._record import BLOBS, FOLDED, Record, blobs_of, campaign_of, kind_of, read
+from passmuster.central._record import (
+    BLOBS,
+    FOLDED,
+    SHOWN,
+    Record,
+    blobs_of,
+    campaign_of,
+    kind_of,
+    read,
+)
 from passmuster.central._recovery import Recovery, read_recovery, recovery_note
 from passmuster.central._session import PAYLOAD_TYPE, Session, ask, check
 from passmuster.central._wire import (
@@ -30,7 +39,7 @@ from passmuster.central._wire import (
 
 __all__ = [
     "BLOBS", "FOLDED", "LIMITS", "LINE_BYTES", "NDJSON", "PAYLOAD_TYPE", "PROBLEM", "PROBLEMS",
-    "PROOF_TYPE", "PROTOCOL", "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "Chunk", "Fed",
+    "PROOF_TYPE", "PROTOCOL", "PROTOCOL_HEADER", "RETRY", "SEEN_HEADER", "SHOWN", "Chunk", "Fed",
     "Invitation", "Limits", "Queues", "Record", "Recovery", "Result", "Session", "Status",
     "address", "ask", "b64url", "blobs_of", "campaign_of", "check", "fed_line", "invitation", "jwk",
     "kind_of", "pin_of", "prove", "queues", "read", "read_fed", "read_queues", "read_recovery",

@@ -17,6 +17,8 @@ BLOBS: Mapping[str, tuple[str, ...]] = {
 FOLDED = ("campaign", "publication", "decisions", "own", "countersign", "close",
           "acknowledgement", "pack", "remediation")  # fmt: skip
 """Kinds that belong to one campaign."""
+SHOWN = "dossier.json"
+"""What an emergency decision names beside its row: all that was shown to whoever decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def read(line: bytes) -> Record:
     statement = attestations.unchecked(line)  # refuses what is not in its one canonical form
     record = Record(line, merkle.leaf_hash(line), statement)
     try:
+        attestations.check_basis(statement)
         _ = record.campaign, record.blobs
     except (KeyError, TypeError, AttributeError) as error:
         raise VerificationFailed(f"the statement lacks what its kind has: {error}") from None
@@ -87,8 +90,10 @@ def blobs_of(statement: Attestation) -> tuple[str, ...]:
     """Digests of the bytes that must have arrived before a statement may be logged."""
     wanted = BLOBS.get(statement.kind, ())
     subject = dict(statement.subject)
+    if campaign_of(statement) is None and statement.kind == "decisions":
+        wanted = (*wanted, SHOWN)
     with_file = ("decisions", "own", "countersign", "roster", "publication", "remediation")
-    if statement.kind in with_file and (set(wanted) - subject.keys()):
+    if statement.kind in with_file and (set(wanted[:1]) - subject.keys()):
         raise VerificationFailed(f"a {statement.kind} statement that does not name {wanted[0]}")
     more = (statement.predicate["ext"].get(name) for name in ("handed", "heads"))
     return (*(subject[name] for name in wanted if name in subject), *filter(None, more))

@@ -34,6 +34,7 @@ COMMANDS = {
     "drafts": "review",
     "countersign": "countersign",
     "sign-off": "sign_off",
+    "revoke": "revoke",
     "remediate": "remediate",
     "key": "key",
     "enroll": "enroll",

@@ -206,11 +206,11 @@ def show_command(bench: Bench, handle: str, as_json: bool) -> None:
     Example:
       muster show AKIAIOSFODNN7EXAMPLE
     """
-    from passmuster import campaigns
+    from passmuster import campaigns, inventory
 
     need_inventory(bench)
-    identity_id = find_identity(bench, handle)
-    ((_, dossier),) = campaigns.dossiers(bench.db, [identity_id])
+    found = inventory.only(bench.db, handle)
+    ((_, dossier),) = campaigns.dossiers(bench.db, [found.identity_id])
     if as_json:
         emit([dossier], {}, as_json=True)
         return
@@ -218,42 +218,3 @@ def show_command(bench: Bench, handle: str, as_json: bool) -> None:
 
     for line in lines(dossier, now()):
         print(line)
-
-
-def find_identity(bench: Bench, handle: str) -> int:
-    """The identity meant by a uid, DN, e-mail, key id, name or URI."""
-    from passmuster import campaigns
-
-    db = bench.db
-    found = [
-        row[0]
-        for row in db.execute(
-            "SELECT i.id FROM source s JOIN identity i ON i.source_id = s.id AND i.uid = ?1"
-            " UNION SELECT i.id FROM source s JOIN identity i ON i.source_id = s.id"
-            "  AND i.uid_alt = ?1"
-            " UNION SELECT c.identity_id FROM source s JOIN credential c ON c.source_id = s.id"
-            "  AND c.uid = ?1 WHERE c.identity_id IS NOT NULL"
-            " UNION SELECT id FROM identity WHERE external_id = ?1 OR display_name = ?1"
-            " LIMIT 9",
-            (handle,),
-        )
-    ]
-    if not found and handle.startswith("muster:"):
-        source, _, rest = handle.removeprefix("muster:").partition("/")
-        found = [
-            i
-            for i, uid in db.execute(
-                "SELECT i.id, i.uid FROM identity i JOIN source s ON s.id = i.source_id"
-                " WHERE s.uid = ?", (source,)
-            )
-            if campaigns.uri(source, "identity", uid) == f"muster:{source}/{rest}"
-        ]  # fmt: skip
-    if len(found) == 1:
-        return int(found[0])
-    if not found:
-        raise NotFound(f"no identity {handle!r}; `muster identities WORD` finds parts of names")
-    names = db.execute(
-        "SELECT i.uid FROM identity i WHERE i.id IN"
-        f" ({','.join(map(str, found))})"
-    ).fetchall()  # fmt: skip
-    raise NotFound(f"{handle!r} is several identities: {', '.join(n[0] for n in names)}")

@@ -68,6 +68,9 @@ class Format:
     """The parser knows that the file holds no secret, so its bytes may be kept as evidence."""
     partial: bool = False
     """A file is of some identities and not of a whole source: what it does not list is not gone."""
+    lists: tuple[str, ...] = ()
+    """Kinds of credentials (`credential_detail`) that a file lists whole for every identity in it:
+    one that it does not list is gone, whichever format told of it."""
     columns: tuple[str, ...] = ()
     """Of a table whose bytes are kept: the columns that it vouches for; another one ends that."""
 

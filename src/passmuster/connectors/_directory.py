@@ -166,14 +166,18 @@ GSSAPI = "-Y GSSAPI"
 SIMPLE = '-x -D "$LDAP_BIND_DN" -W'
 
 
-def piped(dn: str, *lines: str, bind: str = GSSAPI) -> str:
-    """One shell line that gives an LDIF change of *dn* to ldapmodify.
+def ldif_line(name: str, value: str) -> str:
+    """`name: value`; in base64 what LDIF does not allow as it is, so no value can add a line."""
+    safe = value.isascii() and value.isprintable() and value[:1] not in " :<"
+    if safe and not value.endswith(" "):
+        return f"{name}: {value}"
+    return f"{name}:: {base64.b64encode(value.encode()).decode()}"
 
-    A name that LDIF does not allow as it is goes in base64, so no name can add a line.
-    """
-    safe = dn.isascii() and dn.isprintable() and dn[:1] not in " :<" and not dn.endswith(" ")
-    head = f"dn: {dn}" if safe else f"dn:: {base64.b64encode(dn.encode()).decode()}"
-    quoted = " ".join(shlex.quote(line) for line in (head, "changetype: modify", *lines))
+
+def piped(dn: str, *lines: str, bind: str = GSSAPI) -> str:
+    """One shell line that gives an LDIF change of *dn* to ldapmodify."""
+    change = (ldif_line("dn", dn), "changetype: modify", *lines)
+    quoted = " ".join(shlex.quote(line) for line in change)
     return f"printf '%s\\n' {quoted} | ldapmodify -H \"$LDAP_URI\" {bind}"
 
 

@@ -19,13 +19,13 @@ class Row(NamedTuple):
     values: dict[str, Any]
 
 
-def lines(stream: BinaryIO) -> Iterator[str]:
+def lines(stream: BinaryIO, chunk_bytes: int = CHUNK) -> Iterator[str]:
     """Lines of UTF-8 text, each with its newline; ImportRefused, with the line, for anything else.
 
     A wrong guess of the encoding would change names, and names decide who owns what.
     """
     number, rest, started = 1, b"", False
-    while chunk := stream.read(CHUNK):
+    while chunk := stream.read(chunk_bytes):
         if not started:
             if chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise ImportRefused("the file is UTF-16; save it as UTF-8")

@@ -6,6 +6,7 @@ with the reason, and never *gone*. What is read here is the inventory of today; 
 it comes from are in `sources.jsonl` with their digests.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -114,7 +115,7 @@ def _seen(judged: Judged, after: Json, verb: str, part: str | None) -> tuple[Sta
         return "gone", f"the identity is {identity['status']}"
     if part is None and judged.dossier["of"] == "identity":
         return _listed(identity["status"], verb)
-    found = _part(judged, after, part)
+    found = _part(judged, after, part) or _named_since(_part(judged, judged.dossier, part), after)
     if found is not None:
         return _of_part(found, _frozen(judged, part), verb)
     if after["left_out"]:
@@ -135,6 +136,21 @@ def _part(judged: Judged, dossier: Json, part: str | None) -> Json | None:
             if row[key] == part:
                 return dict(row)
     return None
+
+
+def _named_since(then: Json | None, after: Json) -> Json | None:
+    """A credential that the export only numbered then, and names today (`model.Credential.uid`).
+
+    Of two of one second the one that works, so that none counts as gone by mistake.
+    """
+    if then is None or not re.search(r"#\d+$", str(then.get("uid"))):
+        return None
+    same = [
+        dict(c) for c in after["credentials"]
+        if c["credential_detail"] == then.get("credential_detail")
+        and c["created_at"] is not None and c["created_at"] == then.get("created_at")
+    ]  # fmt: skip
+    return min(same, key=lambda c: c["status"] != "enabled", default=None)
 
 
 def _frozen(judged: Judged, part: str | None) -> Json:

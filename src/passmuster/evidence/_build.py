@@ -149,8 +149,10 @@ class _Build:
         return self._seal(statements, opened)
 
     def _last_entry(self) -> int:
-        sql = "SELECT coalesce(max(id), 0) FROM entry WHERE campaign = ?"
-        return int(self.db.value(sql, (self.campaign.digest,)))
+        return int(self.db.value(
+            "SELECT max(coalesce((SELECT max(id) FROM entry WHERE campaign = ?), 0),"
+            " coalesce((SELECT max(entry_id) FROM emergency), 0))", (self.campaign.digest,)
+        ))  # fmt: skip
 
     def _refuse_moved(self, size: int) -> None:
         """Raise Conflict when this campaign, or since the log had *size* entries any, was signed
@@ -170,7 +172,8 @@ class _Build:
         signers = {self.key.fingerprint}
         enrolled: set[tuple[str, str]] = set()
         too_late = campaigns.late(self.db, self.campaign.digest)
-        for entry in tlog.entries(self.db, self.campaign.digest):
+        urgent = campaigns.emergencies_in(self.db, self.campaign)
+        for entry in (*tlog.entries(self.db, self.campaign.digest), *urgent):
             if entry.id in too_late:  # it is named in the chain, and counts for nothing
                 continue
             attestation = attestations.verify(entry.envelope, self.known)
@@ -199,8 +202,8 @@ class _Build:
         if attestation.kind == "enrolment":
             self.writer.add(f"{folder}/key.pub", f"{attestation.predicate['publicKey']}\n".encode())
         elif attestation.kind in (*ROWS, *RESULTS, "roster", "publication"):
-            ((name, digest),) = attestation.subject
-            self.writer.add(f"{folder}/{name}", blobs.pieces(self.db, digest))
+            for name, digest in attestation.subject:
+                self.writer.add(f"{folder}/{name}", blobs.pieces(self.db, digest))
         elif heads := attestation.predicate["ext"].get(HEADS):
             self.writer.add(f"{folder}/{HEADS_FILE}", blobs.pieces(self.db, heads))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passmuster import attestations, tlog
-from passmuster.attestations import Attestation
+from passmuster.attestations import Attestation, is_emergency
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _contents, _log, _standing, _times
 from passmuster.evidence._files import Files, json_lines, lines, whole
@@ -250,6 +250,7 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
     for statement in found:
         body, kind = statement.attestation.predicate, statement.attestation.kind
         in_basis = kind in (*ROWS, *RESULTS) and body["basis"] != {"campaign": digest}
+        in_basis = in_basis and not is_emergency(statement.attestation)
         named = kind in ("close", "pack", "acknowledgement", "publication")
         if in_basis or (named and body["campaign"] != digest):
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from passmuster import campaigns, merkle
+from passmuster.attestations import is_emergency
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _remedies, _standing, _tables
 from passmuster.evidence._files import Files, json_lines, lines, parsed, whole
@@ -37,6 +38,7 @@ FROZEN = (
 SUBJECTS = {
     "enrolment": ("key.pub",), "campaign": FROZEN, "decisions": ("decisions.jsonl",),
     "own": ("own.jsonl",), "countersign": ("countersignatures.jsonl",), "close": (), "pack": (),
+    "emergency": ("decisions.jsonl", "dossier.json"),
     "acknowledgement": (), "roster": ("allowed_signers",), "publication": ("queues.jsonl",),
     "remediation": ("remediations.jsonl",),
 }  # fmt: skip
@@ -85,6 +87,9 @@ def _subject(files: Files, statement: Statement) -> set[str]:
     """The files of a statement's folder, once they are the ones it is about."""
     folder, kind = statement.folder, statement.attestation.kind
     subject = statement.attestation.subject
+    if is_emergency(statement.attestation):
+        _emergency(files, statement)
+        kind = "emergency"
     if SUBJECTS[kind] and tuple(sorted(name for name, _ in subject)) != SUBJECTS[kind]:
         raise VerificationFailed(f"{folder}: is about other files than a {kind} statement is")
     for name, digest in subject if SUBJECTS[kind] else ():
@@ -94,6 +99,13 @@ def _subject(files: Files, statement: Statement) -> set[str]:
     if HEADS in statement.attestation.predicate["ext"]:
         beside.append(HEADS_FILE)
     return {f"{folder}/{name}" for name in beside}
+
+
+def _emergency(files: Files, statement: Statement) -> None:
+    """The one row of a stop outside the campaign, on the dossier that was shown then."""
+    folder = statement.folder
+    rows, dossier = (whole(files, f"{folder}/{name}") for name in SUBJECTS["emergency"])
+    campaigns.check_statement(statement.attestation, rows, dossier, folder)
 
 
 def _batch(files: Files, statement: Statement) -> None:
@@ -152,6 +164,8 @@ def _items(
     report.outcomes = dict(sorted(report.outcomes.items()))
     if ignored:
         report.notes.append(f"{ignored} rows are by people who were not asked: they count nothing")
+    if urgent := sum(batch.is_emergency for batch in batches):
+        report.notes.append(f"stopped in an emergency while the review ran: {urgent}")
 
 
 def _short(uri: str) -> int:

@@ -76,9 +76,10 @@ def sample_campaign(
     picked = _draw(_of_campaign(db, at), count, seed, per)
     wanted = {leaf: pick for pick in picked for leaf in pick.leaves}
     known = tlog.known_keys(db)
-    for entry in tlog.entries(db, at.digest) if wanted else ():
+    entries = (*tlog.entries(db, at.digest), *campaigns.emergencies_in(db, at))
+    for entry in entries if wanted else ():
         if entry.kind == "decisions":
-            ((name, digest),) = attestations.verify(entry.envelope, known).subject
+            name, digest = attestations.verify(entry.envelope, known).subject[0]
             folder = f"statements/{entry.id:06d}-decisions"
             _place(wanted, f"{folder}/{name}", blobs.lines(db, digest))
     return picked

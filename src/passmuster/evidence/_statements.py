@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passmuster import seconds
-from passmuster.attestations import Attestation
+from passmuster.attestations import Attestation, is_emergency
 from passmuster.campaigns import file_name
 from passmuster.errors import VerificationFailed
 from passmuster.evidence._walk import Batch
@@ -59,8 +59,9 @@ class Statement:
         if kind not in ROWS:
             return None
         principal = str(self.attestation.predicate["principal"]).lower()
+        urgent = is_emergency(self.attestation)
         return Batch(self.index, kind, principal, f"{self.folder}/{ROWS[kind]}",
-                     self.attestation.keyid)  # fmt: skip
+                     self.attestation.keyid, is_emergency=urgent)  # fmt: skip
 
 
 def risk_analysis(definition: Json) -> tuple[str, str] | None:

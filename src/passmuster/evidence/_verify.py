@@ -79,8 +79,11 @@ def _rows(db: Database) -> None:
     for entry in tlog.entries(db):
         if entry.kind not in _TABLES:
             continue
-        ((_, digest),) = attestations.verify(entry.envelope, known).subject
+        said = attestations.verify(entry.envelope, known)
+        digest = said.subject[0][1]
         table, count = _TABLES[entry.kind], 0
+        if attestations.is_emergency(said):
+            table = "emergency"
         there = db.value(f"SELECT count(*) FROM {table} WHERE entry_id = ?", (entry.id,))
         # what came after the end is kept where it was signed and counts for nothing
         if not there and entry.id in campaigns.late(db, entry.campaign or ""):
@@ -103,7 +106,7 @@ def _counts(db: Database, entry: tlog.Entry) -> Callable[[bytes], bool]:
     an item that is here, and that was its signer's to decide.
     """
     device = db.value("SELECT device FROM entry WHERE id = ?", (entry.id,))
-    if device == store.device(db) or entry.kind == "remediation":
+    if device == store.device(db) or entry.campaign is None or entry.kind == "remediation":
         return lambda _: True
     items = dict(db.execute(
         "SELECT n.uri, n.reviewer FROM campaign c JOIN item n ON n.campaign_id = c.id"

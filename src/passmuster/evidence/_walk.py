@@ -41,6 +41,8 @@ class Batch:
     is_robot: bool = False
     is_void: bool = False
     """Its rows count for nothing (`roster.judge`)."""
+    is_emergency: bool = False
+    """A stop outside the campaign of one of its items, on what was shown then."""
 
     @property
     def signer(self) -> Signer:
@@ -72,7 +74,7 @@ class Judged:
     """Who must decide it now."""
     outcome: Outcome
     ballots: list[Ballot]
-    """Decision rows by the person who was asked at the time, in log order."""
+    """Decision rows by the person who was asked at the time, and emergency stops, in log order."""
     ignored: list[Ballot] = field(default_factory=list)
     """Rows by somebody who was not asked: they count for nothing."""
     void: list[Ballot] = field(default_factory=list)
@@ -173,7 +175,7 @@ def _judge(
             cursor.advance()
         _wait(waiting, cursor)
     ballots.sort(key=lambda b: (b.batch.index, b.leaf))
-    for ballot in ballots:
+    for ballot in (b for b in ballots if not b.batch.is_emergency):
         for part in ("dossier", "material"):
             if ballot.row.get(part, item.get(part)) != item.get(part):
                 raise VerificationFailed(f"{ballot.batch.file}: {uri} was decided on other "
@@ -195,7 +197,9 @@ def _count(judged: Judged, ballots: list[Ballot]) -> None:
     live = [b for b in ballots if not b.batch.is_void]
     countersigned = [b for b in live if b.batch.kind == "countersign"]
     for ballot in (b for b in live if b.batch.kind != "countersign"):
-        if ballot.batch.principal != judged.reviewer:
+        if ballot.batch.is_emergency:
+            judged.ballots.append(ballot)
+        elif ballot.batch.principal != judged.reviewer:
             judged.ignored.append(ballot)
         elif ballot.batch.kind == "decisions":
             judged.ballots.append(ballot)
@@ -227,5 +231,5 @@ def _vote(uri: str, ballot: Ballot) -> Vote:
     changes = tuple((c["verb"], c["target"]) for c in row["changes"])
     return Vote(
         uri, ballot.leaf, ballot.batch.principal, row["verdict"], row["until"], changes,
-        ballot.batch.index, *ballot.batch.signer[1:], tuple(row["saw"]),
+        ballot.batch.index, *ballot.batch.signer[1:], tuple(row["saw"]), ballot.batch.is_emergency,
     )  # fmt: skip

@@ -15,11 +15,16 @@ from passmuster.connectors import Context, Format
 from passmuster.errors import ImportRefused
 from passmuster.inventory import _write
 from passmuster.inventory._counted import Progress
+from passmuster.inventory._handles import Match, is_secret, matches, only, secret_matches
 from passmuster.inventory._importing import Batches, Importing, Run
+from passmuster.inventory._same import called_now
 from passmuster.inventory._settle import settle
 from passmuster.store import Database
 
-__all__ = ["Run", "assign_owner", "email_of", "import_file", "import_files"]
+__all__ = [
+    "Match", "Run", "assign_owner", "called_now", "email_of", "import_file", "import_files",
+    "is_secret", "matches", "only", "secret_matches",
+]  # fmt: skip
 
 PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """What zip, gzip, bzip2, xz and zstd files begin with."""

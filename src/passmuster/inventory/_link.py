@@ -19,7 +19,7 @@ _LINKED = {
 def link(db: Database, source_id: int) -> None:
     """Resolve every reference that an import of *source_id* may have made resolvable."""
     for table, column in _LINKED.items():
-        _identities(db, table, column, source_id)
+        identities(db, table, column, source_id)
     db.execute(
         "UPDATE grant SET entitlement_id = (SELECT id FROM entitlement e"
         " WHERE e.source_id = grant.source_id AND e.uid = entitlement_uid)"
@@ -47,7 +47,8 @@ def link(db: Database, source_id: int) -> None:
     )
 
 
-def _identities(db: Database, table: str, column: str, source_id: int) -> None:
+def identities(db: Database, table: str, column: str, source_id: int) -> None:
+    """Tie the rows of *table* to the identity that *column* calls by its uid or other handle."""
     db.execute(
         f"UPDATE {table} SET identity_id = coalesce("
         f" (SELECT id FROM identity i WHERE i.source_id = {table}.source_id AND i.uid = {column}),"

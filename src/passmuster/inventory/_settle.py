@@ -1,6 +1,6 @@
 """The end of an import: what is gone, what belongs together, what to tell about it."""
 
-from passmuster.inventory import _link
+from passmuster.inventory import _link, _same
 from passmuster.inventory._importing import Run
 from passmuster.inventory._write import TABLES
 from passmuster.model import Problem
@@ -28,6 +28,7 @@ def settle(
         (f"{TWICE}%",),
     )
     last = list(runs.values())[-1]
+    _same.settle(db, source_id, fmt, batch, now, partial=partial)
     if partial:
         _mark_parts(db, source_id, fmt, batch, now)
     elif unread and _would_miss(db, source_id, fmt, batch):

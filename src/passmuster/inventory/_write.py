@@ -68,6 +68,8 @@ WATCHED = {
 """Columns whose changes are kept as observations; last use changes daily and is not."""
 
 _IDENTITY_ALWAYS = ("line", "last_seen_run", "absent_since", "attributes")
+_USE = ("last_used_at", "last_used_state", "last_used_from")
+_USED = "CASE WHEN excluded.last_used_state = 'unknown' THEN {0} ELSE excluded.{0} END"
 _LAST_USED = ("last_used_at", "last_used_state", "last_used_source")
 
 
@@ -127,10 +129,14 @@ def _updates(table: str, fields: tuple[str, ...], fmt: Format) -> list[str]:
     common = ["last_seen_run = excluded.last_seen_run", "absent_since = NULL"]
     if table != "identity":
         key = KEYS[table]
-        # an entitlement without a line is only mentioned: it never overwrites a described one
+        # what has no line is only mentioned: it never overwrites what was described
         new = "CASE WHEN excluded.line IS NULL THEN {0} ELSE excluded.{0} END"
-        form = new if table == "entitlement" else "excluded.{0}"
-        common += [f"{f} = {form.format(f)}" for f in fields if f not in key]
+        form = new if table in ("entitlement", "credential") else "excluded.{0}"
+        common += [
+            f"{f} = {(_USED if table == 'credential' and f in _USE else form).format(f)}"
+            for f in fields
+            if f not in key
+        ]
         return common + [
             f"{column} = coalesce(excluded.{column}, {column})"
             for column, _, _ in RESOLVED.get(table, ())

@@ -76,8 +76,10 @@ def supplied(db: Database) -> set[str]:
             "SELECT DISTINCT f.value FROM import_run r, json_each(r.supplies) f"
         )
     }
-    if db.value("SELECT 1 FROM decision LIMIT 1"):
+    if db.value("SELECT 1 FROM decision UNION ALL SELECT 1 FROM emergency LIMIT 1"):
         have.add("review")
+    if db.value("SELECT 1 FROM emergency LIMIT 1"):
+        have.add("emergency")
     if db.value("SELECT 1 FROM identity WHERE kind = 'agent' AND absent_since IS NULL LIMIT 1"):
         have.add("agent")
     return have

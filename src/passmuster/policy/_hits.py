@@ -161,7 +161,7 @@ def supplies(db: Database) -> dict[str, Supply]:
     ):
         if fact in found:
             found[fact].sources.append(source)
-    for fact in {"review", "agent"} & supplied(db) & found.keys():
+    for fact in {"review", "emergency", "agent"} & supplied(db) & found.keys():
         found[fact].sources.append("this workspace")
     for format_ in connectors.formats().values():
         for fact in format_.supplies:

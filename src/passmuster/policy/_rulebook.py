@@ -37,6 +37,7 @@ NEEDS: dict[str, str] = {
     "environment": "no imported source says which environment is production",
     "owner": "no imported source names owners",
     "review": "no decision has been signed in this workspace yet",
+    "emergency": "nothing was stopped in an emergency in this workspace",
     "agent": "no imported source has an identity of an AI agent",
 }
 """What a rule may need, and what to say when nothing supplies it (never "0 findings")."""

@@ -50,6 +50,10 @@ TABLES: dict[str, frozenset[str] | None] = {
         "item_id", "entry_id", "identity_id", "uri", "verdict", "until", "changes", "reason_code",
         "decided_at",
     )),
+    "emergency": frozenset((
+        "entry_id", "uri", "source", "kind", "uid", "verdict", "restore_due", "decided_at",
+    )),
+    "void_entry": frozenset(("entry_id",)),
     "json_each": None, "json_tree": None,
 }  # fmt: skip
 """What may be read: a table with its columns, None for all of them. Not the log, the keys, the

@@ -10,6 +10,7 @@ from passmuster import lazily
 
 if TYPE_CHECKING:
     from passmuster.remediation._applying import apply
+    from passmuster.remediation._blast import Fact, blast, handle, subject
     from passmuster.remediation._breaker import Tripped, breaker
     from passmuster.remediation._destroying import asked_for, refuse_early
     from passmuster.remediation._folding import Standing, check_row, fold, result_row
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     from passmuster.remediation._scripting import Script, can_carry, keep, script
     from passmuster.remediation._signing import FILE, sign, unsigned
     from passmuster.remediation._status import Status, status
+    from passmuster.remediation._stopping import Desk, Result, before, go_on, stop_now
     from passmuster.remediation._table import remedies, remedy, results
     from passmuster.remediation._taking import rows_of, take
+    from passmuster.remediation._urgent import Offer, offer, urgent, wanted_by
     from passmuster.remediation._verifying import IN_WORDS, verify
     from passmuster.remediation._wanting import wanted
 else:
     __getattr__ = lazily.names(__name__, {
         "_applying": "apply",
+        "_blast": "Fact blast handle subject",
         "_breaker": "Tripped breaker",
         "_destroying": "asked_for refuse_early",
         "_folding": "Standing check_row fold result_row",
@@ -47,18 +51,21 @@ else:
         "_running": "connected may_sign stale unasked",
         "_scripting": "Script can_carry keep script",
         "_signing": "FILE sign unsigned",
-        "_status": "Status status",
+        "_stopping": "Desk Result before go_on stop_now",
         "_table": "remedies remedy results",
+        "_urgent": "Offer offer urgent wanted_by",
+        "_status": "Status status",
         "_taking": "rows_of take",
         "_verifying": "IN_WORDS verify",
         "_wanting": "wanted",
     })  # fmt: skip
 
 __all__ = [
-    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Proof", "Remedy", "Saved", "Script",
-    "Standing", "State", "Status", "Tripped", "Wanted", "alive_of", "apply", "asked_for", "breaker",
-    "can_carry", "check_row", "connected", "fold", "is_alive", "keep", "may_sign", "plan",
-    "plan_one", "plans_for", "proof_of", "refuse_early", "remedies", "remedy", "restore",
-    "result_row", "results", "rows_of", "saved", "script", "sign", "stale", "status", "take",
-    "unasked", "unsigned", "verify", "wanted",
+    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Desk", "Fact", "Offer", "Proof", "Remedy",
+    "Result", "Saved", "Script", "Standing", "State", "Status", "Tripped", "Wanted", "alive_of",
+    "apply", "asked_for", "before", "blast", "breaker", "can_carry", "check_row", "connected",
+    "fold", "go_on", "handle", "is_alive", "keep", "may_sign", "offer", "plan", "plan_one",
+    "plans_for", "proof_of", "refuse_early", "remedies", "remedy", "restore", "result_row",
+    "results", "rows_of", "saved", "script", "sign", "stale", "status", "stop_now", "subject",
+    "take", "unasked", "unsigned", "urgent", "verify", "wanted", "wanted_by",
 ]  # fmt: skip

@@ -65,7 +65,9 @@ def _carry_out(
     # a plan that was made after the state was saved knows of what somebody changed meanwhile
     anew = before is None or (act.known is not None and str(remedy.planned_at) > before.at)
     known = act.known if anew or before is None else before.state
-    differs = "" if anew and known is None else changed(known, state)
+    # an import that is older than somebody's change holds up no emergency: what is read now is kept
+    blind = anew and (known is None or "emergency" in remedy.basis)
+    differs = "" if blind else changed(known, state)
     if differs:
         since = "the import" if anew else "it was first read"
         said = f"changed since {since}: {differs}; nothing was sent: import anew, plan again"

@@ -14,6 +14,7 @@ from passmuster import campaigns
 from passmuster.campaigns import Campaign
 from passmuster.outcomes import Outcome
 from passmuster.remediation._remedy import Wanted
+from passmuster.remediation._urgent import urgent
 from passmuster.store import Database
 
 SETTLED = frozenset({"stands", "stands_until", "stops"})
@@ -21,7 +22,8 @@ SILENT = frozenset({"no_response", "abstained"})
 
 
 def wanted(db: Database) -> Iterator[Wanted]:
-    """What the decisions of all campaigns ask for, in the order of the items."""
+    """What emergencies ask for, and the decisions of all campaigns in the order of the items."""
+    yield from urgent(db)
     each = [(at, campaigns.outcomes_of(db, at)) for at in campaigns.campaigns(db)]
     asked = [
         (uri, at, outcome) for at, outcomes in each for uri, outcome in outcomes.items()
@@ -41,7 +43,11 @@ def _superseded(db: Database, outcome: Outcome, others: Sequence[Outcome]) -> bo
 
 def _order(db: Database, outcome: Outcome) -> int:
     marks = ", ".join("?" * len(outcome.leaves))
-    found = db.value(f"SELECT max(entry_id) FROM decision WHERE leaf IN ({marks})", outcome.leaves)
+    found = db.value(
+        f"SELECT max(entry_id) FROM (SELECT entry_id FROM decision WHERE leaf IN ({marks})"
+        f" UNION ALL SELECT entry_id FROM emergency WHERE leaf IN ({marks}))",
+        (*outcome.leaves, *outcome.leaves),
+    )
     return int(found or 0)
 
 
@@ -56,6 +62,8 @@ def _of(db: Database, at: Campaign, outcome: Outcome) -> Iterator[Wanted]:
     kind = db.value("SELECT item_kind FROM campaign WHERE id = ?", (at.id,))
     for verb, part in outcome.remediations:
         asking = [r for r in rows if (r[1] == verb if part is None else _change(r, verb, part))]
+        if not asking:  # an emergency alone, which asks for itself (`urgent`)
+            continue
         yield Wanted(
             outcome.uri, identity_id, source, kind, subject_id, verb, part,
             max(r[3] for r in asking), tuple(r[0] for r in asking), at.digest,

@@ -17,7 +17,7 @@ who saw it only afterwards) is **void**: its signature holds, and it counts for 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from passmuster.attestations import Attestation
+from passmuster.attestations import Attestation, is_emergency
 from passmuster.errors import VerificationFailed
 from passmuster.roster._allowed import Line
 from passmuster.roster._model import FOR, Roster
@@ -130,14 +130,15 @@ def judge(
         return time
     principal = str(statement.predicate["principal"])
     claimed = time_of(statement, in_force, None)
+    kind = "emergency" if is_emergency(statement) else statement.kind
     for mark in statement.signers:
-        if why := may_sign(in_force, (), principal, mark, claimed, statement.kind):
+        if why := may_sign(in_force, (), principal, mark, claimed, kind):
             raise VerificationFailed(why)
     check_pins(in_force, statement)
     later = known[len(rosters) :]
     void = [
         why for at in dict.fromkeys((claimed, time)) for mark in statement.signers
-        if (why := may_sign(in_force, later, principal, mark, at, statement.kind))
+        if (why := may_sign(in_force, later, principal, mark, at, kind))
     ]  # fmt: skip
     if void and statement.kind not in CAN_FALL:
         raise VerificationFailed(void[0])

@@ -18,11 +18,12 @@ FOR: Mapping[str, tuple[Role, ...]] = {
     "enrolment": (), "chain": (), "acknowledgement": (),
     "campaign": ("owner",), "publication": ("owner",), "close": ("owner",), "pack": ("owner",),
     "decisions": ("reviewer", "oncall"), "own": ("reviewer", "oncall"), "countersign": ("second",),
-    "remediation": ("oncall", "owner"), "roster": ("registrar",),
+    "emergency": ("oncall",), "remediation": ("oncall", "owner"), "roster": ("registrar",),
 }  # fmt: skip
 """Kind of statement → the roles of which its signer needs one; none: whoever is listed.
 
-A kind that does not stand here is refused.
+A kind that does not stand here is refused. `emergency` is a decision outside any campaign
+(`attestations.is_emergency`).
 """
 
 

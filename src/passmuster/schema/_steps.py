@@ -8,6 +8,7 @@ from sqlite_utils import Migrations
 from passmuster import merkle
 from passmuster.schema._tables import (
     CENTRAL,
+    EMERGENCY,
     EVIDENCE,
     INVENTORY,
     LOG,
@@ -80,4 +81,11 @@ def version_6(db: UtilsDatabase) -> None:
 def version_7(db: UtilsDatabase) -> None:
     """What decisions ask to be stopped, how far that is, and the states that were there before."""
     for statement in _statements(REMEDIATION):
+        db.execute(statement)
+
+
+@migrations()
+def version_8(db: UtilsDatabase) -> None:
+    """Emergency decisions; handles by which people name what leaked."""
+    for statement in _statements(EMERGENCY):
         db.execute(statement)

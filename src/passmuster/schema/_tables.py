@@ -346,3 +346,24 @@ CREATE TRIGGER remediation_result_is_final BEFORE UPDATE ON remediation_result
 CREATE TRIGGER remediation_result_stays BEFORE DELETE ON remediation_result
     BEGIN SELECT raise(ABORT, 'a result is never deleted'); END;
 """
+
+EMERGENCY = """
+-- stops that were decided outside any campaign. What one is about is kept as its URI has it: it may
+-- come from another device before the inventory here knows of it
+CREATE TABLE emergency (
+    leaf TEXT PRIMARY KEY, entry_id INTEGER NOT NULL REFERENCES entry, uri TEXT NOT NULL,
+    source TEXT NOT NULL, kind TEXT NOT NULL, uid TEXT NOT NULL, verdict TEXT NOT NULL,
+    reason TEXT NOT NULL, ticket TEXT, restore_due TEXT, principal TEXT NOT NULL,
+    decided_at TEXT NOT NULL, row TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX emergency_uri ON emergency (uri);
+CREATE INDEX emergency_subject ON emergency (source, kind, uid);
+CREATE TRIGGER emergency_is_final BEFORE UPDATE ON emergency
+    BEGIN SELECT raise(ABORT, 'a signed decision is never changed'); END;
+CREATE TRIGGER emergency_stays BEFORE DELETE ON emergency
+    BEGIN SELECT raise(ABORT, 'a signed decision is never deleted'); END;
+-- whatever is pasted as a handle is found by an index
+CREATE INDEX identity_login ON identity (external_id COLLATE NOCASE)
+    WHERE external_id IS NOT NULL;
+CREATE INDEX identity_person ON identity (person_uid) WHERE person_uid IS NOT NULL;
+CREATE INDEX credential_hint ON credential (hint) WHERE hint IS NOT NULL;
+"""

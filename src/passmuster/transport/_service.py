@@ -36,6 +36,8 @@ class Service:
     """For every request: who asks."""
     ca: Path | None = None
     """The only certificate authorities to believe, PEM; None: those of the system."""
+    client: tuple[Path, Path] | None = None
+    """A certificate and its key, PEM, to log in with; read once, now."""
     patience: Patience = field(default_factory=Patience)
     deadline_s: float = 30.0
     sleep: Callable[[float], None] = time.sleep
@@ -58,7 +60,7 @@ class Service:
         self.base = self.base.rstrip("/")
         self._deadline = Deadline(time.monotonic)
         self._client = httpx.Client(
-            transport=Wire(self.base, self.ca, self._deadline), follow_redirects=False,
+            transport=Wire(self.base, self.ca, self._deadline, self.client), follow_redirects=False,
             trust_env=False,
         )  # fmt: skip
 
@@ -72,14 +74,14 @@ class Service:
         """Close the connections."""
         self._client.close()
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON at *path* (or at a URL of the same host). Raises Declined, Unreachable."""
-        return _json(self.base, self.ask("GET", path))
+        return _json(self.base, self.ask("GET", path, headers=headers))
 
-    def find(self, path: str) -> Any:
+    def find(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """As `get`; None where the platform says that it is not there (404, 410)."""
         try:
-            return self.get(path)
+            return self.get(path, headers)
         except Declined as error:
             if error.status in (404, 410):
                 return None

@@ -123,10 +123,13 @@ class _Backend(httpcore.NetworkBackend):
 class Wire(httpx.BaseTransport):
     """HTTP/1.1 to one server, through the proxy of the environment where there is one."""
 
-    def __init__(self, url: str, ca: Path | None, deadline: Deadline) -> None:
+    def __init__(
+        self, url: str, ca: Path | None, deadline: Deadline,
+        client: tuple[Path, Path] | None = None,
+    ) -> None:  # fmt: skip
         parsed = httpx.URL(url)
         shared: dict[str, Any] = {
-            "ssl_context": _trust(ca), "network_backend": _Backend(deadline), "http1": True,
+            "ssl_context": _trust(ca, client), "network_backend": _Backend(deadline), "http1": True,
             "http2": False, "max_connections": 2, "max_keepalive_connections": 1,
             "keepalive_expiry": 15.0,
         }  # fmt: skip
@@ -168,14 +171,23 @@ class _Body(httpx.SyncByteStream):
         self._stream.close()
 
 
-def _trust(ca: Path | None) -> ssl.SSLContext:
-    """Whom to believe: the system's authorities, or those of the one file alone."""
+def _trust(ca: Path | None, client: tuple[Path, Path] | None) -> ssl.SSLContext:
+    """Whom to believe: the system's authorities, or those of the one file alone; who asks."""
     try:
-        return ssl.create_default_context(cafile=None if ca is None else str(ca))
+        made = ssl.create_default_context(cafile=None if ca is None else str(ca))
     except (OSError, ssl.SSLError) as error:
         raise UsageError(
             f"{ca}: not a file with certificates (PEM): {error.strerror or error}"
         ) from None
+    try:
+        if client is not None:  # an encrypted key would ask on the terminal: it is refused
+            made.load_cert_chain(*client, password=lambda: b"")
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"{client and client[0]}: no certificate with its key (PEM, not encrypted): "
+            f"{error.strerror or error}"
+        ) from None
+    return made
 
 
 def _proxy(url: httpx.URL) -> str | None:

@@ -85,8 +85,17 @@ def _said(read: Read) -> Line:
 
 
 def _signed_decisions(said: Json, row: LogRow) -> Line:
+    if "emergency" in said["basis"]:
+        return [Span(" stopped something in "), Span("an emergency", "strong"),
+                say(f": “{said['basis']['emergency']}”")]  # fmt: skip
     return [say(f" signed {plural(int(said['count']), 'decision')} in "),
             say(row.campaign or "?", "strong")]  # fmt: skip
+
+
+def _carried_out(said: Json, row: LogRow) -> Line:
+    what = "an emergency" if "emergency" in said["basis"] else row.campaign or "?"
+    return [say(f" signed {plural(int(said['count']), 'result')} of carrying out "),
+            say(what, "strong")]  # fmt: skip
 
 
 def _named(said: Json, row: LogRow) -> Line:
@@ -143,6 +152,7 @@ _SENTENCES: dict[str, Callable[[Json, LogRow], Line]] = {
     "decisions": _signed_decisions, "own": _named, "campaign": _opened, "close": _closed,
     "enrolment": _enrolled, "countersign": _seconded, "roster": _listed,
     "publication": _published, "acknowledgement": _acknowledged, "pack": _sealed,
+    "remediation": _carried_out,
 }  # fmt: skip
 
 
@@ -170,6 +180,10 @@ def _facts(said: Attestation, width: int) -> list[Line]:
     if said.kind == "decisions":
         span = f"{p['decidedFrom'][:16]} to {p['decidedTo'][:16]}".replace("T", " ")
         out.append(("decided", span))
+        if ticket := p["basis"].get("ticket"):
+            out.append(("ticket", ticket))
+        if due := p["ext"].get("restoreDue"):
+            out.append(("due", f"to be given back {due}; nothing does that by itself"))
     if said.kind == "campaign":
         out += _of_campaign(p)
     if said.kind == "close" and p["unsignedDrafts"]:

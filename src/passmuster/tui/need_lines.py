@@ -11,7 +11,7 @@ from passmuster.text import plural
 from passmuster.tlog import Halted, Rejected
 from passmuster.tui import sync_lines, words
 from passmuster.tui.lines import Line, Span, fold, say, width_of
-from passmuster.tui.needs import Need, Void
+from passmuster.tui.needs import Need, Urgent, Void
 from passmuster.tui.sections import ALARM, PAST
 from passmuster.tui.widgets.line_table import Column, TableRow, fitting
 
@@ -68,6 +68,8 @@ def lines(need: Need, url: str | None, me: str, now: str, width: int) -> list[Li
             return _refused(about, now, width)
         case Void():
             return _void(about, width)
+        case Urgent():
+            return _urgent(about, now, width)
         case Disputed():
             tell = _contested if need.kind == "contested" else _stale
             return tell(about, need, me, now, width)
@@ -163,6 +165,27 @@ def _void(about: Void, width: int) -> list[Line]:
                " whatever it says, no access stands or stops by it.", width), [],
         *_then("Tell whoever signed it, or the owner of the campaign.", width),
     ]  # fmt: skip
+
+
+def _urgent(about: Urgent, now: str, width: int) -> list[Line]:
+    one = about.stopped
+    ticket = f", {one.ticket}" if one.ticket else ""
+    out: list[Line] = [[Span("Stopped in an emergency", "strong"), ALARM], []]
+    out += _text(f"{one.principal} stopped {one.name} ({one.source})"
+                 f" {sync_lines.since(one.decided_at, now)}{ticket}: “{one.reason}”",
+                 width)  # fmt: skip
+    state = (about.state or "planned").replace("_", " ")
+    out += [[], *_text(f"Nobody has looked at it since. How it stands: {state}.", width), []]
+    if about.state in ("planned", "apply_failed", None):
+        out += _then(f"It is decided and not stopped: muster revoke {one.uri} goes on.", width)
+    if about.is_due(now):
+        out += _then(f"It was for a while, and that is over ({one.restore_due}): muster remediate"
+                     f" restore {about.remedy}", width)  # fmt: skip
+    elif one.restore_due and about.state != "reverted":
+        out += _text(f"It is due to be given back {one.restore_due}; nothing does that by itself.",
+                     width)  # fmt: skip
+    return [*out, *_then("Decide it in a campaign: finding:emergency-unreviewed is a scope that has"
+                         " them all. That is its review.", width)]  # fmt: skip
 
 
 # --- items

@@ -4,15 +4,16 @@ Nothing here asks the network. What is stale is looked for by making the evidenc
 which takes a while: in a thread, and only when it is asked for.
 """
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from passmuster import campaigns, sync, tlog
-from passmuster.campaigns import Campaign, Disputed
+from passmuster import campaigns, remediation, sync, tlog
+from passmuster.campaigns import Campaign, Disputed, Unreviewed
 from passmuster.store import Database
 from passmuster.sync import State
 from passmuster.tlog import CALLED, Halted, Rejected
 
-Kind = Literal["halted", "declined", "refused", "contested", "stale", "void"]
+Kind = Literal["halted", "declined", "refused", "contested", "urgent", "stale", "void"]
 MOST = 1_000
 """Items of a campaign that are listed; there is something else wrong where there are more."""
 
@@ -25,6 +26,20 @@ class Void(NamedTuple):
     why: str
 
 
+class Urgent(NamedTuple):
+    """What was stopped in an emergency, and waits for its review."""
+
+    stopped: Unreviewed
+    remedy: str
+    """The short id of the remediation that carried it out."""
+    state: str | None
+    """Where that stands; None where nothing was tried here."""
+
+    def is_due(self, now: str) -> bool:
+        """Whether it is time to give it back, and nobody has."""
+        return self.stopped.is_due(now) and self.state != "reverted"
+
+
 class Need(NamedTuple):
     """One thing that needs a person."""
 
@@ -35,7 +50,7 @@ class Need(NamedTuple):
     who: str
     """Who is to do something, or who signed it."""
     at: str | None
-    about: Halted | Rejected | Disputed | Void | State
+    about: Halted | Rejected | Disputed | Void | State | Urgent
     campaign: Campaign | None = None
 
 
@@ -64,7 +79,18 @@ def needs(db: Database, me: str, *, stale: bool) -> list[Need]:
             made = Need(kind, f"{kind} {item.item_id}", item.display_name, item.reviewer, last,
                         item, at)  # fmt: skip
             (found if kind == "contested" else later).append(made)
+    found += [
+        Need("urgent", f"urgent {one.stopped.leaf}", one.stopped.name, one.stopped.principal,
+             one.stopped.decided_at, one) for one in _urgent(db)
+    ]  # fmt: skip
     for place, why in tlog.void(db):
         later.append(Need("void", f"void {place}", f"record {place:,} of the log", "its signer",
                           None, Void(place, why)))  # fmt: skip
     return [*found, *later]
+
+
+def _urgent(db: Database) -> Iterator[Urgent]:
+    for one in campaigns.unreviewed(db):
+        name = remediation.wanted_by(db, one).name()
+        state = db.value("SELECT state FROM remediation WHERE name = ?", (name,))
+        yield Urgent(one, name, state)

@@ -16,11 +16,13 @@ NEED_WORDS = {
     "consumer": "users of it", "person_use": "use by people", "auth": "authentication",
     "automation": "its maker", "sighting": "leaks", "person": "people", "supplier": "suppliers",
     "environment": "environments", "owner": "owners", "review": "a review", "agent": "AI agents",
+    "emergency": "an emergency stop",
 }  # fmt: skip
 """What a rule needs to know, in a word or two."""
 _BY_ITSELF = {
     "review": "sign a first decision: press q, then decide",
     "agent": "nothing to do: there is no AI agent",
+    "emergency": "nothing to do: nothing was stopped in an emergency",
 }
 """What no import supplies, and how it comes."""
 FORMATS = 6

@@ -23,11 +23,10 @@ from passmuster.connectors._json import (
     outline,
     parts,
     required,
-    when,
 )  # fmt: skip
 from passmuster.connectors._secrets import REMOVED, is_secret
 from passmuster.connectors.aws import _tags
-from passmuster.connectors.aws._arn import account_of, name_of
+from passmuster.connectors.aws._arn import account_of, name_of, pathless, when
 from passmuster.connectors.aws._policies import Judgement, document, judge, judge_name
 from passmuster.connectors.aws._trusts import trusts
 from passmuster.errors import ImportRefused
@@ -43,8 +42,9 @@ from passmuster.model import (
 )  # fmt: skip
 
 COVERS = (
-    "display_name", "external_id", "nhi_type", "nhi_detail", "created_at", "created_by",
-    "last_used_at", "last_used_state", "last_used_source", "purpose", "environment", "attributes",
+    "uid_alt", "display_name", "external_id", "nhi_type", "nhi_detail", "created_at",
+    "created_by", "last_used_at", "last_used_state", "last_used_source", "purpose", "environment",
+    "attributes",
 )  # fmt: skip
 
 _LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
@@ -58,10 +58,10 @@ def sniff(head: bytes) -> bool:
 
 def parse(stream: BinaryIO, _context: Context) -> Iterator[Record]:
     """Records of every account in *stream*, which may hold several pages or accounts."""
-    return _Details().records(stream)
+    return Details().records(stream)
 
 
-class _Details:
+class Details:
     """One reading of one file."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class _Details:
             elif part.key == "IsTruncated":
                 unfinished = part.value is True
             elif part.key in _LISTS and part.value is not None:
-                for record in self._element(part):
+                for record in self.element(part):
                     rows += type(record) is not Problem
                     yield record
         if unfinished:
@@ -94,7 +94,8 @@ class _Details:
             raise ImportRefused("the authorization details hold nothing that can be read")
         yield from self._left()
 
-    def _element(self, part: Part) -> Iterator[Record]:
+    def element(self, part: Part) -> Iterator[Record]:
+        """The records of one element of a list."""
         arn = part.value.get("Arn") if isinstance(part.value, dict) else None
         account = account_of(arn) if isinstance(arn, str) else ""
         if account == "aws" and part.key == "Policies":
@@ -133,7 +134,7 @@ class _Details:
         uid = required(user, "Arn")
         tagged = _tags.tags(user.get("Tags"))
         yield self._identity(user, "service", required(user, "UserName"), line, tagged,
-                             external_id=optional(user, "UserId"),
+                             external_id=optional(user, "UserId"), uid_alt=pathless(uid),
                              nhi_detail="aws.iam_user")  # fmt: skip
         yield from _tags.owners(uid, tagged, line)
         for name in listed(user.get("GroupList")):

@@ -16,12 +16,12 @@ from typing import Any, BinaryIO, NamedTuple
 from passmuster import text
 from passmuster.connectors import Context
 from passmuster.connectors._input import MIB, encoding_of, head_text, read_all, text_stream
-from passmuster.connectors.aws._arn import account_of
+from passmuster.connectors.aws._arn import account_of, pathless
 from passmuster.errors import ImportRefused
 from passmuster.model import Credential, Identity, Kind, Problem, Record, Source, Usage
 
 COVERS = (
-    "display_name", "kind", "kind_origin", "status", "created_at",
+    "uid_alt", "display_name", "kind", "kind_origin", "status", "created_at",
     "last_used_at", "last_used_state", "last_used_source", "has_mfa",
 )  # fmt: skip
 
@@ -78,9 +78,12 @@ def _content(whole: bytes) -> str:
             answer = json.loads(content)
         except (ValueError, RecursionError) as bad:
             raise ImportRefused(f"the saved answer is not whole JSON: {bad}") from None
-        content = answer.get("Content")
-        if not isinstance(content, str):
+        recorded = answer.get("data")  # a recording of the whole answer, with its status
+        answer = recorded if isinstance(recorded, dict) else answer
+        inside = answer.get("Content")
+        if not isinstance(inside, str):
             raise ImportRefused("the saved answer has no Content")
+        content = inside
     if content.startswith("user,"):
         return content
     try:
@@ -201,7 +204,8 @@ class _Report:
             parts.append(self._no_flag(row, line, self._mfa))
         state, date = _newest(uses, certificate_only=bool(parts) and not uses)
         identity = Identity(
-            uid, None, row[self._user], kind, "stated" if root else "inferred", None, None,
+            uid, None if uid.endswith(f":user/{row[self._user]}") else pathless(uid),
+            row[self._user], kind, "stated" if root else "inferred", None, None,
             "aws.root" if root else "aws.iam_user", "enabled", None,
             self._time(row, line, self._made, parts), None,
             date, state, LAST_USED_SOURCE, _FLAG.get(row[self._mfa]), line=line,

@@ -9,8 +9,11 @@ on which kinds were asked for.
 
 from passmuster.connectors import Format
 from passmuster.connectors.kubernetes import _objects, _parse
+from passmuster.connectors.kubernetes._collect import collect
+from passmuster.connectors.kubernetes._live import connect
+from passmuster.connectors.kubernetes._plan import plan
 
-__all__ = ["FORMATS"]
+__all__ = ["FORMATS", "collect", "connect", "plan"]
 
 _RBAC = "sa,roles,rolebindings,clusterroles,clusterrolebindings"
 _COVERS = (

@@ -10,11 +10,21 @@
 -- where it was stopped by a remediation, after that. What was put back is not what should be gone.
 -- A stop that the platform confirmed and that no export tells (a policy that denies everything) is
 -- contradicted only where an import saw it off and on again since.
-WITH newest AS MATERIALIZED (
-    SELECT k.item_kind, t.subject_id, d.verdict, d.decided_at, max(d.entry_id) AS entry_id
+WITH said AS (
+    SELECT k.item_kind, t.subject_id, d.verdict, d.decided_at, d.entry_id
     FROM decision d JOIN item t ON t.id = d.item_id JOIN campaign k ON k.id = t.campaign_id
     WHERE d.verdict <> 'abstain'
-    GROUP BY k.item_kind, t.subject_id),
+    UNION ALL
+    SELECT g.kind, y.id, g.verdict, g.decided_at, g.entry_id
+    FROM emergency g JOIN source s ON s.uid = g.source
+        JOIN identity y ON y.source_id = s.id AND y.uid = g.uid WHERE g.kind = 'identity'
+    UNION ALL
+    SELECT g.kind, c.id, g.verdict, g.decided_at, g.entry_id
+    FROM emergency g JOIN source s ON s.uid = g.source
+        JOIN credential c ON c.source_id = s.id AND c.uid = g.uid WHERE g.kind = 'credential'),
+newest AS MATERIALIZED (
+    SELECT item_kind, subject_id, verdict, decided_at, max(entry_id) AS entry_id
+    FROM said GROUP BY item_kind, subject_id),
 stopped AS (
     SELECT n.item_kind, n.subject_id, n.verdict, n.decided_at,
         (SELECT max(coalesce(m.sent_at, m.state_at)) FROM remediation m

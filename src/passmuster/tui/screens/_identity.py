@@ -12,12 +12,12 @@ from passmuster import campaigns, policy
 from passmuster.text import Json
 from passmuster.tui.dossier import dossier_lines
 from passmuster.tui.lines import Line, Span
-from passmuster.tui.screens._list import ListScreen
+from passmuster.tui.screens._stopping import Stopping
 from passmuster.tui.sections import SHORT_BELOW, View
 from passmuster.tui.widgets.keys_bar import Key
 
 
-class OfIdentities(ListScreen):
+class OfIdentities(Stopping):
     """A list of identities, or of something that each is of one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,6 +61,11 @@ class OfIdentities(ListScreen):
             made = [d for _, d in campaigns.dossiers(self.muster.db, [identity_id])]
             self._held = (identity_id, made[0] if made else None)
         return self._held[1]
+
+    def to_stop(self) -> Json | None:
+        """The identity under the cursor."""
+        row_id = self.table.cursor_id
+        return None if row_id is None else self.dossier(row_id)
 
     def evidence(self, row_id: int, *, full: bool = False) -> Callable[[int], list[Line]]:
         """Its dossier, drawn as in the queue."""

@@ -30,7 +30,7 @@ from passmuster.tui.writer import Job
 
 KINDS: dict[str, tuple[str, ...]] = {
     "all": (), "the log": ("halted", "declined", "refused", "void"),
-    "contested": ("contested",), "stale": ("stale",),
+    "contested": ("contested",), "emergency": ("urgent",), "stale": ("stale",),
 }  # fmt: skip
 """Which kinds each section shows."""
 DECIDED = tuple(verb for verb in HANDED.values() if verb not in ("clear", "undo"))

@@ -12,6 +12,7 @@ from textual.worker import get_current_worker
 from passmuster import campaigns
 from passmuster.campaigns import Campaign, Progress
 from passmuster.config import Settings
+from passmuster.errors import MusterError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
 from passmuster.text import Json, nearest
@@ -22,6 +23,7 @@ from passmuster.tui.look import Look, Section
 from passmuster.tui.screens import _bars
 from passmuster.tui.screens._ahead import Ahead, Known
 from passmuster.tui.screens._marking import GROUP_WORDS
+from passmuster.tui.screens._stopping import Stopping
 from passmuster.tui.screens._typing import Command
 from passmuster.tui.sections import SHORT_BELOW, View
 from passmuster.tui.sitting import Sitting
@@ -40,7 +42,7 @@ def built_in_sections(settings: Settings) -> dict[str, str]:
     }  # fmt: skip
 
 
-class ReviewScreen(Ahead):
+class ReviewScreen(Stopping, Ahead):
     """Queue, evidence, keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -218,6 +220,24 @@ class ReviewScreen(Ahead):
     def like(self, db: Database, by: str, value: str | None) -> Iterable[int]:
         """Those of my queue that I have not decided."""
         return campaigns.in_group(db, self.campaign.id, self.desk.me, by, value, "open")
+
+    def to_stop(self) -> Json | None:
+        """The item under the cursor, on today's evidence; on what travelled here, where it is that
+        of another workspace.
+        """
+        self.load_item()
+        if self.dossier is None or self.campaign.travels == travelled.FROM:
+            return self.dossier
+        if self.dossier["of"] not in ("identity", "credential"):
+            return self.dossier
+        identity_id = self.muster.db.value(
+            "SELECT identity_id FROM item WHERE id = ?", (self.dossier_of,)
+        )
+        try:
+            return campaigns.shown(self.muster.db, identity_id, self.dossier["subject"])
+        except MusterError as error:
+            self.say(str(error), "error")
+            return None
 
     # the evidence
 

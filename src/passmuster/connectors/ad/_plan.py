@@ -7,7 +7,7 @@ change of userAccountControl, and writing the saved value back undoes it.
 import re
 
 from passmuster import text
-from passmuster.connectors import Plan
+from passmuster.connectors import Act, Plan
 from passmuster.connectors import _directory as directory
 
 DISABLED = 0x2
@@ -32,18 +32,22 @@ def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]
         "Kerberos tickets already issued work for up to 10 hours, open sessions until they end; "
         "domain controllers of other sites learn of it by replication"
     )
+    act = Act(
+        "ad.account.control", {"sid": uid}, {"userAccountControl": int(saved) | DISABLED},
+        {"userAccountControl": int(saved)},
+    )  # fmt: skip
     # not Enable-ADAccount and not 512: the saved value holds flags that neither would restore
     return [
         Plan(
             f"disable {name} (PowerShell)",
             (f"Disable-ADAccount -Identity '{uid}'",),
             (f"{_setter(identity)} -Identity '{uid}' -Replace @{{userAccountControl={saved}}}",),
-            "R1", 900, rest,
+            "R1", 900, rest, act,
         ),
         Plan(
             f"disable {name} (ldapmodify)",
             (_control(dn, int(saved) | DISABLED),), (_control(dn, int(saved)),),
-            "R1", 900, rest,
+            "R1", 900, rest, act,
         ),
     ]  # fmt: skip
 
@@ -68,12 +72,14 @@ def _leave_group(dossier: text.Json, target: str) -> list[Plan]:
     dn = dossier["identity"]["uid_alt"]
     if not direct or not dn:
         return []
-    group, member = target.removesuffix("#member"), f"member: {dn}"
+    group, member = target.removesuffix("#member"), directory.ldif_line("member", str(dn))
+    sid = str(dossier["identity"]["uid"])
     return [
         Plan(
             f"take {dossier['identity']['display_name']} out of {directory.first_rdn(group)}",
             (directory.piped(group, "delete: member", member),),
             (directory.piped(group, "add: member", member),),
             "R2", 900, "tickets already issued carry the group for up to 10 hours",
+            Act("ad.group.member", {"group": group, "sid": sid}, None),
         )
     ]  # fmt: skip

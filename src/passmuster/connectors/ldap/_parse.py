@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from passmuster import text
-from passmuster.connectors import Context, Format, Plan
+from passmuster.connectors import Context
 from passmuster.connectors import _directory as directory
 from passmuster.connectors._ldif import Entry, Reader, looks_like
 from passmuster.errors import ImportRefused
@@ -289,55 +289,6 @@ def _aliases(entry: Entry, shown: str) -> list[str]:
     return [a for a in dict.fromkeys(every) if a and a != shown]
 
 
-def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]:
-    """Lock the account the way its server understands; undo takes away just that one value."""
-    identity = dossier["identity"]
-    uid, dn, name = str(identity["uid"]), identity["uid_alt"], identity["display_name"]
-    # no membership is planned: is it member, uniqueMember or memberUid? No dossier says which
-    if verb not in ("revoke", "disable") or target not in (None, f"{uid}#password") or not dn:
-        return []
-    if identity["status"] == "disabled" or identity["kind"] in ("group", "role"):
-        return []
-    if directory.attribute(dossier, "nsUniqueId"):
-        lock, value, server = "nsAccountLock", "true", "389 Directory Server"
-    else:
-        lock, value = "pwdAccountLockedTime", LOCKED_FOR_GOOD
-        server = "OpenLDAP with the ppolicy overlay"
-    was = directory.attribute(dossier, lock)
-    back = (f"replace: {lock}", f"{lock}: {was}") if was else (f"delete: {lock}",)
-    return [
-        Plan(
-            f"lock {name} ({server})",
-            (directory.piped(dn, f"replace: {lock}", f"{lock}: {value}", bind=directory.SIMPLE),),
-            (directory.piped(dn, *back, bind=directory.SIMPLE),),
-            "R1", 60, "connections that are already bound stay bound until they close",
-        )
-    ]  # fmt: skip
-
-
 def sniff(head: bytes) -> bool:
     """LDIF without the attributes that only Active Directory has."""
     return looks_like(head) and not directory.is_ad(head)
-
-
-FORMATS = (
-    Format(
-        name="ldap.ldif",
-        title="LDAP directory export (LDIF): OpenLDAP, 389-ds, FreeIPA",
-        sniff=sniff,
-        parse=parse,
-        howto=(
-            "ldapsearch -LLL -o ldif-wrap=no -E pr=1000/noprompt -H ldap://SERVER "
-            "-D cn=reader,dc=example,dc=com -W -b dc=example,dc=com '(objectClass=*)' "
-            "'*' '+' > directory.ldif"
-        ),
-        covers=(
-            "uid_alt", "display_name", "kind", "external_id", "nhi_type", "nhi_detail", "status",
-            "is_locked", "created_at", "created_by", "last_used_at", "last_used_state",
-            "last_used_source", "person_uid", "purpose", "attributes",
-        ),
-        # no "usage": without the lastbind overlay no entry says when it was used
-        # "sighting", because userPassword may stand there in plain text
-        supplies=("credential", "grant", "owner", "person", "sighting"),
-    ),
-)  # fmt: skip

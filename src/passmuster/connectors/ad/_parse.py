@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from passmuster import text
-from passmuster.connectors import Context, Format
+from passmuster.connectors import Context
 from passmuster.connectors import _directory as directory
-from passmuster.connectors._ad_plan import DISABLED, MANAGED_DETAILS, plan
 from passmuster.connectors._ldif import Entry, Reader, looks_like
+from passmuster.connectors.ad._plan import DISABLED, MANAGED_DETAILS
 from passmuster.errors import ImportRefused
 from passmuster.model import (
     Credential,
@@ -31,8 +31,6 @@ from passmuster.model import (
     Record,
     Source,
 )  # fmt: skip
-
-__all__ = ["FORMATS", "parse", "plan", "sniff"]
 
 # Everything else is not even decoded: unicodePwd, supplementalCredentials, ms-Mcs-AdmPwd,
 # ms-LAPS-*, msDS-ManagedPassword and photographs need no list of what to drop.
@@ -353,29 +351,3 @@ def _aliases(entry: Entry, name: str, shown: str) -> list[str]:
 def sniff(head: bytes) -> bool:
     """LDIF with attributes that only Active Directory and Samba have."""
     return looks_like(head) and directory.is_ad(head)
-
-
-FORMATS = (
-    Format(
-        name="ad.ldif",
-        title="Active Directory export (LDIF)",
-        sniff=sniff,
-        parse=parse,
-        howto=(
-            'ldapsearch -LLL -o ldif-wrap=no -E pr=1000/noprompt -H ldap://DC -Y GSSAPI '
-            '-b DC=corp,DC=example,DC=com "(|(objectClass=user)(objectClass=group)'
-            '(objectClass=msDS-GroupManagedServiceAccount))" objectClass objectSid sAMAccountName '
-            "userPrincipalName displayName cn mail userAccountControl lockoutTime accountExpires "
-            "pwdLastSet lastLogon lastLogonTimestamp whenCreated servicePrincipalName memberOf "
-            "member managedBy manager adminCount description primaryGroupID "
-            "msDS-ManagedPasswordInterval msDS-User-Account-Control-Computed > corp.ldif"
-        ),
-        covers=(
-            "uid_alt", "display_name", "kind", "external_id", "nhi_type", "nhi_detail", "status",
-            "is_locked", "created_at", "last_used_at", "last_used_state", "last_used_source",
-            "person_uid", "purpose", "attributes",
-        ),
-        # "sighting", because people write passwords into descriptions
-        supplies=("usage", "credential", "grant", "auth", "owner", "person", "sighting"),
-    ),
-)  # fmt: skip
