@@ -15,6 +15,7 @@ from typing import Any, get_args
 from passmuster import connectors, model
 from passmuster.connectors import Context, Format
 from passmuster.model import Record
+from tests import exports_databases
 from tests.exports_code import CODE_MAKERS
 from tests.exports_keys import KEY_MAKERS
 
@@ -200,6 +201,7 @@ MAKERS: dict[str, Maker] = {
     "kubernetes.pods.json": make_pods,
     **CODE_MAKERS,
     **KEY_MAKERS,
+    **exports_databases.MAKERS,
 }
 
 
