@@ -67,7 +67,8 @@ class Bao:
 
     def _service(self, token: str) -> Service:
         headers = {"X-Vault-Token": token, "X-Vault-Request": "true"} if token else {}
-        return Service(self._base, lambda: headers, self._ca, PATIENCE, DEADLINE_S)
+        return Service(self._base, lambda: headers, self._ca, patience=PATIENCE,
+                       deadline_s=DEADLINE_S)  # fmt: skip
 
     def close(self) -> None:
         """Close the connections, forget the token."""

@@ -61,7 +61,7 @@ class Broker:
         asks = {"Authorization": f"Basic {proof}", "Accept": "*/*"}
         self._as = Service(
             f"{endpoint.rstrip('/')}/api", lambda: asks,
-            Path(self._ca) if self._ca else None, PATIENCE, DEADLINE_S,
+            Path(self._ca) if self._ca else None, patience=PATIENCE, deadline_s=DEADLINE_S,
         )  # fmt: skip
         try:
             self._check(where.tenant)
