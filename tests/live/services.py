@@ -2,7 +2,9 @@
 
 import contextlib
 import getpass
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -168,7 +170,9 @@ def rabbitmq() -> Iterator[str]:
         }  # fmt: skip
         # its own epmd: the one that it would start outlives it
         epmd = [program("epmd"), "-address", "127.0.0.1", "-port", str(ports["epmd"])]
-        with running(epmd, folder), running([str(server)], folder, env=env):
+        with running(epmd, folder), running(
+            [str(server)], folder, env=env, start_new_session=True
+        ) as script:  # fmt: skip
             import httpx
 
             url = f"http://127.0.0.1:{ports['api']}"
@@ -176,4 +180,7 @@ def rabbitmq() -> Iterator[str]:
                 lambda: httpx.get(f"{url}/api/overview", auth=("guest", "guest")).is_success,
                 "rabbitmq does not start",
             )
-            yield url
+            try:
+                yield url
+            finally:  # a stop in good order takes 6 s, and the script is not the server
+                os.killpg(script.pid, signal.SIGKILL)

@@ -153,13 +153,13 @@ def test_what_is_gone_or_not_allowed_is_declined(broker: str, user: str) -> None
         connectors.connect(where(broker, source="rabbitmq:rabbitmq-cluster-id-other"))
 
 
-@pytest.mark.parametrize("mode", ["cut", "drip", "mute"])
+@pytest.mark.parametrize("mode", ["cut", "drip"])
 @pytest.mark.parametrize("verb", ["read", "write", "refused", "connect", "collect"])
 def test_a_connection_that_breaks_is_unreachable_and_nothing_else(
     broker: str, user: str, mode: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(_live, "PATIENCE", Patience(tries=1))
-    monkeypatch.setattr(_live, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(_live, "DEADLINE_S", 0.3)
     with wire_to(("127.0.0.1", urlsplit(broker).port or 0)) as wire:
         at = where(f"http://127.0.0.1:{wire.port}")
         live = connectors.connect(at) if verb in ("read", "write", "refused") else None

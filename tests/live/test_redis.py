@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from passmuster import connectors, model
 from passmuster.connectors import Act, Context, Where
@@ -16,7 +17,7 @@ from passmuster.connectors.redis import _live
 from passmuster.errors import Declined, Unreachable, UsageError
 from tests.exports import of
 from tests.live import services
-from tests.wire import wire_to
+from tests.wire import free_port, wire_to
 
 pytestmark = pytest.mark.ci
 SECRET = "a-real-passw0rd"
@@ -165,6 +166,29 @@ def test_a_connection_that_breaks_is_unreachable_and_nothing_else(
             with pytest.raises(Unreachable):
                 live.read(OFF)
             live.close()
+
+
+def test_tls_is_spoken_and_the_certificate_verified(tmp_path: Path) -> None:
+    ours, others = trustme.CA(), trustme.CA()
+    certificate = ours.issue_cert("localhost")
+    paths = {name: str(tmp_path / name) for name in ("ca", "other", "cert", "key")}
+    ours.cert_pem.write_to_path(paths["ca"])
+    others.cert_pem.write_to_path(paths["other"])
+    certificate.cert_chain_pems[0].write_to_path(paths["cert"])
+    certificate.private_key_pem.write_to_path(paths["key"])
+    port = free_port()
+    words = [services.program("redis-server"), "--port", "0", "--tls-port", str(port), "--save", "",
+             "--tls-cert-file", paths["cert"], "--tls-key-file", paths["key"],
+             "--tls-ca-cert-file", paths["ca"], "--tls-auth-clients", "no"]  # fmt: skip
+    with services.running(words, tmp_path):
+        services.until(lambda: socket.create_connection(("localhost", port), 5).close() is None,
+                       "redis-server does not start")  # fmt: skip
+        settings = {"endpoint": f"rediss://localhost:{port}", "ca": paths["ca"]}
+        live = connectors.connect(Where("redis:x", settings))
+        assert live.read(OFF) is None
+        live.close()
+        with pytest.raises(Unreachable, match="certificate verify failed"):
+            connectors.connect(Where("redis:x", settings | {"ca": paths["other"]}))
 
 
 def test_settings_that_would_weaken_it_are_refused() -> None:
