@@ -61,7 +61,7 @@ def _approle(uid: str, name: str, identity: Json) -> Iterator[Plan]:
     yield Plan(
         f"disable the entity of the AppRole {name}", (*find, f"{change}true"),
         (*find, f"{change}false"), "R1", PROPAGATION_S, _KEPT,
-        Act(APPROLE, where, {"disabled": True}, {"disabled": False}),
+        Act(APPROLE, where, {"disabled": True}),  # the role's answer does not tell its entity
     )  # fmt: skip
     known = next((v for k, v in identity.get("attributes") or [] if k == "policies"), None)
     if known is None:
