@@ -12,7 +12,7 @@ from tests.exports import of, recognised
 from passmuster import connectors
 from passmuster.connectors import Context, plan
 from passmuster.errors import ImportRefused
-from passmuster.model import Credential, Grant, Identity, Problem, Source, Trust
+from passmuster.model import Credential, Grant, Identity, Owner, Problem, Source, Trust
 
 REAL = SHARED / "realdata" / "openbao" / "api-docs"
 NAME = "openbao.answers.jsonl"
@@ -80,6 +80,9 @@ def test_the_sample_says_what_its_readme_says() -> None:
     assert root == ["auth/gh-actions/role/deploy", "token:EXAMPLEaccessor000000001"]
     trust = next(t for t in of(found, Trust) if t.from_kind == "oidc_issuer")
     assert trust.condition == '{"repository":"example/*"}'
+    assert ("auth/approle/role/orders", "team-orders@example.com") in [
+        (o.identity_uid, o.handle) for o in of(found, Owner)
+    ]
     assert {c.credential_detail for c in of(found, Credential)} == {
         "openbao.secret_id", "openbao.token"
     }  # fmt: skip

@@ -236,6 +236,7 @@ def _secret_id(role: str, data: text.Json, line: int) -> Iterator[Record]:
             "uses_left": data.get("secret_id_num_uses") or None,
         }), line=line,
     )  # fmt: skip
+    yield from _owners(role, data.get("metadata"), line)
 
 
 def _token(data: text.Json, line: int) -> Iterator[Record]:
