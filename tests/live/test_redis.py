@@ -180,9 +180,13 @@ def test_tls_is_spoken_and_the_certificate_verified(tmp_path: Path) -> None:
     words = [services.program("redis-server"), "--port", "0", "--tls-port", str(port), "--save", "",
              "--tls-cert-file", paths["cert"], "--tls-key-file", paths["key"],
              "--tls-ca-cert-file", paths["ca"], "--tls-auth-clients", "no"]  # fmt: skip
+
+    def answers() -> bool:
+        with socket.create_connection(("localhost", port), 5):
+            return True
+
     with services.running(words, tmp_path):
-        services.until(lambda: socket.create_connection(("localhost", port), 5).close() is None,
-                       "redis-server does not start")  # fmt: skip
+        services.until(answers, "redis-server does not start")
         settings = {"endpoint": f"rediss://localhost:{port}", "ca": paths["ca"]}
         live = connectors.connect(Where("redis:x", settings))
         assert live.read(OFF) is None
