@@ -15,6 +15,8 @@ from typing import Any, get_args
 from passmuster import connectors, model
 from passmuster.connectors import Context, Format
 from passmuster.model import Record
+from tests import exports_databases
+from tests.exports_cloud import CLOUD
 from tests.exports_code import CODE_MAKERS
 from tests.exports_keys import KEY_MAKERS
 
@@ -200,6 +202,8 @@ MAKERS: dict[str, Maker] = {
     "kubernetes.pods.json": make_pods,
     **CODE_MAKERS,
     **KEY_MAKERS,
+    **CLOUD,
+    **exports_databases.MAKERS,
 }
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from passmuster import inventory, policy
+from passmuster import intake, inventory, policy
+from passmuster.config import Settings
 from passmuster.store import Database
 from tests.conftest import Muster
 from tests.estates import ME, NOW, report
@@ -22,6 +23,16 @@ def test_an_import_killed_before_its_rules_ran_is_made_good_by_the_next_command(
     inside("import", str(path))
     assert db.value("SELECT count(*) FROM listing") == 1
     db.close()
+
+
+def test_of_two_imports_in_the_same_second_the_second_is_listed_too(
+    db: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.csv"
+    for names in (("svc-a",), ("svc-a", "svc-b")):
+        path.write_text(report(*names))
+        intake.import_files(db, [path], Settings(me=ME), now=NOW)
+    assert db.value("SELECT count(*) FROM listing") == 2
 
 
 def test_a_threshold_that_is_changed_changes_the_findings(

@@ -19,7 +19,11 @@ def import_files(
 ) -> list[Run]:
     """Import *paths* as one snapshot (`inventory.import_files`), then evaluate the rules."""
     runs = inventory.import_files(db, paths, now=now, by=settings.me, **options)
-    if not options.get("dry_run"):
+    if options.get("dry_run"):
+        return runs
+    if any(run.unchanged_since is None for run in runs):
+        policy.evaluate(db, settings, now)  # `stale` cannot tell two imports in one second apart
+    else:
         refresh(db, settings, now)
     return runs
 

@@ -76,6 +76,10 @@ class Identity(NamedTuple):
     """JSON object of everything else worth showing (`text.json_text`); never a secret."""
     line: int | None = None
     """Where it stands in the file; None for an identity that another row only mentions."""
+    handle: str | None = None
+    """What other platforms' trusts call it, where that is neither `uid` nor `uid_alt`:
+    `https://token.actions.githubusercontent.com#repo:org/name`,
+    `<issuer>#system:serviceaccount:ns:name`, `spiffe://…`, an ARN."""
 
 
 class Credential(NamedTuple):
@@ -143,14 +147,24 @@ class Grant(NamedTuple):
 
 
 class Trust(NamedTuple):
-    """An outside party that may become an identity."""
+    """An outside party that may become an identity.
+
+    The platform of `to_identity_uid` says who may become it. A platform whose identity names an
+    identity of *another* one (the role in a service account's annotation) says what its own
+    identity means to become: that lets nobody in, and reads as a claim.
+    """
 
     to_identity_uid: str
+    """Of the same source; or, for a claim, what every platform knows it by: an ARN, an e-mail
+    address of a Google service account, a client id."""
     from_uid: str
+    """The other end: its uid, an issuer (then `subject_pattern` says who of it), or both as
+    `<issuer>#<subject>`. The identity that this is, `inventory` finds, in any source."""
     from_kind: str
-    """account, oidc_issuer, saml, tenant, service, spiffe_domain, ssh_ca."""
+    """account, oidc_issuer, saml, tenant, service, spiffe_domain, ssh_ca, workload."""
     mechanism: str
-    """assume_role, federated_credential, workload_identity, consent, delegation."""
+    """assume_role, federated_credential, workload_identity, consent, delegation; management: the
+    code of `from_uid` makes and changes it."""
     audience: str | None = None
     subject_pattern: str | None = None
     condition: str | None = None

@@ -23,7 +23,7 @@ except ImportError:
     import sqlite3
 
 FILE = "workspace.db"
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """In `PRAGMA user_version`: one for each step of `schema.migrations`. It stands here so that
 opening a current workspace need not import sqlite_utils."""
 BUSY_S = 300.0

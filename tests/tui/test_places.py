@@ -175,7 +175,7 @@ async def test_the_inventory_is_filtered_sorted_and_looked_at_in_sections(review
         await pilot.click("#sections", offset=(place, 0))
         await settle(pilot)
         assert listed(pilot) == ["ci-deploy"]
-        await press(pilot, "tab", "tab", "tab", "tab", "tab")
+        await press(pilot, "tab", "tab", "tab", "tab", "tab", "tab")
         assert "[gone 0]" in bar(pilot, "sections")
         assert "no identity is here: gone" in painted(pilot)
 

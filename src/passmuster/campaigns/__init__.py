@@ -78,6 +78,16 @@ if TYPE_CHECKING:
         subject_of,
     )
     from passmuster.campaigns._freezing import assignment_row, excluded_row, population_row
+    from passmuster.campaigns._intake import (
+        INTAKE_SCOPE,
+        Arrival,
+        answer,
+        arrivals,
+        check_purpose,
+        keep_purpose,
+        refuse_empty,
+    )  # fmt: skip
+    from passmuster.campaigns._links import cut_off, is_claim, link_words
     from passmuster.campaigns._opening import (
         Definition,
         Opened,
@@ -137,6 +147,16 @@ if TYPE_CHECKING:
     )
     from passmuster.campaigns._signing import prepare, sign_off
     from passmuster.campaigns._standing import reopen
+    from passmuster.campaigns._suppliers import (
+        UNREGISTERED,
+        Held,
+        Path,
+        Vendor,
+        held,
+        supplier,
+        supplier_facts,
+        suppliers,
+    )
     from passmuster.campaigns._unreviewed import Unreviewed, unreviewed
     from passmuster.campaigns._votes import asked, handed_over, late, votes
     from passmuster.campaigns._waiting import (
@@ -169,6 +189,10 @@ else:
             "Emergency Stopped check_emergency check_statement credentials_of emergencies_in "
             "on_call shown sign_emergency subject_of",
         "_freezing": "assignment_row excluded_row population_row",
+        "_intake": "INTAKE_SCOPE Arrival answer arrivals check_purpose keep_purpose refuse_empty",
+        "_suppliers":
+            "UNREGISTERED Held Path Vendor held supplier supplier_facts suppliers",
+        "_links": "cut_off is_claim link_words",
         "_opening": "Definition Opened file_name open_campaign source_runs",
         "_people":
             "ENDED HERE LEFT NO_LEAD NOT_KNOWN PEOPLE Answering Portrait people portrait",
@@ -193,23 +217,26 @@ else:
     })  # fmt: skip
 
 __all__ = [
-    "COUNTED", "ENDED", "GROUPS", "HERE", "ITEM_KINDS", "LEFT", "NAMED", "NOT_KNOWN", "NO_LEAD",
-    "ORDERS", "OWNER", "PEOPLE", "AgeClass", "Answering", "Around", "Batch", "Campaign",
-    "Candidate", "Countersign", "Countersigned", "Course", "Definition", "Disputed", "Emergency",
-    "Forecast", "Group", "Objection", "Opened", "OwnRow", "Portrait", "Progress", "Published",
-    "QueueRow", "Row", "Rows", "Said", "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some",
-    "Stand", "Stopped", "Stranded", "Unreviewed", "Waiting", "acknowledge", "ages", "apply",
-    "around", "asked", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
-    "changed_since", "check_draft", "check_emergency", "check_hand_over", "check_own", "check_row",
-    "check_second", "check_statement", "clear_drafts", "clear_own", "clear_seconds", "close",
-    "count", "course", "credentials_of", "definition", "digests", "disputed", "dossiers",
-    "draft_of", "emergencies_in", "excluded_row", "file_name", "find_item", "forecast", "groups",
-    "handed_over", "in_group", "item_dossier", "items_in_order", "items_of", "late", "material",
+    "COUNTED", "ENDED", "GROUPS", "HERE", "INTAKE_SCOPE", "ITEM_KINDS", "LEFT", "NAMED",
+    "NOT_KNOWN", "NO_LEAD", "ORDERS", "OWNER", "PEOPLE", "UNREGISTERED", "AgeClass", "Answering",
+    "Around", "Arrival", "Batch", "Campaign", "Candidate", "Countersign", "Countersigned", "Course",
+    "Definition", "Disputed", "Emergency", "Forecast", "Group", "Held", "Objection", "Opened",
+    "OwnRow", "Path", "Portrait", "Progress", "Published", "QueueRow", "Row", "Rows", "Said",
+    "SecondRow", "Signed", "SignedBatch", "SignedRow", "Some", "Stand", "Stopped", "Stranded",
+    "Unreviewed", "Vendor", "Waiting", "acknowledge", "ages", "answer", "apply", "around",
+    "arrivals", "asked", "assignment_row", "by_reviewer", "campaign", "campaigns", "candidates",
+    "changed_since", "check_draft", "check_emergency", "check_hand_over", "check_own",
+    "check_purpose", "check_row", "check_second", "check_statement", "clear_drafts", "clear_own",
+    "clear_seconds", "close", "count", "course", "credentials_of", "cut_off", "definition",
+    "digests", "disputed", "dossiers", "draft_of", "emergencies_in", "excluded_row", "file_name",
+    "find_item", "forecast", "groups", "handed_over", "held", "in_group", "is_claim",
+    "item_dossier", "items_in_order", "items_of", "keep_purpose", "late", "link_words", "material",
     "named_owners", "objections", "on_call", "open_campaign", "outcomes_of", "part_uids",
     "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
-    "publish", "rank", "reopen", "rows", "said_last", "said_on", "save_draft", "save_drafts",
-    "save_own", "save_seconds", "second_drafts", "second_like", "second_rank", "second_rows",
-    "shown", "sign_emergency", "sign_off", "signed_by", "signed_counts", "signed_rows",
-    "source_runs", "stranded", "subject_of", "tiers", "unlisted", "unreviewed", "uri", "votes",
-    "waiting", "waiting_for", "wanted",
+    "publish", "rank", "refuse_empty", "reopen", "rows", "said_last", "said_on", "save_draft",
+    "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like", "second_rank",
+    "second_rows", "shown", "sign_emergency", "sign_off", "signed_by", "signed_counts",
+    "signed_rows", "source_runs", "stranded", "subject_of", "supplier", "supplier_facts",
+    "suppliers", "tiers", "unlisted", "unreviewed", "uri", "votes", "waiting", "waiting_for",
+    "wanted",
 ]  # fmt: skip

@@ -67,6 +67,7 @@ SUPPLIER = (
 )
 LETS_IN = (
     "SELECT DISTINCT y.kind, y.display_name FROM trust t JOIN identity y ON y.id = t.identity_id"
+    " AND y.source_id = t.source_id"
     " WHERE t.from_uid = ? AND t.absent_since IS NULL AND y.absent_since IS NULL"
     f" AND y.id <> ? LIMIT {NAMED + 1}"
 )

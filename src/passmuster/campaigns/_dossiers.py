@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from passmuster import policy
+from passmuster.campaigns._links import links
 from passmuster.store import Database
 from passmuster.text import Json, canonical, sha256
 
@@ -29,6 +30,11 @@ _IDENTITY = (
     "privilege_reason", "purpose", "acts_for", "environment", "supplier", "review_due",
     "absent_since",
 )  # fmt: skip
+# what a person said goes before what the platform says, with who said it and when
+_PURPOSE = (
+    "coalesce((SELECT p.purpose || ' (' || p.said_by || ', ' || substr(p.said_at, 1, 10) || ')'"
+    " FROM purpose p WHERE p.identity_id = i.id), i.purpose)"
+)
 _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     # name in the dossier: (columns, FROM, ORDER BY)
     "owners": (
@@ -64,7 +70,9 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "trusts": (
         ("from_uid", "from_kind", "mechanism", "audience", "subject_pattern", "condition",
          "is_external", "is_wildcard", "supplier"),
-        "(SELECT t.*, identity_id AS iid FROM trust t WHERE absent_since IS NULL)",
+        # another platform's word of what it means to become it is none of this one's: see links
+        "(SELECT t.*, identity_id AS iid FROM trust t WHERE absent_since IS NULL"
+        " AND source_id = (SELECT source_id FROM identity i WHERE i.id = t.identity_id))",
         "is_external DESC, from_uid, mechanism, subject_pattern",
     ),
     "usage": (
@@ -87,6 +95,7 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
         "(SELECT d.identity_id AS iid, d.verdict, d.reason_text, d.decided_at, d.principal,"
         " d.until, c.name AS campaign, d.leaf FROM decision d"
         " JOIN item i ON i.id = d.item_id JOIN campaign c ON c.id = i.campaign_id"
+        " WHERE d.entry_id NOT IN (SELECT entry_id FROM void_entry)"
         " UNION ALL SELECT y.id, g.verdict, g.reason, g.decided_at, g.principal, NULL,"
         f" '{URGENT}', g.leaf FROM identity y CROSS JOIN source s ON s.id = y.source_id"
         " CROSS JOIN emergency g ON g.source = s.uid AND g.kind = 'identity' AND g.uid = y.uid"
@@ -99,7 +108,8 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "changed": (
         ("subject", "field", "old", "new", "observed_at"),
         "(SELECT o.*, identity_id AS iid FROM observation o WHERE o.observed_at > coalesce("
-        "(SELECT max(decided_at) FROM decision d WHERE d.identity_id = o.identity_id), ''))",
+        "(SELECT max(decided_at) FROM decision d WHERE d.identity_id = o.identity_id"
+        " AND d.entry_id NOT IN (SELECT entry_id FROM void_entry)), ''))",
         "observed_at DESC, id DESC",
     ),
 }  # fmt: skip
@@ -160,10 +170,11 @@ def _beyond(db: Database, name: str, marks: str) -> dict[int, int]:
 def _chunk(db: Database, ids: Sequence[int], rules: dict[str, Any]) -> Iterator[tuple[int, Json]]:
     marks = ",".join(map(str, ids))  # integers of our own tables, never text from outside
     parts = {name: _part(db, name, marks) for name in _PARTS}
+    chain = links(db, ids)
     runs = _runs(db, marks)
     risk_of = f"SELECT identity_id, risk FROM listing WHERE identity_id IN ({marks})"
     risks = dict(db.execute(risk_of))
-    columns = ", ".join(f"i.{c}" for c in _IDENTITY)
+    columns = ", ".join(_PURPOSE if c == "purpose" else f"i.{c}" for c in _IDENTITY)
     heads = {
         row[0]: row
         for row in db.execute(
@@ -177,9 +188,11 @@ def _chunk(db: Database, ids: Sequence[int], rules: dict[str, Any]) -> Iterator[
             continue
         row = heads[identity_id]
         mine = {name: found.get(identity_id, []) for name, found in parts.items()}
+        more = {"links": chain[identity_id]} if identity_id in chain else {}
         identity = dict(zip(_IDENTITY, row[8:], strict=True))
         identity["attributes"] = _attributes(row[7])
-        yield identity_id, _dossier(row, identity, mine, runs, risks.get(identity_id, 0), rules)
+        made = _dossier(row, identity, mine, runs, risks.get(identity_id, 0), rules)
+        yield identity_id, made | more
 
 
 def _dossier(

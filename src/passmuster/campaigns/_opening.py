@@ -20,6 +20,8 @@ from passmuster.store import Database
 from passmuster.text import Json, canonical, nearest, sha256, strict_json, utc, visible
 
 STRATEGY = "one_deny_denies"
+KINDS = ("periodic", "intake", "delta", "emergency")
+"""Why a campaign is held; the statement says so."""
 MAX_RISK_ANALYSIS = 32 * 1024 * 1024
 """Bytes of the file that sets how often a review is done."""
 MAX_NAME = 80
@@ -54,6 +56,8 @@ class Definition:
     """Who may be the second person; None as the settings have it, empty for no such rule."""
     second_when: str | None = None
     """Which approvals need one: privileged, all, or risk:70; None as the settings have it."""
+    kind: str = "periodic"
+    """One of `KINDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ def _freeze(
 def _preflight(db: Database, wanted: Definition, now: str) -> str:
     if wanted.of not in ITEM_KINDS:
         raise UsageError(f"no items of {wanted.of!r}{nearest(wanted.of, ITEM_KINDS)}")
+    if wanted.kind not in KINDS:
+        raise UsageError(f"no campaign of kind {wanted.kind!r}{nearest(wanted.kind, KINDS)}")
     if wanted.name != wanted.name.strip() or not wanted.name.isprintable():
         raise UsageError("a campaign's name is printable and has no spaces around it")
     if not 1 <= len(wanted.name) <= MAX_NAME:
@@ -229,7 +235,7 @@ def _statement_body(
     )
     return {
         "name": wanted.name,
-        "kind": "periodic",
+        "kind": wanted.kind,
         "iteration": 1,
         "previousCampaign": previous,
         "itemKind": wanted.of,

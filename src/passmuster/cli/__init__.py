@@ -25,6 +25,8 @@ COMMANDS = {
     "collect": "collect",
     "identities": "inventory",
     "show": "inventory",
+    "suppliers": "suppliers",
+    "intake": "intake",
     "rules": "rules",
     "findings": "rules",
     "campaign": "campaign",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from passmuster import campaigns
 from passmuster.text import Json, plural, visible
 
 
@@ -22,6 +23,8 @@ def _lines(dossier: Json, now: str) -> Iterator[str]:
     owners = [f"{o['person_name'] or o['team'] or o['handle']} ({o['evidence'] or o['origin']})"
               for o in dossier["owners"]]  # fmt: skip
     yield f"  owner    {', '.join(owners) or 'none'}"
+    if stopped := campaigns.cut_off(dossier):
+        yield f"  breaks   {plural(stopped, 'identity')} can no longer become it when it is stopped"
     yield f"  used     {_used(i['last_used_at'], i['last_used_state'], now)}"
     if i["privilege_reason"]:
         yield f"  power    {i['privilege_reason']}"
@@ -45,6 +48,10 @@ def _lines(dossier: Json, now: str) -> Iterator[str]:
             for t in dossier["trusts"]
         ],
     )
+    yield from _cut("chain", [
+        f"{'←' if row['direction'] == 'in' else '→'} {'  '.join(campaigns.link_words(row))}"
+        for row in dossier.get("links", ())
+    ])  # fmt: skip
     yield from _cut("user", [f"{u['consumer']} ({u['consumer_kind']})" for u in dossier["usage"]])
     yield from _cut("seen", [f"{s['what']} in {s['place']}" for s in dossier["sightings"]])
     yield from _cut(

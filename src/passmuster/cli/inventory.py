@@ -149,6 +149,10 @@ def summarise(bench: Bench, runs: list[Any], as_json: bool, dry_run: bool) -> No
     else:
         at_risk = bench.db.value("SELECT count(*) FROM listing WHERE risk >= 60")
         talk(f"{text.plural(at_risk, 'identity')} at high risk: muster identities 'risk:>=60'")
+        from passmuster import policy
+
+        if waiting := policy.count_identities(bench.db, "intake:new", now()):
+            talk(f"{text.plural(waiting, 'new identity')} in no review yet: muster intake")
 
 
 @click.command("identities")

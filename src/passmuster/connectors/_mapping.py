@@ -30,9 +30,11 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "consumer_kind": ("workload", "host", "person"),
     "from_kind": (
         "account", "oidc_issuer", "saml", "tenant", "service", "spiffe_domain", "ssh_ca",
+        "workload",
     ),
     "mechanism": (
         "assume_role", "federated_credential", "workload_identity", "consent", "delegation",
+        "management",
     ),
 }  # fmt: skip
 _BOOLEANS = frozenset({"has_mfa", "is_locked", "is_external", "is_wildcard", "is_builtin"})

@@ -7,8 +7,9 @@ identity, credential or grant are not read either.
 
 The identity itself lives on another platform and is reviewed there. Here stands that the code
 made it: `created_by automation:terraform`, the platform's own id as `uid_alt`, and in `refers_to`
-all ids by which that platform may know it. It is stopped by a change of the code, so there is no
-plan: what is switched off by hand comes back with the next `apply`.
+all ids by which that platform may know it; a trust by `management` ties the two. It is stopped by
+a change of the code, so there is no plan: what is switched off by hand comes back with the next
+`apply`.
 """
 
 import re
@@ -31,6 +32,7 @@ from passmuster.model import (
     Problem,
     Record,
     Source,
+    Trust,
 )  # fmt: skip
 
 MADE_BY = "automation:terraform"
@@ -94,7 +96,10 @@ def _resource(resource: text.Json, line: int) -> Iterator[Record]:
         index = mapping(instance).get("index_key")
         at = "" if index is None else f"[{index!r}]" if isinstance(index, str) else f"[{index}]"
         address = f"{module + '.' if module else ''}{kind}.{name}{at}"
-        yield from make(_Made(address, f"{kind}{alias}", _kept(instance), line))
+        for record in make(_Made(address, f"{kind}{alias}", _kept(instance), line)):
+            yield record
+            if type(record) is Identity and record.created_by == MADE_BY and record.uid_alt:
+                yield Trust(record.uid_alt, record.uid, "workload", "management", line=line)
 
 
 def _alias(provider: str) -> str:

@@ -17,9 +17,9 @@ from urllib.parse import unquote
 
 from passmuster import text
 from passmuster.errors import FilterError
-from passmuster.filters._keys import FRAME, NO_ABSENT, NO_GROUPS, WORD, Key, Made, keys, like
+from passmuster.filters._keys import FRAME, LACKS, NO_ABSENT, NO_GROUPS, WORD, Key, Made, keys, like
 
-__all__ = ["FRAME", "KEYS", "Compiled", "apart", "compile_filter", "plain_words", "whole"]
+__all__ = ["FRAME", "KEYS", "LACKS", "Compiled", "apart", "compile_filter", "plain_words", "whole"]
 
 MAX_CHARACTERS = 4000
 MAX_TERMS = 64

@@ -114,9 +114,10 @@ _LIVE = (
 EXPIRES_BEFORE = _LIVE + "c.expires_at >= ? AND c.expires_at < ?)"
 EXPIRES_AFTER = _LIVE + "c.expires_at > ?)"
 EXPIRED = _LIVE + "c.expires_at < ?)"
+_HOLDS = "d.entry_id NOT IN (SELECT v.entry_id FROM void_entry v)"
 _REVIEWED = (
     "EXISTS (SELECT 1 FROM decision d WHERE d.identity_id = l.identity_id"
-    " AND d.verdict <> 'abstain'"
+    f" AND d.verdict <> 'abstain' AND {_HOLDS}"
 )
 REVIEWED_SINCE = f"{_REVIEWED} AND d.decided_at >= ?)"
 UNUSED_FOR = (
@@ -136,6 +137,36 @@ _NEW = (
     "i.first_seen_run >= (SELECT max(r.batch) FROM import_run r"
     " WHERE r.identities > 0 AND r.source_id = i.source_id)"
 )
+# new: what came with a later export of its source and format than the first, which was the start
+_CAME = (
+    "l.identity_id IN (SELECT x.id FROM principal x WHERE x.kind <> 'human'"
+    " AND x.first_seen_run IN (SELECT r.id FROM import_run r"
+    "  WHERE r.format <> 'muster.dossiers.jsonl' AND EXISTS (SELECT 1 FROM import_run e"
+    "   WHERE e.source_id = r.source_id AND e.format = r.format AND e.batch < r.batch)))"
+    " AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.identity_id = l.identity_id"
+    f"  AND d.verdict IN ('revoke', 'disable') AND {_HOLDS})"
+)
+LACKS = {
+    "purpose": "i.purpose IS NULL"
+               " AND NOT EXISTS (SELECT 1 FROM purpose p WHERE p.identity_id = l.identity_id)",
+    "owner": "NOT EXISTS (SELECT 1 FROM owner o WHERE o.identity_id = l.identity_id"
+             " AND o.absent_since IS NULL"
+             " AND (o.person_uid IS NOT NULL OR o.team_uid IS NOT NULL))",
+    "approval": "NOT EXISTS (SELECT 1 FROM decision d WHERE d.identity_id = l.identity_id"
+                f" AND d.verdict = 'approve' AND {_HOLDS})",
+}  # fmt: skip
+"""What a new identity needs, and when it has none."""
+_ASKED = (
+    "EXISTS (SELECT 1 FROM item n JOIN campaign c ON c.id = n.campaign_id"
+    " WHERE n.identity_id = l.identity_id AND c.closed_at IS NULL)"
+)
+_INTAKE = {
+    "new": f"({_CAME} AND {LACKS['approval']} AND NOT {_ASKED})",
+    "asked": f"({_CAME} AND {LACKS['approval']} AND {_ASKED})",
+    "incomplete": f"({_CAME} AND NOT ({LACKS['approval']})"
+                  f" AND (({LACKS['purpose']}) OR ({LACKS['owner']})))",
+    "any": f"({_CAME} AND ({' OR '.join(f'({sql})' for sql in LACKS.values())}))",
+}  # fmt: skip
 _HAS_CRED = (
     "l.identity_id IN (SELECT c.identity_id FROM credential c WHERE c.absent_since IS NULL"
     " AND c.identity_id IS NOT NULL)"
@@ -339,6 +370,8 @@ def _about_its_parts() -> dict[str, Key]:
             "any": f"{_TRUST})",
             "none": f"NOT {_TRUST} AND t.identity_id IS NOT NULL)",
         }),
+        "intake": Key("came since the first export: in no review yet, asked in one, approved"
+                       " without a purpose or an owner, or any of these", tuple(_INTAKE), _INTAKE),
         "new": Key("first seen in the newest run of its source", ("yes", "no"), _either(_NEW)),
         "absent": Key("gone from its source; those show only when asked for",
                        ("yes", "no", "any"),

@@ -17,13 +17,14 @@ from passmuster.inventory import _write
 from passmuster.inventory._counted import Progress
 from passmuster.inventory._handles import Match, is_secret, matches, only, secret_matches
 from passmuster.inventory._importing import Batches, Importing, Run
+from passmuster.inventory._purpose import MAX_PURPOSE, say_purpose
 from passmuster.inventory._same import called_now
 from passmuster.inventory._settle import settle
 from passmuster.store import Database
 
 __all__ = [
-    "Match", "Run", "assign_owner", "called_now", "email_of", "import_file", "import_files",
-    "is_secret", "matches", "only", "secret_matches",
+    "MAX_PURPOSE", "Match", "Run", "assign_owner", "called_now", "email_of", "import_file",
+    "import_files", "is_secret", "matches", "only", "say_purpose", "secret_matches",
 ]  # fmt: skip
 
 PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")

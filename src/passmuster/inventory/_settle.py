@@ -187,6 +187,7 @@ def _observe_parts(db: Database, source_id: int, fmt: str, batch: int, now: str)
     for table, name in parts.items():
         known = (
             f" FROM {table} x JOIN identity i ON i.id = x.identity_id"
+            " AND i.source_id = x.source_id"
             f" WHERE x.source_id = ? AND i.first_seen_run < {int(batch)} AND "
         )
         insert = (

@@ -19,9 +19,9 @@ from passmuster.lock import alone
 from passmuster.remediation._applying import apply, by_hand, look
 from passmuster.remediation._compare import is_as
 from passmuster.remediation._planning import plan_one
-from passmuster.remediation._remedy import STOPPED, Remedy, Wanted, remedy_of
+from passmuster.remediation._remedy import STOPPED, Remedy, Wanted
 from passmuster.remediation._signing import sign
-from passmuster.remediation._table import SELECT, note, record
+from passmuster.remediation._table import note, record
 from passmuster.remediation._urgent import wanted_by
 from passmuster.remediation._verifying import verify
 from passmuster.store import Database
@@ -104,11 +104,7 @@ def go_on(db: Database, one: Unreviewed, desk: Desk) -> Result:
 
 
 def _carried_out(db: Database, asked: Wanted, desk: Desk) -> Remedy:
-    held = db.one(f"{SELECT} WHERE name = ?", (asked.name(),))
-    remedy = remedy_of(held) if held is not None else None
-    # where something may have been sent, the plan and the state that was saved stay as they were
-    if remedy is None or remedy.prior_id is None:
-        remedy = plan_one(db, asked, desk.clock())
+    remedy = plan_one(db, asked, desk.clock())
     desk.tell("planned", remedy.what)
     if remedy.act is None:
         said = by_hand(remedy)

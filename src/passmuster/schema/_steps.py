@@ -6,6 +6,7 @@ from sqlite_utils import Database as UtilsDatabase
 from sqlite_utils import Migrations
 
 from passmuster import merkle
+from passmuster.schema._links import LINKS
 from passmuster.schema._tables import (
     CENTRAL,
     EMERGENCY,
@@ -88,4 +89,11 @@ def version_7(db: UtilsDatabase) -> None:
 def version_8(db: UtilsDatabase) -> None:
     """Emergency decisions; handles by which people name what leaked."""
     for statement in _statements(EMERGENCY):
+        db.execute(statement)
+
+
+@migrations()
+def version_9(db: UtilsDatabase) -> None:
+    """Both ends of a trust, across sources; what new identities are for."""
+    for statement in _statements(LINKS):
         db.execute(statement)

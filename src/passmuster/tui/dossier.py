@@ -8,7 +8,7 @@ words, and a long list says how much of it is not shown.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from passmuster.campaigns import COUNTED, NAMED, Around, Candidate
+from passmuster.campaigns import COUNTED, NAMED, Around, Candidate, cut_off
 from passmuster.model import Draft
 from passmuster.text import Json, plural
 from passmuster.tui import sections, words
@@ -158,6 +158,9 @@ def _impact(dossier: Json, beside: Around | None, view: View) -> Line:
     if outside:
         many = "outside parties" if outside > 1 else "outside party"
         parts.append(f"{outside} {many} locked out")
+    if inside := cut_off(dossier):
+        verb = "becomes" if inside == 1 else "become"
+        parts.append(f"{plural(inside, 'identity')} no longer {verb} it")
     if beside is not None:
         parts += _lost(beside)
     return [*_use(dossier, view), *([say(f"; {', '.join(parts)}")] if parts else [])]

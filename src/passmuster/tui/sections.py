@@ -12,18 +12,19 @@ from typing import Any, NamedTuple
 from passmuster.text import Json, plural
 from passmuster.tui import words
 from passmuster.tui.lines import Line, Role, Span, fit, fold, say, width_of
+from passmuster.tui.link_lines import link_lines
 
 LABEL = 8
 """Cells of the left column."""
 ALARM = Span(" ◀", "accent")
 """Marks what should be looked at; a sign, so that it does not need colour."""
 CAPS = {
-    "findings": 5, "credentials": 5, "grants": 5, "trusts": 4, "usage": 4, "sightings": 4,
-    "before": 3, "changed": 4,
+    "findings": 5, "credentials": 5, "grants": 5, "trusts": 4, "links": 4, "usage": 4,
+    "sightings": 4, "before": 3, "changed": 4,
 }  # fmt: skip
 """Rows of each section beside the queue; the details screen shows all."""
-SHORT_CAPS = {**CAPS, "credentials": 3, "grants": 3, "trusts": 2, "usage": 2, "sightings": 2,
-              "before": 1, "changed": 2}  # fmt: skip
+SHORT_CAPS = {**CAPS, "credentials": 3, "grants": 3, "trusts": 2, "links": 2, "usage": 2,
+              "sightings": 2, "before": 1, "changed": 2}  # fmt: skip
 """The same in a short pane."""
 SHORT_BELOW = 24
 """Lines of a pane below which it is short."""
@@ -91,7 +92,7 @@ def all_of(dossier: Json, view: View, hanging: Sequence[Line] = ()) -> list[Line
     # of what was reviewed before, the last word and what is new since come before the rest
     order = _REVIEWED if dossier["before"] else _SECTIONS
     for section in order:
-        if dossier[section.key]:
+        if dossier.get(section.key):  # what was frozen by an older release has fewer sections
             out += _listed(section, dossier, view)
         elif section.none and not (view.short and section.key in _SPARE):
             out += block(section.label, [[Span(section.none, "dim")]], view)
@@ -271,6 +272,11 @@ def _trust(row: Json, view: View) -> list[Line]:
     return [[*line, ALARM] if row["is_external"] or row["is_wildcard"] else line]
 
 
+def _link(row: Json, view: View) -> list[Line]:
+    lines = link_lines(row, ALARM)
+    return [cut(lines[0], view.width - LABEL)] if view.short else lines
+
+
 def _condition(said: str | None) -> str:
     """A platform may say which condition is missing."""
     if not said:
@@ -353,7 +359,7 @@ def _rest(dossier: Json, view: View) -> list[Line]:
     out: list[Line] = []
     if not view.full:
         return out
-    for label, key in (("acts for", "acts_for"), ("supplier", "supplier"),
+    for label, key in (("acts for", "acts_for"), ("held by", "supplier"),
                        ("review", "review_due"), ("created", "created_at"),
                        ("by", "created_by")):  # fmt: skip
         if identity[key]:
@@ -381,6 +387,7 @@ _SECTIONS = (
     Section("keys", "credentials", _credential, "no credential is known", _oldest_first),
     Section("may", "grants", _grant, "no permission is known"),
     Section("trusts", "trusts", _trust, "nobody else is known who may become it", _widest_first),
+    Section("chain", "links", _link, ""),
     Section("used by", "usage", _usage, "", _people_first),
     Section("seen", "sightings", _sighting, ""),
     Section("before", "before", _before, "never reviewed here"),

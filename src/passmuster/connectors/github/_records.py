@@ -260,6 +260,7 @@ def workflows(where: str) -> Identity:
         f"{kind}/{where}/actions", f"repo:{where}" if "/" in where else f"repo:{where}/*",
         f"GitHub Actions of {where}", "workload", nhi_detail="github.actions", status="enabled",
         last_used_state="not_tracked",
+        handle=f"https://{ISSUER}#repo:{where}" if "/" in where else None,
     )  # fmt: skip
 
 

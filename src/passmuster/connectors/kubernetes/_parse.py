@@ -30,6 +30,7 @@ from passmuster.model import (
     Problem,
     Record,
     Source,
+    Trust,
     Usage,
 )  # fmt: skip
 
@@ -115,6 +116,8 @@ class _Cluster:
             attributes=text.json_text({k: v for k, v in shown.items() if v not in (None, {})}),
             line=line,
         )  # fmt: skip
+        if assumes:
+            yield Trust(assumes, uid, "workload", "workload_identity", line=line)
         yield from _labels.owners(uid, meta, line)
 
     def _Role(self, role: text.Json, line: int) -> Iterator[Record]:  # noqa: N802

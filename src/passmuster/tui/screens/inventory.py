@@ -8,17 +8,21 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from passmuster import policy
+from textual.binding import Binding, BindingType
+
+from passmuster import campaigns, policy
 from passmuster.config import Settings
-from passmuster.errors import FilterError
+from passmuster.errors import FilterError, MusterError, UsageError
 from passmuster.filters import compile_filter
 from passmuster.store import Database
 from passmuster.text import plural
 from passmuster.tui import identity_rows, words
-from passmuster.tui.lines import Line
+from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.look import Look, Section
 from passmuster.tui.screens._identity import OfIdentities
+from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
+from passmuster.tui.writer import Job
 
 
 def sections(settings: Settings, now: str) -> list[Section]:
@@ -27,7 +31,7 @@ def sections(settings: Settings, now: str) -> list[Section]:
     ours = {
         "all": "", "unowned": "owner:none", "privileged": "privileged:yes",
         "unused": f"unused:>{unused}d", "expiring": "expires:<30d", "supplier": "-supplier:none",
-        "new": "new:yes", "gone": "absent:yes", "groups": "kind:group",
+        "new": "new:yes", "intake": "intake:any", "gone": "absent:yes", "groups": "kind:group",
     }  # fmt: skip
     own = {}
     for name, expression in settings.sections.items():
@@ -42,6 +46,10 @@ def sections(settings: Settings, now: str) -> list[Section]:
 class InventoryScreen(OfIdentities):
     """Every identity."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("P", "purpose", "purpose", id="purpose",
+                tooltip="say what it is for; kept with your name and the day"),
+    ]  # fmt: skip
     NOUN = "identity"
     SORTS: ClassVar[Mapping[str, str]] = {
         "risk": "risk", "name": "name", "owner": "owner", "used": "last use", "kind": "kind",
@@ -116,6 +124,45 @@ class InventoryScreen(OfIdentities):
         count = self.counts.get("all")
         parts = [] if count is None else [plural(count, "identity")]
         return identity_rows.heading("Inventory", [*parts, *self._facts], width)
+
+    def hints(self) -> list[Key]:
+        """In the intake, also how to say what something is for."""
+        name = self.sections[self.section].name if self.sections else ""
+        more = [Key("P", "purpose", "purpose")] if name == "intake" and self.table.rank else []
+        return [*more, *super().hints()]
+
+    # what it is for
+
+    def action_purpose(self) -> None:
+        """Say what the identity under the cursor is for; it stands in evidence from then on."""
+        if (identity_id := self.table.cursor_id) is None:
+            return
+        if self.muster.read_only:
+            self.say("read only: nothing is kept", "error")
+            return
+        (row,) = policy.identity_rows(self.muster.db, [identity_id])
+        me, now = self.desk.me, self.desk.clock()
+
+        def answer(typed: str) -> str | None:
+            try:
+                campaigns.check_purpose(typed)
+            except UsageError as error:
+                return str(error)
+            self.muster.writer.put(
+                Job((), lambda db: campaigns.keep_purpose(db, identity_id, typed, me, now))
+            )
+            return None
+
+        self.ask.ask([Span("purpose", "strong"), say(f"  {row.name}   what is it for?")], (),
+                     answer, hint="a sentence; owner and approval: muster intake open")  # fmt: skip
+        self.redraw_bars()
+
+    def written(self, ids: Sequence[int], error: MusterError | None) -> None:
+        """A purpose is on the disk, or is not: the evidence shows it."""
+        if not ids and self._held is not None:
+            self.say(str(error) if error else "purpose kept", "error" if error else "plain")
+            self._held = None
+            self.show_evidence(keep_place=True)
 
     # back
 
