@@ -10,6 +10,7 @@ Signed is before done: whoever is killed between the two leaves a decision that 
 out, and never a stop that nobody answers for.
 """
 
+import re
 import secrets
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -27,7 +28,16 @@ from passmuster.errors import Conflict, NotFound, UsageError, VerificationFailed
 from passmuster.keys import SigningKey
 from passmuster.model import Attention, Draft, Verdict
 from passmuster.store import Database
-from passmuster.text import Json, canonical, sha256, strict_json, utc, visible
+from passmuster.text import (
+    Json,
+    canonical,
+    epoch,
+    from_epoch,
+    sha256,
+    strict_json,
+    utc,
+    visible,
+)
 
 ROWS = "decisions.jsonl"
 ON_CALL = "on_call"
@@ -35,6 +45,9 @@ ON_CALL = "on_call"
 RESTORE_DUE = "restoreDue"
 STOPS: tuple[Verdict, ...] = ("disable", "revoke")
 KINDS = ("identity", "credential")
+UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+MAX_FOR = 90 * UNITS["d"]
+"""Seconds that a stop may be for; what is longer is for a campaign to decide."""
 TRIES = 5
 """How often a decision is signed again because another muster signed in between."""
 
@@ -106,6 +119,16 @@ def check_emergency(db: Database, reason: str, ticket: str | None, principal: st
             f"the roster does not have {principal} in the role oncall: whoever has it may stop this"
             f" ({', '.join(on_call(db)) or 'nobody has: a registrar gives it'})"
         )
+
+
+def restore_due(span: str, now: str) -> str:
+    """When what is stopped for *span* (`30m`, `4h`, `2d`) is due to be given back."""
+    found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", span.strip())
+    seconds = int(found[1]) * UNITS[found[2]] if found else 0
+    if not 0 < seconds <= MAX_FOR:
+        raise UsageError(f"{span!r} is no time to stop something for: write 30m, 4h or 2d, at most"
+                         f" {MAX_FOR // UNITS['d']}d")  # fmt: skip
+    return from_epoch(epoch(now) + seconds)
 
 
 def on_call(db: Database) -> list[str]:
