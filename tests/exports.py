@@ -15,6 +15,7 @@ from typing import Any, get_args
 from passmuster import connectors, model
 from passmuster.connectors import Context, Format
 from passmuster.model import Record
+from tests import exports_databases
 from tests.exports_cloud import CLOUD
 from tests.exports_code import CODE_MAKERS
 from tests.exports_keys import KEY_MAKERS
@@ -202,6 +203,7 @@ MAKERS: dict[str, Maker] = {
     **CODE_MAKERS,
     **KEY_MAKERS,
     **CLOUD,
+    **exports_databases.MAKERS,
 }
 
 

@@ -60,7 +60,10 @@ def identities() -> list[Identity]:
 
 LEFT_OUT = "muster/dossiers.jsonl"
 """What a reviewer elsewhere gets: the demo has the identities themselves."""
-BESIDE = ("github", "gitlab", "terraform", "spire", "mcp", "baton", "anthropic", "ssh", "x509")
+BESIDE = (
+    "github", "gitlab", "terraform", "spire", "mcp", "baton", "anthropic", "ssh", "x509",
+    "postgres", "mariadb", "openbao", "redis", "rabbitmq",
+)  # fmt: skip
 """Platforms whose samples are there to try an import with; the demo leaves them out."""
 
 

@@ -63,6 +63,8 @@ def test_what_lives_again_after_another_stopped_it_is_planned_here(
     boss.pull(log)
     assert not remediation.plan(boss.db, END)
     boss.db.execute("UPDATE import_run SET imported_at = ?", (END,))  # a later export has it
+    assert not remediation.plan(boss.db, END), "which does not tell a policy that denies it all"
+    boss.db.execute("UPDATE remediation SET in_export = 1")
     (one,) = remediation.plan(boss.db, END)
     assert one.plan is not None and one.state in ("planned", "not_supported")
 

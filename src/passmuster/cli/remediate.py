@@ -175,7 +175,7 @@ def verify_command(
         passphrase_fd,
     )  # fmt: skip
     _tell(found, as_json)
-    if left := [one for one in found if one.state != "verified"]:
+    if left := [one for one in found if one.verdict not in ("refused", "flag")]:
         raise MusterError(f"{len(left)} of {plural(len(found), 'remediation')} not refused yet")
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 from passmuster.errors import ImportRefused
 from passmuster.model import Problem, Record, Source
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 MAX_LINE = 16 << 20
 
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from passmuster.remediation._wanting import wanted
 else:
     __getattr__ = lazily.names(__name__, {
-        "_blast": "Fact blast handle subject",
         "_applying": "apply",
+        "_blast": "Fact blast handle subject",
         "_breaker": "Tripped breaker",
         "_destroying": "asked_for refuse_early",
         "_folding": "Standing check_row fold result_row",

@@ -7,6 +7,7 @@ has passed; each answer is kept apart: refused, flag read back, still works, unk
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from passmuster.connectors import VERDICTS, Act, Live, Verdict
 from passmuster.errors import Unreachable, UsageError
@@ -32,7 +33,7 @@ def verify(
 
     `verified` says that the platform refuses it, or has the flag where nothing can be tried; the
     verdict beside it says which. Everything else leaves it `applied`, with what was answered.
-    Raises Unreachable where what was verified before cannot be asked again: that is no result.
+    Where what was verified before cannot be asked again, that is told and is no result.
     """
     remedy = again(db, remedy)
     act = remedy.act
@@ -49,7 +50,7 @@ def verify(
         sleep(min(pause, left))
         pause = min(pause * 2, MOST_S)
     if verdict == "unknown" and remedy.state == "verified":
-        raise Unreachable(f"{remedy.name} stays verified: {said}")  # no answer is no result
+        return replace(remedy, verdict=verdict, said=f"it stays verified: {said}")
     state: State = "verified" if verdict in ("refused", "flag") else "applied"
     return record(db, remedy, state, said, clock(), verdict=verdict, secret=secret)
 

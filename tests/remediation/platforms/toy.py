@@ -29,7 +29,7 @@ def parse(stream: BinaryIO, _: Context) -> Iterator[Record]:
             yield Credential(
                 one["id"], key["id"], "static_secret", "toy.key",
                 status="enabled" if key["enabled"] else "disabled",
-                created_at=key["created"], expires_state="none",
+                created_at=key["created"], expires_state="none", line=line,
             )  # fmt: skip
 
 
