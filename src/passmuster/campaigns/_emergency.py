@@ -12,7 +12,9 @@ out, and never a stop that nobody answers for.
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 from passmuster import attestations, blobs, merkle, roster, tlog
@@ -276,7 +278,9 @@ def keep(db: Database, said: Attestation, line: bytes, index: int) -> None:
 
 
 def emergencies_in(db: Database, at: Campaign) -> list[tlog.Entry]:
-    """The entries of emergency stops of items of a campaign, from its opening to its end."""
+    """The entries of emergency stops of items of a campaign, from its opening to its end, and of
+    what came of them.
+    """
     out = late(db, at.digest)
     rows = db.execute(
         "SELECT e.id, e.predicate, e.statement, e.campaign, e.principal, e.envelope, e.logged_at"
@@ -285,10 +289,25 @@ def emergencies_in(db: Database, at: Campaign) -> list[tlog.Entry]:
         " WHERE e.id > (SELECT id FROM entry WHERE statement = ?2) ORDER BY e.id",
         (at.id, at.digest),
     ).fetchall()
-    return [
-        tlog.Entry(index, kind, name, of, principal, bytes(envelope), logged_at)
-        for index, kind, name, of, principal, envelope, logged_at in rows if index not in out
-    ]  # fmt: skip
+    stops = [_entry(row) for row in rows if row[0] not in out]
+    names = {entry.statement for entry in stops}
+    results = db.execute(
+        "SELECT id, predicate, statement, campaign, principal, envelope, logged_at FROM entry"
+        " WHERE campaign IS NULL AND predicate = 'remediation' ORDER BY id"
+    ).fetchall() if stops else []  # fmt: skip
+    done = map(_entry, results)
+    return [*stops, *(entry for entry in done if _basis(entry.envelope) in names)]
+
+
+def _entry(row: Sequence[Any]) -> tlog.Entry:
+    index, kind, name, of, principal, envelope, logged_at = row
+    return tlog.Entry(index, kind, name, of, principal, bytes(envelope), logged_at)
+
+
+def _basis(envelope: bytes) -> str | None:
+    """The emergency that a result names."""
+    found = attestations.unchecked(envelope).predicate["basis"].get("emergency")
+    return None if found is None else str(found)
 
 
 def subject_of(uri: str) -> tuple[str, str, str]:

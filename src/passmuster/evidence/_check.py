@@ -247,10 +247,13 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
         raise VerificationFailed("statements: a pack has one campaign, which ends once at most")
     opened, closed = opening[0], closing[0] if closing else None
     digest = opened.attestation.name
+    urgent = {s.attestation.name for s in found if is_emergency(s.attestation)}
     for statement in found:
         body, kind = statement.attestation.predicate, statement.attestation.kind
-        in_basis = kind in (*ROWS, *RESULTS) and body["basis"] != {"campaign": digest}
-        in_basis = in_basis and not is_emergency(statement.attestation)
+        in_basis = kind in (*ROWS, *RESULTS) and not (
+            body["basis"] == {"campaign": digest} or is_emergency(statement.attestation)
+            or (kind in RESULTS and body["basis"].get("emergency") in urgent)
+        )  # fmt: skip
         named = kind in ("close", "pack", "acknowledgement", "publication")
         if in_basis or (named and body["campaign"] != digest):
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
