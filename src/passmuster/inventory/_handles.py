@@ -150,7 +150,7 @@ def only(db: Database, handle: str) -> Match:
     found = matches(db, handle)
     called = "what was pasted" if is_secret(handle) else repr(visible(handle[:200]))
     if not found:
-        raise NotFound(f"no identity or credential {called}; "
+        raise NotFound(f"no identity or credential is known by {called}; "
                        "`muster identities WORD` finds parts of names")  # fmt: skip
     if len(found) > 1:
         named = "; ".join(match.words for match in found)
