@@ -126,6 +126,7 @@ def test_the_stock_tools_come_to_the_same(pack: Path, stock: Stock) -> None:
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
+@pytest.mark.ci
 @pytest.mark.parametrize(("field", "value"), [
     ("capacity", None), ("verdict", "approve"), ("dossier", "0" * 64),
 ])  # fmt: skip

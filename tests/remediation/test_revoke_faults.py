@@ -19,6 +19,7 @@ def of_svc_a(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(urgently, "KEY", "svc-a-k1")
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("call", range(CALLS))
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_fails_is_named_signed_and_gone_on_with(
