@@ -35,7 +35,6 @@ from passmuster.evidence._statements import (
     SUMS,
     Statement,
     allowed_signers,
-    emergencies,
     key_files,
     policy,
     principals,
@@ -181,9 +180,6 @@ class _Build:
             attestation = attestations.verify(entry.envelope, self.known)
             signers.add(attestation.keyid)
             found.append(Statement(entry.id, attestation, entry.envelope))
-        for statement in self._carried_out(emergencies(found)):
-            signers.add(statement.attestation.keyid)
-            found.append(statement)
         for entry in tlog.entries(self.db):
             if entry.kind == "roster":
                 found.append(Statement(entry.id, unchecked(entry.envelope), entry.envelope))
@@ -199,17 +195,6 @@ class _Build:
         for statement in found:
             self._write_statement(statement.folder, statement.attestation, statement.envelope)
         return found
-
-    def _carried_out(self, urgent: set[str]) -> Iterator[Statement]:
-        """What came of the emergencies that are in the pack."""
-        rows = self.db.execute(
-            "SELECT id, envelope FROM entry WHERE predicate = 'remediation' AND campaign IS NULL"
-            " ORDER BY id"
-        )
-        for index, envelope in rows if urgent else ():
-            attestation = attestations.verify(bytes(envelope), self.known)
-            if attestation.predicate["basis"].get("emergency") in urgent:
-                yield Statement(index, attestation, bytes(envelope))
 
     def _write_statement(self, folder: str, attestation: Attestation, envelope: bytes) -> None:
         self.writer.add(f"{folder}/{ENVELOPE}", envelope)
