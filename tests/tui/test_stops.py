@@ -1,5 +1,7 @@
 """The stops as a place: planned, stopped, seen to be refused and put back, on a real server."""
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +10,15 @@ from textual.pilot import Pilot
 
 from passmuster import tlog
 from passmuster.config import Settings
+from passmuster.errors import WrongPassphrase
+from passmuster.keys import Passphrase, SigningKey
 from passmuster.model import Change
 from passmuster.tui.app import MusterApp
 from passmuster.tui.desk import Desk
 from passmuster.tui.screens.signed import SignedScreen
 from passmuster.tui.screens.stops import StopsScreen
 from tests.remediation.conftest import SOURCE, Estate, estate, toy
+from tests.terminal import PATIENCE_S
 from tests.tui.conftest import ME, bar, painted, press, settle
 from tests.tui.test_places import here, listed, pane
 
@@ -39,6 +44,14 @@ def decided(estate: Estate, *changes: Change) -> None:
     estate.decide(at, "svc-a", "revoke")
     estate.decide(at, "svc-b", "approve", changes=changes)
     estate.sign_off(at)
+
+
+async def until(pilot: Pilot[None], so: Callable[[], bool]) -> None:
+    """Wait for something while a thread waits for a person."""
+    ends = time.monotonic() + PATIENCE_S
+    while not so():
+        assert time.monotonic() < ends, painted(pilot)
+        await pilot.pause()
 
 
 def said(pilot: Pilot[None]) -> str:
@@ -72,7 +85,9 @@ async def test_from_the_key_to_refused_and_back_again(
         await press(pilot, *STOP)
         assert listed(pilot, "state") == ["verified: refused"]
         assert "the login was answered with 401" in said(pilot)
-        assert "verified: refused; statement" in pane(pilot)
+        for words in ("how far verified: refused said the login was answered",
+                      "verified: refused; statement"):  # fmt: skip
+            assert words in pane(pilot), words
         assert "! stop it" not in bar(pilot, "keys")
         await press(pilot, "exclamation_mark")
         assert "it is verified already" in said(pilot)
@@ -132,6 +147,76 @@ async def test_what_was_decided_otherwise_and_what_is_held_up_is_not_stopped(
         await settle(pilot)
         assert "it was decided otherwise since" in said(pilot)
     assert not estate.toy.writes
+
+
+async def test_the_passphrase_is_asked_once_and_going_back_stops_nothing(
+    estate: Estate, desk: Desk
+) -> None:
+    asked: list[bytes] = []
+
+    def signer(ask: Passphrase) -> SigningKey:
+        asked.append(ask())
+        if asked[-1] != b"sesame":
+            raise WrongPassphrase("the passphrase does not open the key file")
+        return estate.rev
+
+    decided(estate)
+    async with MusterApp(replace(desk, signer=signer), None).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C", "p", *STOP[:2])
+        for typed in ("enter", "escape"):
+            await pilot.press(typed)
+            await until(pilot, lambda: here(pilot).ask.is_open == (typed == "enter"))  # noqa: B023
+        await settle(pilot)
+        assert not asked
+        assert listed(pilot, "state") == ["planned"]
+        await press(pilot, *STOP[:2])
+        for typed in ("", "=wrong", "=sesame"):
+            if typed:
+                typing = here(pilot).typing
+                assert typing is not None
+                typing.insert(typed[1:])
+            await pilot.press("enter")
+            await until(pilot, lambda: here(pilot).ask.is_open or len(asked) == 2)
+        await settle(pilot)
+        assert asked == [b"wrong", b"sesame"]
+        assert listed(pilot, "state") == ["verified: refused"]
+    assert estate.toy.writes == ["PUT svc-a"]
+
+
+async def test_nobody_leaves_what_is_under_way(estate: Estate, desk: Desk) -> None:
+    decided(estate)
+    estate.toy.lags = 1
+    still = replace(desk, clock=lambda: "2026-11-25T12:00:00Z")  # else the wait is over at once
+    async with MusterApp(still, None).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C", "p", *STOP[:2])
+        await pilot.press("enter")
+        for key in ("q", "i", "escape"):
+            await pilot.press(key)
+            assert isinstance(pilot.app.screen, StopsScreen)
+        assert "it is under way" in said(pilot)
+        await settle(pilot)
+        assert listed(pilot, "state") == ["verified: refused"]
+    assert not estate.db.value("SELECT 1 FROM remediation_result WHERE entry_id IS NULL")
+
+
+async def test_what_is_alive_again_comes_first_and_can_be_stopped_once_more(
+    estate: Estate, desk: Desk
+) -> None:
+    decided(estate)
+    async with MusterApp(desk, None).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C", "p", *STOP)
+        estate.toy.objects["svc-a"]["enabled"] = True
+        estate.bring_in("2026-11-26T08:00:00Z")
+        here(pilot).look_for_changes()
+        await settle(pilot)
+        (state,) = listed(pilot, "state")
+        assert state == "verified, but active in the export of 2026-11-26"
+        assert "alive the export has it active" in pane(pilot)
+        await press(pilot, *STOP)
+    assert estate.toy.writes == ["PUT svc-a", "PUT svc-a"]
 
 
 async def test_a_platform_that_will_not_is_told_and_it_stays_open(

@@ -21,6 +21,8 @@ class Carrying(ListScreen):
 
     _talk: KeyTalk | None = None
     """Of the step that goes on now."""
+    _key_waits = False
+    """Whether its key waits for a hand."""
 
     def was_carried_out(self) -> None:
         """Something came of a step."""
@@ -46,9 +48,14 @@ class Carrying(ListScreen):
 
     def begin(self, step: Step, one: Remedy) -> None:
         """Carry *step* out and sign what came of it; the key may ask for its passphrase."""
-        self._talk = KeyTalk(self, self._put_secret, lambda words: self.say(words, "accent"))
+        self._talk, self._key_waits = KeyTalk(self, self._put_secret, self._told), False
         self.say(DOING[step])
         self._carry(step, one, self._talk)
+
+    def _told(self, words: str) -> None:
+        """The key says something: it wants to be touched."""
+        self._key_waits = True
+        self.say(words, "accent")
 
     def _put_secret(self, question: str, box: Box) -> None:
         if self.typing is not None:  # what is being typed is no passphrase
@@ -103,6 +110,31 @@ class Carrying(ListScreen):
         left = remediation.left_s(one, clock())
         self.back(self.say, f"{one.state}: asking until it is refused, {left:.0f} s at most …")
         return remediation.verify(db, one, live, clock, wait_s=left)
+
+    def _goes_on(self) -> bool:
+        """Whether a step is under way: then it is said, and nobody leaves."""
+        if self._talk is not None:
+            self.say("it is under way: a moment; what comes of it is signed here")
+        return self._talk is not None
+
+    def action_place(self, name: str) -> None:
+        """There, unless a step is under way."""
+        if not self._goes_on():
+            super().action_place(name)
+
+    def action_leave(self) -> None:
+        """Back, unless a step is under way."""
+        if not self._goes_on():
+            super().action_leave()
+
+    def action_back(self) -> None:
+        """Back; a key that waits for a hand is not waited for any more, and what came of the step
+        is signed by the next one.
+        """
+        if self._talk is not None and self._key_waits:
+            self._talk.call_off()
+        elif not self._goes_on():
+            super().action_back()
 
     def back(self, then: Callable[[Any], object], what: object) -> None:
         """Go on in the screen's own thread, if there is still a screen."""

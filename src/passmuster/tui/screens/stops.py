@@ -76,7 +76,7 @@ class StopsScreen(Carrying):
         self._ids: dict[str, int] = {}
         self._one: dict[int, Status] = {}
         self._order: list[int] | None = None
-        self._unplanned = 0
+        self._unplanned = self._unsigned = 0
         self._reading = threading.Lock()
 
     def on_mount(self) -> None:
@@ -93,7 +93,11 @@ class StopsScreen(Carrying):
     def was_carried_out(self) -> None:
         """The same: what came of it is in the database."""
         self.changed_outside()
-        self.refresh_rows()
+
+    def view_shown(self, *, first: bool) -> None:
+        """What was known of the rows may be of before a step."""
+        if not first:
+            self.refresh_rows()
 
     # the rows
 
@@ -121,6 +125,7 @@ class StopsScreen(Carrying):
                     self._one[self._ids.setdefault(name, len(self._ids))] = one
                 order = self._order = [self._ids[one.remedy.name] for one in found]
                 self._unplanned = len(remediation.unplanned(db))
+                self._unsigned = remediation.unsigned(db)
             return order
 
     def read_counts(self, db: Database) -> dict[str, int]:
@@ -160,6 +165,8 @@ class StopsScreen(Carrying):
         parts = [f"{self.counts['open']:,} open"] if "open" in self.counts else []
         if self._unplanned:
             parts.append(f"{self._unplanned:,} asked for and not planned: p")
+        if self._unsigned:
+            parts.append(f"{plural(self._unsigned, 'result')} not signed: the next step signs them")
         return identity_rows.heading("Stops", parts, width)
 
     def hints(self) -> list[Key]:
