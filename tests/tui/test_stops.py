@@ -1,5 +1,6 @@
 """The stops as a place: planned, stopped, seen to be refused and put back, on a real server."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from passmuster import tlog
+from passmuster import remediation, tlog
 from passmuster.config import Settings
 from passmuster.errors import WrongPassphrase
 from passmuster.keys import Passphrase, SigningKey
@@ -19,7 +20,7 @@ from passmuster.tui.screens.signed import SignedScreen
 from passmuster.tui.screens.stops import StopsScreen
 from tests.remediation.conftest import SOURCE, Estate, estate, toy
 from tests.terminal import PATIENCE_S
-from tests.tui.conftest import ME, bar, painted, press, settle
+from tests.tui.conftest import ME, NOW, bar, painted, press, settle
 from tests.tui.test_places import here, listed, pane
 
 __all__ = ["estate", "toy"]
@@ -78,6 +79,8 @@ async def test_from_the_key_to_refused_and_back_again(
                       "toy enable svc-a", "R1: a flag", "open sessions, up to an hour",
                       "Autumn"):  # fmt: skip
             assert words in pane(pilot), words
+        await press(pilot, "y")
+        assert "the vendor's lines: " in said(pilot)
         await press(pilot, "exclamation_mark", "=nope", "enter")
         assert "not the last 4 signs of svc-a" in painted(pilot)
         await press(pilot, "escape")
@@ -186,16 +189,21 @@ async def test_the_passphrase_is_asked_once_and_going_back_stops_nothing(
 
 async def test_nobody_leaves_what_is_under_way(estate: Estate, desk: Desk) -> None:
     decided(estate)
-    estate.toy.lags = 1
-    still = replace(desk, clock=lambda: "2026-11-25T12:00:00Z")  # else the wait is over at once
-    async with MusterApp(still, None).run_test(size=(80, 24)) as pilot:
+    gate = threading.Event()
+
+    def signer(_: Passphrase) -> SigningKey:
+        assert gate.wait(PATIENCE_S)
+        return estate.rev
+
+    async with MusterApp(replace(desk, signer=signer), None).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await press(pilot, "C", "p", *STOP[:2])
         await pilot.press("enter")
-        for key in ("q", "i", "escape"):
+        for key in ("q", "i", "escape", "v"):
             await pilot.press(key)
             assert isinstance(pilot.app.screen, StopsScreen)
-        assert "it is under way" in said(pilot)
+            assert "under way" in said(pilot)
+        gate.set()
         await settle(pilot)
         assert listed(pilot, "state") == ["verified: refused"]
     assert not estate.db.value("SELECT 1 FROM remediation_result WHERE entry_id IS NULL")
@@ -232,6 +240,30 @@ async def test_a_platform_that_will_not_is_told_and_it_stays_open(
         assert "403" in said(pilot)
         await press(pilot, "tab")
         assert listed(pilot, "state") == ["apply failed"], "it is in the section of the open ones"
+    assert not estate.toy.writes
+
+
+async def test_a_secret_is_not_destroyed_from_here_and_the_command_is_named(
+    estate: Estate, desk: Desk
+) -> None:
+    estate.toy.account("burn-a")
+    estate.bring_in()
+    at = estate.opened()
+    estate.decide(at, "burn-a", "revoke")
+    estate.sign_off(at)
+    async with MusterApp(desk, None).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C", "p", "exclamation_mark")
+        assert "look at --destroy" in said(pilot)
+        (one,) = remediation.plan(estate.db, NOW, destroy=True)
+        here(pilot).look_for_changes()
+        await settle(pilot)
+        for row in here(pilot).table.rank:
+            here(pilot).table.go_to_id(row)
+            await press(pilot, "exclamation_mark")
+            if "R3" in pane(pilot):
+                break
+        assert f"muster remediate apply {one.name} --destroy" in said(pilot)
     assert not estate.toy.writes
 
 

@@ -13,6 +13,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from passmuster import campaigns, filters, remediation, store
+from passmuster.errors import MusterError
 from passmuster.remediation import Remedy, Status
 from passmuster.store import Database
 from passmuster.text import plural
@@ -220,9 +221,12 @@ class StopsScreen(Carrying):
         db = store.open_(self.desk.folder)
         try:
             found = remediation.plan(db, self.desk.clock())
+        except MusterError as error:  # one that can not be planned keeps the others from it
+            self.back(self.refused, str(error))
+        else:
+            self.back(self._planned, len(found))
         finally:
             db.close()
-        self.back(self._planned, len(found))
 
     def _planned(self, count: int) -> None:
         self.was_carried_out()
