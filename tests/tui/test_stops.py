@@ -181,8 +181,9 @@ async def test_the_passphrase_is_asked_once_and_going_back_stops_nothing(
                 typing.insert(typed[1:])
             await pilot.press("enter")
             await until(pilot, lambda: here(pilot).ask.is_open or len(asked) == 2)
-        await settle(pilot)
+        await until(pilot, lambda: "verified, refused" in said(pilot))
         assert asked == [b"wrong", b"sesame"]
+        await settle(pilot)
         assert listed(pilot, "state") == ["verified: refused"]
     assert estate.toy.writes == ["PUT svc-a"]
 
@@ -206,6 +207,26 @@ async def test_nobody_leaves_what_is_under_way(estate: Estate, desk: Desk) -> No
         gate.set()
         await settle(pilot)
         assert listed(pilot, "state") == ["verified: refused"]
+    assert not estate.db.value("SELECT 1 FROM remediation_result WHERE entry_id IS NULL")
+
+
+async def test_who_waits_no_longer_has_it_asked_once_more_and_signed(
+    estate: Estate, desk: Desk
+) -> None:
+    decided(estate)
+    estate.toy.lags = 99
+    still = replace(desk, clock=lambda: "2026-11-25T12:00:00Z")  # else the wait is over at once
+    async with MusterApp(still, None).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C", "p", *STOP[:2])
+        await pilot.press("enter")
+        await until(pilot, lambda: "esc asks once" in said(pilot))
+        await pilot.press("escape")
+        await settle(pilot)
+        assert listed(pilot, "state") == ["applied, still works"]
+        assert "esc" not in said(pilot)
+    logins = [call for call in estate.toy.calls if "login" in call]
+    assert len(logins) < 4, "in the two seconds of the plan it would be asked four times"
     assert not estate.db.value("SELECT 1 FROM remediation_result WHERE entry_id IS NULL")
 
 

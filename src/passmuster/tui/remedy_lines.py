@@ -14,7 +14,7 @@ from passmuster.tui.widgets.line_table import Column, TableRow, fitting
 LABEL = 10
 """Cells of the left column."""
 _COLUMNS = (
-    Column("state", "HOW FAR", 26),
+    Column("state", "HOW FAR", 24),
     Column("name", "WHAT", 0),
     Column("due", "DUE", 12),
     Column("identity", "IDENTITY", 20),
@@ -56,7 +56,7 @@ def waits(count: int) -> list[Line]:
 
 def columns(width: int) -> list[Column]:
     """The columns that *width* has room for."""
-    return fitting(_COLUMNS, _FIRST_IN, width, 18)
+    return fitting(_COLUMNS, _FIRST_IN, width, 28)
 
 
 def table_row(found: Status, now: str) -> TableRow:

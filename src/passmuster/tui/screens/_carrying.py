@@ -1,5 +1,8 @@
 """A list from which a step is carried out on a platform: in a thread, signed, told as it goes."""
 
+import math
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +24,8 @@ class Carrying(ListScreen):
 
     _talk: KeyTalk | None = None
     """Of the step that goes on now."""
+    _enough = threading.Event()
+    """Of that step: set when the person waits no longer for the platform to refuse."""
     _key_waits = False
     """Whether its key waits for a hand."""
 
@@ -49,6 +54,7 @@ class Carrying(ListScreen):
     def begin(self, step: Step, one: Remedy) -> None:
         """Carry *step* out and sign what came of it; the key may ask for its passphrase."""
         self._talk, self._key_waits = KeyTalk(self, self._put_secret, self._told), False
+        self._enough = threading.Event()
         self.say(DOING[step])
         self._carry(step, one, self._talk)
 
@@ -108,8 +114,17 @@ class Carrying(ListScreen):
             if one.state != "applied":
                 return one
         left = remediation.left_s(one, clock())
-        self.back(self.say, f"{one.state}: asking until it is refused, {left:.0f} s at most …")
-        return remediation.verify(db, one, live, clock, wait_s=left)
+        enough = self._enough
+        self.back(self.say, f"{one.state}: asking until it is refused, {left:.0f} s at most; esc"
+                            " asks once more, no longer")  # fmt: skip
+
+        def pause(seconds: float) -> None:
+            enough.wait(seconds)
+
+        return remediation.verify(
+            db, one, live, clock, wait_s=left, sleep=pause,
+            timer=lambda: math.inf if enough.is_set() else time.monotonic(),
+        )  # fmt: skip
 
     def _goes_on(self) -> bool:
         """Whether a step is under way: then it is said, and nobody leaves."""
@@ -128,11 +143,14 @@ class Carrying(ListScreen):
             super().action_leave()
 
     def action_back(self) -> None:
-        """Back; a key that waits for a hand is not waited for any more, and what came of the step
-        is signed by the next one.
+        """Back; a platform is asked once more and no longer, and a key that waits for a hand is not
+        waited for: what came of the step is then signed by the next one.
         """
         if self._talk is not None and self._key_waits:
             self._talk.call_off()
+        elif self._talk is not None:
+            self._enough.set()
+            self.say("it is under way: asking once more, then it is signed")
         elif not self._goes_on():
             super().action_back()
 
