@@ -33,7 +33,7 @@ NOTHING: list[Line] = [
     [Span("  r  d      ", "strong"), Span("in the queue: decide what is to be stopped", "dim")],
     [Span("  $         ", "strong"), Span("in the queue: sign it; then p here plans it", "dim")],
     [Span("  !         ", "strong"),
-     Span("in the queue or the inventory: an emergency, stopped at once", "dim")],
+     Span("on any account: an emergency, stopped at once", "dim")],
 ]  # fmt: skip
 
 
