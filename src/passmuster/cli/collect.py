@@ -34,12 +34,19 @@ def collect_command(
 
     named = _source(bench, source)
     where = logins.where(bench.settings, named)
-    context = Context(label, {}, bench.settings.max_yaml_mib * 1024 * 1024)
+    context = Context(
+        label or where.tenant or None, {}, bench.settings.max_yaml_mib * 1024 * 1024,
+        label_is_tenant=label is None,
+    )  # fmt: skip
     runs = intake.collect(
         bench.db, where, bench.settings, now=now(), keep=keep, context=context,
         progress=bar("Importing"),
     )  # fmt: skip
     summarise(bench, runs, as_json, dry_run=False)
+    for uid in dict.fromkeys(run.source for run in runs):
+        if where.settings and uid not in bench.settings.sources:
+            talk(f'It is {uid}: put its settings under [sources."{uid}"] so that it can be '
+                 "stopped, and collected again")  # fmt: skip
     if keep is not None:
         talk(f"The exports are in {keep}.")
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from passmuster.keys import Passphrase, SigningKey, Talk
     from passmuster.store import Database
 
+MAX_SECRET = 16_384
+
 
 def now() -> str:
     """The time, as it is stored everywhere; the one place of the command line that asks."""
@@ -230,6 +232,17 @@ campaign_option = click.option(
 def talk(message: str) -> None:
     """Say something to the person; stdout is for data."""
     print(text.visible(message), file=sys.stderr)
+
+
+def secret_of_stdin(question: str) -> str:
+    """A secret to be tried, of as many lines as a private key has; typed where it is a terminal."""
+    if sys.stdin.isatty():
+        typed: str = click.prompt(question, hide_input=True, err=True)
+        return typed.strip()
+    found = sys.stdin.buffer.read(MAX_SECRET + 1).decode("utf-8", "replace").strip()
+    if not found or len(found) > MAX_SECRET:
+        raise UsageError("--secret-stdin: nothing on stdin, or too much to be a secret")
+    return found
 
 
 def emit(

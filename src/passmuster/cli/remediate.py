@@ -1,12 +1,20 @@
 """`muster remediate`: carry decisions out, see them refused, put them back; all of it signed."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
+from passmuster.cli.common import (
+    Bench,
+    emit,
+    json_option,
+    now,
+    pass_bench,
+    passphrase_option,
+    secret_of_stdin,
+    talk,
+)  # fmt: skip
 from passmuster.cli.remedy_run import asked, carry_out, confirm_destroy, hold, named, to_apply
 from passmuster.cli.remedy_text import (
     PLANNED,
@@ -169,7 +177,7 @@ def verify_command(
     ]  # fmt: skip
     if secret_stdin and len(chosen) != 1:
         raise UsageError("--secret-stdin tries one secret: name one remediation")
-    secret = _secret(bench) if secret_stdin else None
+    secret = secret_of_stdin("The secret that is to be refused") if secret_stdin else None
     found = carry_out(
         bench, chosen, lambda one, live: asked(bench, one, live, wait=wait, secret=secret),
         passphrase_fd,
@@ -268,16 +276,6 @@ def status_command(bench: Bench, only_open: bool, as_json: bool) -> None:
         talk("nothing here: muster remediate plan")
     if waits := remediation.unsigned(bench.db):
         talk(f"{plural(waits, 'result')} not signed yet: the next run signs them")
-
-
-def _secret(bench: Bench) -> str:
-    """The stopped secret, from stdin; typed, where that is a terminal."""
-    if sys.stdin.isatty() and not bench.no_input:
-        return str(click.prompt("The secret that is to be refused", hide_input=True, err=True))
-    secret = sys.stdin.readline().rstrip("\r\n")
-    if not secret:
-        raise UsageError("--secret-stdin: there is nothing on stdin")
-    return secret
 
 
 def _tell(found: "list[Remedy]", as_json: bool) -> None:

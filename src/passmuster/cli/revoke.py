@@ -6,7 +6,6 @@ vendor's lines are on the screen for whoever has one.
 """
 
 import re
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from passmuster.cli.common import (
     now,
     pass_bench,
     passphrase_option,
+    secret_of_stdin,
     talk,
 )
 from passmuster.cli.inventory import need_inventory
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_FOR = timedelta(days=90)
-MAX_SECRET = 16_384
 
 
 @click.command("revoke")
@@ -72,7 +71,7 @@ def revoke_command(
         return
     need_inventory(bench)
     bench.passphrase_fd = passphrase_fd
-    secret = _secret() if secret_stdin else None
+    secret = secret_of_stdin("The leaked secret") if secret_stdin else None
     match = _meant(bench, handle, secret)
     dossier, offered = _shown(bench, match)
     if dry_run:
@@ -87,16 +86,6 @@ def revoke_command(
 
 
 # --- what is meant
-
-
-def _secret() -> str:
-    if sys.stdin.isatty():
-        typed: str = click.prompt("The leaked secret", hide_input=True, err=True)
-        return typed.strip()
-    found = sys.stdin.buffer.read(MAX_SECRET + 1).decode("utf-8", "replace").strip()
-    if not found or len(found) > MAX_SECRET:
-        raise UsageError("--secret-stdin: nothing, or too much to be a secret, came on stdin")
-    return found
 
 
 def _meant(bench: Bench, handle: str | None, secret: str | None) -> "Match":

@@ -41,6 +41,8 @@ class Context:
     """The parsed mapping file of the generic formats."""
     max_yaml_bytes: int = 32 * 1024 * 1024
     """YAML is read whole, so it has a limit of its own, in bytes."""
+    label_is_tenant: bool = False
+    """The label is the tenant that was asked for live, and no name that a person gave."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,10 @@ def _look(db: Database, arms: "tuple[_Arm, ...] | list[_Arm]", words: list[str])
         for word in words:
             for identity_id, part in db.execute(f"{arm.sql} LIMIT {MOST}", (word,)):
                 found.setdefault((identity_id, _part(part)), arm.why)
-    some = list(found.items())[:MOST]
+    # a key of SSH is an identity, and its own credential: the same thing under the same id
+    twice = {(y, word) for (y, part), why in found.items() if part is None and why == "id"
+             for word in words}  # fmt: skip
+    some = [each for each in found.items() if each[0] not in twice][:MOST]
     return [_match(db, identity_id, part, why) for (identity_id, part), why in some]
 
 
