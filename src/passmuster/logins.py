@@ -33,7 +33,6 @@ SERVICE = "passmuster:"
 
 def where(settings: Settings, source_id: str) -> Where:
     """How to reach *source_id* (`platform:tenant`) live, with the login of whoever runs this."""
-
     given = dict(settings.sources.get(source_id, {}))
     own = given.pop(SECRET_COMMAND, None)
 
@@ -75,7 +74,7 @@ def _by_own_command(source_id: str, words: str) -> str:
         command = shlex.split(words)
     except ValueError as error:
         raise UsageError(f"{visible(source_id)}: secret_command: {error}") from None
-    found, why = _said_by(command)
+    found, why = _said_by(command) if command else (None, "it is empty")
     if found is None:
         raise UsageError(f"no login at {visible(source_id)}: secret_command: {why}")
     return found

@@ -125,7 +125,8 @@ def of_openbao(bao: Bao) -> Iterator[Round]:
 
     try:
         yield Round(
-            "openbao:", {"endpoint": bao.url}, token, logs_in, handle=auth["entity_id"], mark=auth["entity_id"],
+            "openbao:", {"endpoint": bao.url}, token, logs_in,
+            handle=auth["entity_id"], mark=auth["entity_id"],
             env={**address, "BAO_TOKEN": Bao.TOKEN},
         )  # fmt: skip
     finally:
@@ -212,8 +213,8 @@ def of_sshd(server: Sshd) -> Iterator[Round]:
 
     try:
         yield Round(
-            f"ssh:{socket.gethostname()}", dict(server.where.settings), server.secret(NAME), logs_in,
-            handle=key, name="ci@example.com",
+            f"ssh:{socket.gethostname()}", dict(server.where.settings), server.secret(NAME),
+            logs_in, handle=key, name="ci@example.com",
         )  # fmt: skip
     finally:
         server.keys.unlink()

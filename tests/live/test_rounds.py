@@ -118,7 +118,7 @@ def test_a_review_ends_at_the_platform_s_own_refusal_and_the_way_back(
     runs("campaign", "open", "Round", "--reviewer", "rev@example.com", "--due", "2030-01-01",
          "--of", at.of)  # fmt: skip
     items, _ = runs("queue", "--json")
-    (item,) = [x["item"] for x in items 
+    (item,) = [x["item"] for x in items
                if at.mark in unquote(x["uri"]) and at.name in (None, x["name"])]  # fmt: skip
     runs("decide", "revoke", item, "--reason", "nobody needs it any more")
     runs("sign-off", "--yes")

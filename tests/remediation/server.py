@@ -29,6 +29,8 @@ class Platform:
     exports: int = 0
     counts: bool = True
     """Whether each export is another file, though nothing changed."""
+    tenant: str | None = "t1"
+    """As its export names it; None: it does not."""
     url: str = ""
     token: str = "t0ken"
 
@@ -48,7 +50,7 @@ class Platform:
                 ]  # fmt: skip
                 accounts.append({"id": uid, "enabled": found["enabled"], "keys": keys})
         self.exports += self.counts
-        return {"toy": 1, "tenant": "t1", "accounts": accounts, "export": self.exports}
+        return {"toy": 1, "tenant": self.tenant, "accounts": accounts, "export": self.exports}
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """(status, JSON) of a call, carried out."""

@@ -1,5 +1,7 @@
 """`muster remediate` and `muster collect`, as a person runs them."""
 
+import importlib
+import io
 import json
 import subprocess
 import sys
@@ -184,6 +186,16 @@ def test_a_secret_from_stdin_is_tried_and_kept_nowhere(command: Muster, estate: 
     assert secret.encode() not in estate.db.path.read_bytes()
 
 
+@pytest.mark.parametrize("command", ["remediate", "revoke"])
+def test_a_private_key_on_stdin_is_read_with_all_its_lines(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "-----BEGIN KEY-----\nline 1\n-----END KEY-----"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{key}\r\n".encode())))
+    module = importlib.import_module(f"passmuster.cli.{command}")
+    assert module.secret_of_stdin("?") == key
+
+
 def test_a_script_is_run_elsewhere_and_the_next_import_proves_it(
     command: Muster, estate: Estate, tmp_path: Path
 ) -> None:
@@ -257,6 +269,23 @@ def test_collecting_is_importing_what_the_vendor_s_command_would_make(
     assert not list(estate.db.path.parent.glob(".collect-*")), "the exports are gone"
     known = command("import", str(tmp_path / "kept" / "accounts.json"))
     assert "already" in known.stderr, "the same bytes as the export"
+
+
+def test_what_an_export_does_not_name_is_collected_as_what_was_asked_for_and_keeps_its_name(
+    command: Muster, estate: Estate
+) -> None:
+    estate.toy.tenant = None
+    estate.toy.account("svc-new")
+    estate.db.execute("UPDATE source SET name = 'nightly jobs'")
+    (run,) = rows(command("collect", SOURCE, "--json"))
+    assert (run["source"], run["new"]) == (SOURCE, 1)
+    assert estate.db.one("SELECT uid, name FROM source") == (SOURCE, "nightly jobs")
+    settings = estate.db.path.parent / "config.toml"
+    settings.write_text(settings.read_text() + f'[sources."toy:"]\nendpoint = "{estate.toy.url}"\n')
+    assert "give --source" in command("collect", "toy:", code=1).stderr
+    estate.toy.tenant = "t9"
+    done = command("collect", "toy:")
+    assert 'It is toy:t9: put its settings under [sources."toy:t9"]' in done.stderr
 
 
 def test_what_is_as_it_was_once_before_is_how_it_is_now(command: Muster, estate: Estate) -> None:

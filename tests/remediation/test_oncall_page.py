@@ -1,9 +1,5 @@
 """Each command of docs/oncall.md is run, in its order."""
 
-import io
-import sys
-from types import SimpleNamespace
-
 import pytest
 
 from passmuster import remediation
@@ -29,13 +25,12 @@ def test_every_command_of_the_page_works(
     assert len(found) == 6
     for line in found:
         words = line[: line.index("<")] if "<" in line else line
-        if "<" in line:
-            typed = SimpleNamespace(buffer=io.BytesIO(SECRET.encode()), isatty=lambda: False)
-            monkeypatch.setattr("passmuster.cli.revoke.sys", SimpleNamespace(stdin=typed))
         newest = [r.name for r in remediation.remedies(estate.db) if r.uri.endswith("svc-b")]
         given = [HERE.get(w, newest[0] if w == "k3p7q2ab" else w) for w in words[1:]]
-        desk(*given, *([] if {"--yes", "--dry-run", "--pending"} & set(given) else ["--yes"]))
-        monkeypatch.setattr("passmuster.cli.revoke.sys", sys)
+        with monkeypatch.context() as typed:
+            if "<" in line:  # `desk` has nothing on stdin
+                typed.setattr("passmuster.cli.revoke.secret_of_stdin", lambda _: SECRET)
+            desk(*given, *([] if {"--yes", "--dry-run", "--pending"} & set(given) else ["--yes"]))
     assert estate.toy.writes == ["PUT svc-a/svc-a-k1", "PUT svc-c/svc-c-k1", "PUT svc-b",
                                  "PUT svc-b"]  # fmt: skip
     assert any(SECRET in call for call in estate.toy.calls), "it was really tried"

@@ -22,6 +22,6 @@ from passmuster.config._files import (
 )  # fmt: skip
 
 __all__ = [
-    "BULK", "COLUMNS", "FILE", "REASONS", "SECRET_COMMAND", "Setting", "Settings", "alone", "change",
-    "default_workspace", "files", "listing", "load", "schema", "troubles", "user_folder",
+    "BULK", "COLUMNS", "FILE", "REASONS", "SECRET_COMMAND", "Setting", "Settings", "alone",
+    "change", "default_workspace", "files", "listing", "load", "schema", "troubles", "user_folder",
 ]  # fmt: skip

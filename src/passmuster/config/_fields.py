@@ -31,7 +31,7 @@ COLUMNS = (
     "risk", "name", "kind", "source", "owner", "used", "decision", "env", "supplier", "reviewer",
 )  # fmt: skip
 
-SECRET_COMMAND = "secret_command"
+SECRET_COMMAND = "secret_command"  # noqa: S105 - the name of a setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def _read(path: Path) -> tuple[int, str, bytes]:
 def _options(context: Context) -> str:
     return text.json_text(
         {
-            "source": context.source_label,
+            "source": None if context.label_is_tenant else context.source_label,
             "mapping": text.sha256(text.canonical(repr(sorted(context.mapping.items())))),
             "tool": __version__,
         }
