@@ -40,6 +40,8 @@ class Round:
     mark: str = ""
     """Stands in its URI, where several are called so."""
     of: str = "identity"
+    shown: bool = True
+    """Whether an export tells that it is stopped."""
     env: dict[str, str] = field(default_factory=dict)
     login: str = ""
     """The password of who asks; muster gets it by `secret_command`."""
@@ -214,7 +216,7 @@ def of_sshd(server: Sshd) -> Iterator[Round]:
     try:
         yield Round(
             f"ssh:{socket.gethostname()}", dict(server.where.settings), server.secret(NAME),
-            logs_in, handle=key, name="ci@example.com",
+            logs_in, handle=key, name="ci@example.com", shown=False,
         )  # fmt: skip
     finally:
         server.keys.unlink()

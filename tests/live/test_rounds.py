@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.conftest import START, Muster
+from tests.conftest import ME, START, Muster
 from tests.live import rounds
 from tests.live.rounds import Round
 
@@ -29,28 +29,33 @@ KINDS = {
     "ssh": ("an_sshd", rounds.of_sshd), "aws": ("ministack", rounds.of_aws),
 }  # fmt: skip
 PATIENCE_S = 60.0
+NO_JSON = ("sign-off",)
 
 
 class Person:
     """Somebody at a shell with no desktop, so without a keyring, in a workspace of their own."""
 
-    def __init__(self, folder: Path, at: Round, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.at, self.source = folder, at, at.source
-        for name, value in at.env.items():
-            monkeypatch.setenv(name, value)
+    def __init__(self, folder: Path, at: Round, inside: Muster) -> None:
+        self.folder, self.at, self.source, self._inside = folder, at, at.source, inside
         self.said: list[str] = []
 
-    def runs(self, *words: str, stdin: str = "", code: int = 0) -> tuple[Any, float]:
-        """What a command printed, as JSON where that was asked for, and its seconds."""
+    def types(self, *words: str) -> Any:
+        """What a command that asks no platform printed, as JSON where it can be."""
+        done = self._inside(*words, *(() if words[0] in NO_JSON else ("--json",)))
+        self.said += [done.stdout, done.stderr]
+        return None if words[0] in NO_JSON else json.loads(done.stdout)
+
+    def runs(self, *words: str, stdin: str = "") -> tuple[Any, float]:
+        """The one thing that a command of a process of its own told, and its seconds."""
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, *START, *words], input=stdin, text=True, capture_output=True,
+            [sys.executable, *START, *words, "--json"], input=stdin, text=True, capture_output=True,
             timeout=120, check=False, env={**os.environ, "MUSTER_WORKSPACE": str(self.folder)},
         )  # fmt: skip
         took = time.monotonic() - began
-        assert done.returncode == code, (words, done.stdout, done.stderr)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
         self.said += [done.stdout, done.stderr]
-        return json.loads(done.stdout) if "--json" in words else done.stdout, took
+        return json.loads(done.stdout)[0], took
 
     def settle(self) -> None:
         """Write the settings, the login's command among them."""
@@ -71,16 +76,28 @@ class Person:
         if self.at.export is not None:
             folder = self.folder.parent / f"export-{time.monotonic_ns()}"
             folder.mkdir()
-            ((run, *_), _) = self.runs("import", *map(str, self.at.export(folder)), "--json")
+            run, _ = self.runs("import", "--just-made", *map(str, self.at.export(folder)))
         else:
-            ((run, *_), _) = self.runs("collect", self.source, "--json")
+            run, _ = self.runs("collect", self.source)
         if run["source"] != self.source:
             self.source = run["source"]
             self.settle()
 
-    def status(self) -> str:
-        ((found,), _) = self.runs("remediate", "status", "--json")
-        return str(found["standing"])
+    def standing(self) -> tuple[str, bool]:
+        """How the one remediation stands, and whether somebody has to do something."""
+        (found,) = self.types("remediate", "status")
+        return found["standing"], found["open"]
+
+    def decides(self) -> None:
+        """A campaign from its opening to the signature on the decision to revoke."""
+        self.types("campaign", "open", "Round", "--reviewer", ME, "--due", "2030-01-01",
+                   "--of", self.at.of)  # fmt: skip
+        (item,) = [
+            one["item"] for one in self.types("queue")
+            if self.at.mark in unquote(one["uri"]) and self.at.name in (None, one["name"])
+        ]  # fmt: skip
+        self.types("decide", "revoke", item, "--reason", "nobody needs it any more")
+        self.types("sign-off", "--yes")
 
 
 @pytest.fixture
@@ -90,7 +107,9 @@ def person(
 ) -> Iterator[Person]:  # fmt: skip
     server, of = KINDS[request.param]
     with of(request.getfixturevalue(server)) as at:
-        found = Person(folder, at, monkeypatch)
+        for name, value in at.env.items():
+            monkeypatch.setenv(name, value)
+        found = Person(folder, at, inside)
         assert passphrase_file.exists() and at.logs_in(), "it works before anybody stops it"
         inside("init")
         inside("key", "new", "--key-store", "file")
@@ -114,36 +133,33 @@ def kept_nowhere(person: Person) -> None:
 def test_a_review_ends_at_the_platform_s_own_refusal_and_the_way_back(
     person: Person, tmp_path: Path
 ) -> None:
-    at, runs = person.at, person.runs
-    runs("campaign", "open", "Round", "--reviewer", "rev@example.com", "--due", "2030-01-01",
-         "--of", at.of)  # fmt: skip
-    items, _ = runs("queue", "--json")
-    (item,) = [x["item"] for x in items
-               if at.mark in unquote(x["uri"]) and at.name in (None, x["name"])]  # fmt: skip
-    runs("decide", "revoke", item, "--reason", "nobody needs it any more")
-    runs("sign-off", "--yes")
-    ((planned,), _) = runs("remediate", "plan", "--json")
+    at, types = person.at, person.types
+    person.decides()
+    (planned,) = types("remediate", "plan")
     assert (planned["state"], planned["undo_class"]) == ("planned", "R1")
     assert at.logs_in(), "a plan stops nothing"
     began = time.monotonic()
-    ((applied,), _) = runs("remediate", "apply", "--yes", "--json")
+    applied, _ = person.runs("remediate", "apply", "--yes")
     assert applied["state"] == "applied"
     while at.logs_in():
         assert time.monotonic() - began < PATIENCE_S
     refused_s = time.monotonic() - began
-    ((proved,), verify_s) = runs("remediate", "verify", "--wait", applied["id"], "--secret-stdin",
-                                 "--json", stdin=at.secret)  # fmt: skip
-    assert (proved["state"], proved["verdict"]) == ("verified", "refused"), proved["said"]
     time.sleep(1.1)  # an export proves what was before its second
     person.brings()
-    assert person.status().startswith("verified"), person.status()
-    assert not runs("remediate", "status", "--open", "--json")[0]
-    ((back,), restore_s) = runs("remediate", "restore", applied["id"], "--yes", "--json")
+    day = "verified by import of 20" if at.shown else "applied"
+    assert person.standing()[0].startswith(day), "the export alone proves it, where it tells"
+    words = ("remediate", "verify", "--wait", applied["id"], "--secret-stdin")
+    proved, verify_s = person.runs(*words, stdin=at.secret)
+    assert (proved["state"], proved["verdict"]) == ("verified", "refused"), proved["said"]
+    assert person.standing() == ("verified: refused", False)
+    back, restore_s = person.runs("remediate", "restore", applied["id"], "--yes")
     assert back["state"] == "reverted"
     assert at.logs_in(), "it was put back"
-    runs("evidence", "Round", "--out", str(tmp_path / "pack"))
-    runs("verify", str(tmp_path / "pack"))
-    assert "reverted" in (tmp_path / "pack" / "remediations.csv").read_text()
+    person.brings()
+    assert person.standing() == ("reverted", False), "what was put back with a signature is right"
+    types("evidence", "Round", "--out", str(tmp_path / "pack"))
+    types("verify", str(tmp_path / "pack"))
+    assert ",reverted," in (tmp_path / "pack" / "remediations.csv").read_text()
     print(f"ROUND {at.source}: refused {refused_s:.2f} s, verify {verify_s:.2f} s, "
           f"restore {restore_s:.2f} s")  # fmt: skip
 
@@ -151,11 +167,11 @@ def test_a_review_ends_at_the_platform_s_own_refusal_and_the_way_back(
 @pytest.mark.parametrize("person", KINDS, indirect=True)
 def test_on_call_one_command_stops_it_and_sees_it_refused(person: Person) -> None:
     at = person.at
-    words = ("revoke", at.handle, "--reason", "its secret is in a public gist", "--yes", "--json")
-    ((found,), whole_s) = person.runs(*words, "--secret-stdin", stdin=at.secret)
+    words = ("revoke", at.handle, "--reason", "its secret is in a public gist", "--yes")
+    found, whole_s = person.runs(*words, "--secret-stdin", stdin=at.secret)
     assert (found["state"], found["answer"], found["undo_class"]) == ("verified", "refused", "R1")
     assert not at.logs_in()
     print(f"ROUND {at.source}: revoke {found['seconds']:.2f} s of {whole_s:.2f} s")
     person.runs("remediate", "restore", found["remediation"], "--yes")
     assert at.logs_in()
-    person.runs("verify", str(person.folder))
+    person.types("verify", str(person.folder))

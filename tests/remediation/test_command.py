@@ -299,6 +299,23 @@ def test_what_is_as_it_was_once_before_is_how_it_is_now(command: Muster, estate:
     assert estate.db.value("SELECT count(*) FROM import_run") == 5
 
 
+def test_a_file_that_says_once_more_what_an_older_one_said_is_taken_where_a_person_vouches(
+    command: Muster, estate: Estate, tmp_path: Path
+) -> None:
+    """Else what was stopped and let in again would never be seen by an export without a date."""
+    estate.toy.counts = False
+    for n, enabled in enumerate((True, False, True)):
+        estate.toy.objects["svc-b"]["enabled"] = enabled
+        path = tmp_path / f"{n}.json"
+        path.write_text(json.dumps(estate.toy.export()))
+        if n == 2:
+            assert "--just-made" in command("import", str(path), code=1).stderr
+            assert command("import", str(path), "--just-made", "--dry-run")
+            assert estate.db.one("SELECT status FROM identity WHERE uid = 'svc-b'") == ("disabled",)
+        command("import", str(path), *(["--just-made"] if n == 2 else []))
+    assert estate.db.one("SELECT status FROM identity WHERE uid = 'svc-b'") == ("enabled",)
+
+
 def test_a_source_that_is_not_reached_changes_nothing(command: Muster, estate: Estate) -> None:
     runs = estate.db.value("SELECT count(*) FROM import_run")
     for fault in ("403", "500", "half", "nothing"):

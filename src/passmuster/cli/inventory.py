@@ -43,12 +43,14 @@ def init_command(bench: Bench, me: str | None) -> None:
 @click.option("--source", metavar="LABEL", help="Label the source; names it if the file cannot.")
 @click.option("--mapping", type=click.Path(path_type=Path), help="TOML for generic.csv and .jsonl.")
 @click.option("--dry-run", is_flag=True, help="Read and compare, change nothing.")
+@click.option("--just-made", is_flag=True,
+              help="The export is of now, even if an older one had the same bytes.")  # fmt: skip
 @click.option("--formats", is_flag=True, help="List the formats and how to make each export.")
 @json_option
 @pass_bench
 def import_command(
     bench: Bench, files: tuple[Path, ...], format_name: str | None, source: str | None,
-    mapping: Path | None, dry_run: bool, formats: bool, as_json: bool,
+    mapping: Path | None, dry_run: bool, just_made: bool, formats: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring exports in; the format is recognised from the content.
 
@@ -71,7 +73,7 @@ def import_command(
     )
     runs = intake.import_files(
         bench.db, files, bench.settings, now=now(), format_name=format_name, context=context,
-        dry_run=dry_run, progress=bar("Importing"),
+        dry_run=dry_run, just_made=just_made, progress=bar("Importing"),
     )  # fmt: skip
     summarise(bench, runs, as_json, dry_run)
 

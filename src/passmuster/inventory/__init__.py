@@ -176,7 +176,10 @@ def _already(db: Database, files: list[_File], options: str) -> list[Run]:
             for uid, at, count, _ in rows
         ]
     if old:
-        raise ImportRefused(f"{old[0]}; importing it again would go back in time")
+        raise ImportRefused(
+            f"{old[0]}; importing it again would go back in time, unless it was made just now and "
+            "all is as it was then: --just-made"
+        )
     return done
 
 
