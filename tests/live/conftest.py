@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.connectors.samba import Controller, controller
 from tests.connectors.slapd import Slapd, slapd
 from tests.connectors.sshd import Sshd, sshd
 from tests.connectors.test_aws_live import ministack as ministack
@@ -53,4 +54,11 @@ def a_slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
 @pytest.fixture(scope="session")
 def an_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     with sshd(tmp_path_factory.mktemp("sshd")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def a_domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    """Only as long as a module needs it: its ports are the machine's, one at a time."""
+    with controller(tmp_path_factory.mktemp("samba")) as found:
         yield found

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.connectors import samba
 from tests.connectors.slapd import ADMIN_PASSWORD, SUFFIX, Slapd
 from tests.connectors.sshd import Sshd
 from tests.live import services
@@ -198,6 +199,26 @@ def of_slapd(server: Slapd) -> Iterator[Round]:
         where.source, dict(where.settings), "hers", logs_in, handle=dn, name="svc-a",
         login=ADMIN_PASSWORD,
     )  # fmt: skip
+
+
+@contextmanager
+def of_samba(domain: samba.Controller) -> Iterator[Round]:
+    where, login = domain.where(), f"{NAME}@{samba.REALM}"
+    domain.tool("user", "create", NAME, SECRET)
+
+    def logs_in() -> bool:
+        done = client("ldapsearch", "-LLL", "-x", "-H", where.settings["endpoint"], "-D", login,
+                      "-w", SECRET, "-s", "base", "-b", "", "dnsHostName",
+                      env=domain.environment())  # fmt: skip
+        return done.returncode == 0
+
+    try:
+        yield Round(
+            where.source, dict(where.settings), SECRET, logs_in, handle=login,
+            login=samba.PASSWORD,
+        )  # fmt: skip
+    finally:
+        domain.tool("user", "delete", NAME)
 
 
 @contextmanager
