@@ -62,7 +62,7 @@ def of_postgres(cluster: postgres.Cluster) -> Iterator[Round]:
     import psycopg
 
     hba = cluster.folder / "d" / "pg_hba.conf"
-    hba.write_text(f"local all {NAME} scram-sha-256\n" + hba.read_text())
+    hba.write_text(f"local all {NAME},asks scram-sha-256\n" + hba.read_text())
 
     def connected(user: str, password: str = "") -> Any:
         return psycopg.connect(host=str(cluster.folder), user=user, password=password,
@@ -78,16 +78,17 @@ def of_postgres(cluster: postgres.Cluster) -> Iterator[Round]:
     with connected("postgres") as admin:
         admin.execute("SELECT pg_reload_conf()")
         admin.execute(f"CREATE ROLE {NAME} LOGIN PASSWORD '{SECRET}'")
-        asked = "SELECT 1 FROM pg_hba_file_rules WHERE user_name = ARRAY['round']"
+        admin.execute(f"CREATE ROLE asks LOGIN SUPERUSER PASSWORD '{ASKS}'")
+        asked = "SELECT 1 FROM pg_hba_file_rules WHERE user_name = ARRAY['round', 'asks']"
         services.until(lambda: admin.execute(asked).fetchone(), "pg_hba.conf is not read")
         try:
             yield Round(
                 "postgres:",
-                {"endpoint": f"postgresql:///postgres?host={cluster.folder}", "user": "postgres"},
-                SECRET, logs_in,
+                {"endpoint": f"postgresql:///postgres?host={cluster.folder}", "user": "asks"},
+                SECRET, logs_in, login=ASKS,
             )  # fmt: skip
         finally:
-            admin.execute(f"DROP ROLE {NAME}")
+            admin.execute(f"DROP ROLE {NAME}, asks")
 
 
 @contextmanager
@@ -133,6 +134,7 @@ def of_openbao(bao: Bao) -> Iterator[Round]:
             env={**address, "BAO_TOKEN": Bao.TOKEN},
         )  # fmt: skip
     finally:
+        bao.ask("POST", "auth/token/revoke", {"token": token})
         bao.ask("DELETE", role)
         bao.ask("DELETE", f"identity/entity/id/{auth['entity_id']}")
 
@@ -143,13 +145,14 @@ def of_redis(at: Path) -> Iterator[Round]:
         return client("redis-cli", "-s", str(at), *words).stdout.strip()
 
     assert said("ACL", "SETUSER", NAME, "on", f">{SECRET}", "+ping") == "OK"
+    assert said("ACL", "SETUSER", "asks", "on", f">{ASKS}", "allkeys", "+@all") == "OK"
     try:
         yield Round(
-            "redis:cache", {"endpoint": f"redis://{at}"}, SECRET,
-            lambda: said("AUTH", NAME, SECRET) == "OK",
+            "redis:cache", {"endpoint": f"redis://{at}", "user": "asks"}, SECRET,
+            lambda: said("AUTH", NAME, SECRET) == "OK", login=ASKS,
         )  # fmt: skip
     finally:
-        said("ACL", "DELUSER", NAME)
+        said("ACL", "DELUSER", NAME, "asks")
 
 
 @contextmanager

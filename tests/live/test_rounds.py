@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,7 +23,7 @@ from tests.live import rounds
 from tests.live.rounds import Round
 
 pytestmark = pytest.mark.ci
-KINDS = {
+KINDS: dict[str, tuple[str, Callable[[Any], AbstractContextManager[Round]]]] = {
     "postgres": ("a_postgres", rounds.of_postgres), "mariadb": ("a_mariadb", rounds.of_mariadb),
     "openbao": ("an_openbao", rounds.of_openbao), "redis": ("a_redis", rounds.of_redis),
     "rabbitmq": ("a_rabbitmq", rounds.of_rabbitmq), "ldap": ("a_slapd", rounds.of_slapd),
