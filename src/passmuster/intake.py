@@ -3,12 +3,13 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from passmuster import connectors, inventory, policy
 from passmuster.config import Settings
-from passmuster.connectors import Where
+from passmuster.connectors import Context, Where
 from passmuster.errors import ImportRefused, UsageError
 from passmuster.inventory import Run
 from passmuster.store import Database
@@ -53,6 +54,10 @@ def collect(
             raise ImportRefused(f"{where.source}: nothing was collected")
         for path in paths:
             path.chmod(0o600)
+        context = options.get("context") or Context()
+        if context.source_label is None:  # what a file cannot name is what was asked for
+            context = replace(context, source_label=where.tenant or None, label_is_tenant=True)
+        options["context"] = context
         with db.atomic(durable=False):
             runs = inventory.import_files(
                 db, paths, now=now, by=settings.me, just_made=True, **options

@@ -27,10 +27,10 @@ class Platform:
     lags: int = 0
     """Logins that are let in although they are stopped: caches that do not know yet."""
     exports: int = 0
+    names_tenant: bool = True
     counts: bool = True
     """Whether each export is another file, though nothing changed."""
-    tenant: str | None = "t1"
-    """As its export names it; None: it does not."""
+    tenant: str = "t1"
     url: str = ""
     token: str = "t0ken"
 
@@ -50,7 +50,8 @@ class Platform:
                 ]  # fmt: skip
                 accounts.append({"id": uid, "enabled": found["enabled"], "keys": keys})
         self.exports += self.counts
-        return {"toy": 1, "tenant": self.tenant, "accounts": accounts, "export": self.exports}
+        found = {"toy": 1, "accounts": accounts, "export": self.exports}
+        return found | ({"tenant": self.tenant} if self.names_tenant else {})
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """(status, JSON) of a call, carried out."""

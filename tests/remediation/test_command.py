@@ -274,7 +274,7 @@ def test_collecting_is_importing_what_the_vendor_s_command_would_make(
 def test_what_an_export_does_not_name_is_collected_as_what_was_asked_for_and_keeps_its_name(
     command: Muster, estate: Estate
 ) -> None:
-    estate.toy.tenant = None
+    estate.toy.names_tenant = False
     estate.toy.account("svc-new")
     estate.db.execute("UPDATE source SET name = 'nightly jobs'")
     (run,) = rows(command("collect", SOURCE, "--json"))
@@ -283,7 +283,7 @@ def test_what_an_export_does_not_name_is_collected_as_what_was_asked_for_and_kee
     settings = estate.db.path.parent / "config.toml"
     settings.write_text(settings.read_text() + f'[sources."toy:"]\nendpoint = "{estate.toy.url}"\n')
     assert "give --source" in command("collect", "toy:", code=1).stderr
-    estate.toy.tenant = "t9"
+    estate.toy.names_tenant, estate.toy.tenant = True, "t9"
     done = command("collect", "toy:")
     assert 'It is toy:t9: put its settings under [sources."toy:t9"]' in done.stderr
 

@@ -34,10 +34,7 @@ def collect_command(
 
     named = _source(bench, source)
     where = logins.where(bench.settings, named)
-    context = Context(
-        label or where.tenant or None, {}, bench.settings.max_yaml_mib * 1024 * 1024,
-        label_is_tenant=label is None,
-    )  # fmt: skip
+    context = Context(label, {}, bench.settings.max_yaml_mib * 1024 * 1024)
     runs = intake.collect(
         bench.db, where, bench.settings, now=now(), keep=keep, context=context,
         progress=bar("Importing"),

@@ -5,8 +5,6 @@ Nothing of it needs the central API; without a network the decision is signed al
 vendor's lines are on the screen for whoever has one.
 """
 
-import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,16 +21,13 @@ from passmuster.cli.common import (
 )
 from passmuster.cli.inventory import need_inventory
 from passmuster.errors import ConditionMet, MusterError, NotFound, UsageError
-from passmuster.text import epoch, from_epoch, plural, visible
+from passmuster.text import plural, visible
 
 if TYPE_CHECKING:
     from passmuster.campaigns import Unreviewed
     from passmuster.inventory import Match
     from passmuster.remediation import Offer, Result
     from passmuster.text import Json
-
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-MAX_FOR = timedelta(days=90)
 
 
 @click.command("revoke")
@@ -69,17 +64,20 @@ def revoke_command(
     if pending:
         _pending(bench, as_json)
         return
+    from passmuster import campaigns
+
     need_inventory(bench)
     bench.passphrase_fd = passphrase_fd
     secret = secret_of_stdin("The leaked secret") if secret_stdin else None
     match = _meant(bench, handle, secret)
+    due = None if span is None else campaigns.restore_due(span, now())
     dossier, offered = _shown(bench, match)
     if dry_run:
         _tell_lines(offered)
         if as_json:
             _emit_dry(dossier, offered)
         return
-    result, took_s = _stop(bench, dossier, offered, reason, ticket, _due(span), secret, wait_s, yes)
+    result, took_s = _stop(bench, dossier, offered, reason, ticket, due, secret, wait_s, yes)
     if as_json:
         _emit_result(result, took_s)
     _end(bench, result, offered, took_s)
@@ -133,16 +131,6 @@ def _shown(bench: Bench, match: "Match") -> "tuple[Json, Offer]":
 def _tell_lines(offered: "Offer") -> None:
     for line in offered.plan.stop if offered.plan else ():
         talk(f"    {line}")
-
-
-def _due(span: str | None) -> str | None:
-    if span is None:
-        return None
-    found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", span.strip())
-    length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
-    if length is None or length > MAX_FOR:
-        raise UsageError(f"--for {span!r}: write 30m, 4h or 2d, at most {MAX_FOR.days}d")
-    return from_epoch(epoch(now()) + int(length.total_seconds()))
 
 
 def _stop(

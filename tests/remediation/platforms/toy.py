@@ -21,10 +21,10 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
         said = json.loads(stream.read())
     except ValueError:
         raise ImportRefused("no whole JSON") from None
-    tenant = said["tenant"] or context.source_label
+    tenant = said.get("tenant") or context.source_label
     if not tenant:
         raise ImportRefused("it does not name its tenant: give --source")
-    yield Source("toy", tenant, "the toy" if said["tenant"] else tenant)
+    yield Source("toy", tenant, "the toy" if said.get("tenant") else tenant)
     for line, one in enumerate(said["accounts"], 1):
         status = "enabled" if one["enabled"] else "disabled"
         yield Identity(one["id"], None, one["id"], "service", status=status, line=line)
