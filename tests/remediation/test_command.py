@@ -140,7 +140,7 @@ def test_a_decision_that_was_taken_back_is_not_carried_out(command: Muster, esta
     later = estate.opened("Winter")
     estate.decide(later, "svc-a", "approve")
     estate.sign_off(later)
-    done = command("remediate", "apply", "--yes", code=2)
+    done = command("remediate", "apply", "--yes", code=0)
     assert "decided otherwise since" in done.stderr and not estate.toy.writes
 
 
@@ -295,3 +295,37 @@ def test_a_login_at_another_tenant_is_not_taken_for_the_one_that_was_asked_for(
 
 def test_the_settings_of_the_breaker_are_settings(estate: Estate) -> None:
     assert config.schema()["properties"]["stop_most"]["default"] == 25
+
+
+def test_a_run_that_finds_nothing_to_do_is_no_failure_and_says_why(
+    command: Muster, estate: Estate
+) -> None:
+    """It may run every night; what was put back is not taken silently, and not passed over so."""
+    for words in (("apply", "--yes"), ("verify", "--wait")):
+        done = command("remediate", *words, "--json")
+        assert rows(done) == [] and "nothing to" in done.stderr
+    decided(estate, "svc-a")
+    assert "Next: muster remediate apply" in command("remediate", "plan").stderr
+    done = command("remediate", "apply", "--yes")
+    assert "Next: muster remediate verify --wait" in done.stderr
+    (one,) = rows(command("remediate", "status", "--json"))
+    command("remediate", "restore", "--yes", str(one["id"]))
+    assert f"only by its id: {one['id']}" in command("remediate", "apply", "--yes").stderr
+    assert estate.toy.objects["svc-a"]["enabled"] is True
+    command("remediate", "apply", "--yes", str(one["id"]))
+    assert estate.toy.objects["svc-a"]["enabled"] is False
+
+
+def test_where_nothing_can_be_destroyed_no_destruction_is_planned(
+    command: Muster, estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it stands among what somebody has to do for ever, and nobody can."""
+    decided(estate, "svc-a")
+    command("remediate", "plan")
+    command("remediate", "apply", "--yes", "--verify")
+    from passmuster.connectors import toy  # type: ignore[import-not-found]
+
+    plans = toy.plan
+    monkeypatch.setattr(toy, "plan", lambda *a: [p for p in plans(*a) if p.undo_class != "R3"])
+    assert rows(command("remediate", "plan", "--destroy", "--json")) == []
+    assert rows(command("remediate", "status", "--open", "--json")) == []

@@ -244,3 +244,67 @@ def test_the_next_campaign_has_it_although_it_is_off(
 def clock_after() -> Callable[[], str]:
     """A time that is later than what the command signs now."""
     return lambda: "2098-01-01T00:00:00Z"
+
+
+def test_what_was_decided_keeps_its_end_and_its_reason_and_says_so(
+    estate: Estate, desk: Muster
+) -> None:
+    """A second --for is signed by nobody, so nobody is told that it holds."""
+    first = told(desk("revoke", KEY, *WHY, "--json"))
+    again = desk("revoke", KEY, *WHY, "--for", "4h", "--json")
+    assert told(again)["restore_due"] is first["restore_due"] is None
+    assert "are not noted" in again.stderr and "to be given back" not in again.stderr
+    assert "are not noted" not in desk("revoke", KEY, "--yes").stderr
+
+
+def test_a_stop_of_what_was_approved_needs_nobody_to_settle_it(
+    estate: Estate, desk: Muster, clock_after: Callable[[], str]
+) -> None:
+    """The approval does not stand any more: it is neither contested nor stale."""
+    at = estate.opened()
+    estate.decide(at, "svc-b", "approve")
+    estate.sign_off(at)
+    desk("revoke", "svc-b", *WHY)
+    estate.bring_in(clock_after())
+    assert campaigns.disputed(estate.db, at) == []
+    assert "1 stop" in desk("campaign", "status", at.name).stdout
+
+
+def test_several_are_told_with_the_words_that_mean_each(estate: Estate, desk: Muster) -> None:
+    with estate.db.atomic():
+        estate.db.execute("UPDATE listing SET name = 'twin'")
+    said = desk("revoke", "twin", *WHY, code=1).stderr
+    for uid in ("svc-a", "svc-b"):
+        assert f"muster:{SOURCE}/identity/{uid}" in said
+    found = told(desk("revoke", f"muster:{SOURCE}/identity/svc-b", *WHY, "--json"))
+    assert found["uri"].endswith("/svc-b")
+
+
+def test_a_dry_run_tells_how_it_is_undone(desk: Muster) -> None:
+    assert "undo: toy enable svc-a" in desk("revoke", "svc-a", "--dry-run").stderr
+
+
+def test_what_the_last_export_has_off_can_be_stopped_all_the_same() -> None:
+    """Somebody may have let it in again since; only the platform knows."""
+    role = {"uid": "16389", "display_name": "app", "nhi_detail": "postgres.role",
+            "kind": "service", "status": "disabled"}  # fmt: skip
+    dossier = {"of": "identity", "subject": None, "identity": role, "credentials": [],
+               "source": {"uid": "postgres:1", "platform": "postgres"}}  # fmt: skip
+    plan = remediation.offer(dossier).plan
+    assert plan is not None and plan.act is not None and plan.act.wanted == {"login": False}
+    assert role["status"] == "disabled", "what was given is left as it is"
+
+
+def test_owners_are_named_once_and_who_has_left_is_told(estate: Estate) -> None:
+    dossier = campaigns.shown(estate.db, estate.db.value("SELECT id FROM identity LIMIT 1"), None)
+    left = {"person_name": "Tom", "team": None, "handle": "tom", "person_active": 0}
+    there = {**left, "person_name": "Ann", "person_active": 1}
+    for owners, words, grave in (
+        ([left, left], "Tom, who has left", True),
+        ([left, there, there], "Tom, who has left, Ann", False),
+        ([], "nobody is known to answer for it", True),
+    ):
+        facts = remediation.blast(
+            estate.db, {**dossier, "owners": owners}, remediation.offer(dossier), "2026-11-25"
+        )
+        assert ("owner", words, grave) in facts

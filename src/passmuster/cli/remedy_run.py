@@ -47,9 +47,18 @@ def to_apply(bench: Bench, ids: Sequence[str], destroy: bool) -> "list[Remedy]":
         if one.name in dropped:
             talk(f"left out: {one.name} {one.what}: it was decided otherwise since")
     found = [one for one in chosen if one.name not in dropped]
-    if not found:
-        raise UsageError("nothing to apply: muster remediate plan")
+    if ids and not found:
+        raise UsageError("nothing to apply: muster remediate status tells how these stand")
     return found
+
+
+def nothing_due(bench: Bench) -> str:
+    """Why a run without names has nothing to do: that is success, for it may run every night."""
+    from passmuster import remediation
+
+    back = [one.name for one in remediation.remedies(bench.db) if one.state == "reverted"]
+    more = f"; what was put back is stopped again only by its id: {', '.join(back[:5])}"
+    return f"nothing to apply{more if back else ': muster remediate plan makes new plans'}"
 
 
 def _is_due(bench: Bench, one: "Remedy") -> bool:
@@ -122,7 +131,7 @@ def carry_out(
         try:
             for one in run:
                 found.append(step(one, live(one)))
-                talk(f"  {one.name}  {found[-1].state}: {found[-1].said}")
+                talk(f"  {one.name}  {found[-1].state.replace('_', ' ')}: {found[-1].said}")
         finally:
             remediation.sign(bench.db, key, now())
     return found

@@ -73,14 +73,17 @@ def revoke_command(
     need_inventory(bench)
     bench.passphrase_fd = passphrase_fd
     secret = _secret() if secret_stdin else None
+    due = _due(span)
     match = _meant(bench, handle, secret)
     dossier, offered = _shown(bench, match)
     if dry_run:
         _tell_lines(offered)
+        for line in offered.plan.undo if offered.plan else ():
+            talk(f"    undo: {line}")
         if as_json:
             _emit_dry(dossier, offered)
         return
-    result, took_s = _stop(bench, dossier, offered, reason, ticket, _due(span), secret, wait_s, yes)
+    result, took_s = _stop(bench, dossier, offered, reason, ticket, due, secret, wait_s, yes)
     if as_json:
         _emit_result(result, took_s)
     _end(bench, result, offered, took_s)
@@ -171,6 +174,10 @@ def _stop(
     else:
         talk(f"  decided   {held.decided_at} by {held.principal}, “{held.reason}”: it is gone on"
              " with, and not decided a second time")  # fmt: skip
+        if reason or ticket or due:
+            talk("  signed    --reason, --ticket and --for of now are not noted: what was signed"
+                 " stays as it is")  # fmt: skip
+        due = held.restore_due
     _confirm(bench, offered, due, yes=yes)
     key = bench.key()
     begun = time.monotonic()
@@ -211,8 +218,8 @@ def _end(bench: Bench, result: "Result", offered: "Offer", took_s: float) -> Non
         talk("  sent      with the next muster sync")
     said = f"{remedy.what}: {remedy.said}"
     if result.is_proved:
-        how = "refused" if remedy.verdict == "refused" else "off, says the platform; not tried"
-        talk(f"{how.capitalize()} after {took_s:.1f} s.")
+        talk(f"Refused after {took_s:.1f} s." if remedy.verdict == "refused"
+             else f"Off, says the platform; not tried ({took_s:.1f} s).")  # fmt: skip
         return
     if remedy.state in ("applied", "verified", "object_gone"):
         raise ConditionMet(f"not seen to be refused: {said}; ask again with the same command")

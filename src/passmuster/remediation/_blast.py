@@ -79,8 +79,14 @@ def _what(dossier: Json) -> Iterator[Fact]:
         live = [c for c in dossier["credentials"] if c["status"] not in ("disabled", "deleted")]
         yield Fact("stops", "the whole account" + (f" with {plural(len(live), 'live credential')}"
                                                    if live else ""))  # fmt: skip
-    owners = [visible(o["person_name"] or o["team"] or o["handle"]) for o in dossier["owners"]]
-    yield Fact("owner", _some(owners) if owners else "nobody is known to answer for it", not owners)
+    here = list(dict.fromkeys(map(_owner, dossier["owners"])))
+    gone = all(o["person_active"] == 0 for o in dossier["owners"])  # as for nobody at all
+    yield Fact("owner", _some(here) if here else "nobody is known to answer for it", gone)
+
+
+def _owner(said: Json) -> str:
+    name = visible(said["person_name"] or said["team"] or said["handle"])
+    return f"{name}, who has left" if said["person_active"] == 0 else name
 
 
 def _use(dossier: Json, now: str) -> Iterator[Fact]:
