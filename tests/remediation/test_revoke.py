@@ -11,8 +11,10 @@ import pytest
 from passmuster import attestations, blobs, campaigns, remediation, tlog
 from passmuster.store import Database
 from passmuster.text import canonical, sha256, strict_json
+from passmuster.tui import queue_rows
 from tests.conftest import ME, Muster
 from tests.remediation.conftest import SOURCE, Estate
+from tests.scene import NOW, REV, draft
 
 KEY = "svc-a-k1"
 WHY = ("--reason", "seen in a public gist", "--yes")
@@ -268,6 +270,18 @@ def test_a_stop_of_what_was_approved_needs_nobody_to_settle_it(
     estate.bring_in(clock_after())
     assert campaigns.disputed(estate.db, at) == []
     assert "1 stop" in desk("campaign", "status", at.name).stdout
+    rows = campaigns.rows(estate.db, [r[0] for r in estate.db.execute("SELECT id FROM item")])
+    cells = {row.display_name: queue_rows.table_row(row, None, NOW, "", waiting=False).cells
+             for row in rows}  # fmt: skip
+    assert {name: c["decision"] for name, c in cells.items()} == {
+        "svc-a": "", "svc-b": "emergency", "svc-c": "",
+    }  # fmt: skip
+    (stopped,) = [row.id for row in rows if row.emergency]
+    for verdict, left in (("abstain", True), ("revoke", False)):
+        campaigns.save_draft(estate.db, stopped, draft(verdict, "seen"), clock_after())
+        batch = campaigns.prepare(estate.db, at.id, REV)
+        campaigns.sign_off(estate.db, batch, estate.rev, clock_after())
+        assert campaigns.rows(estate.db, [stopped])[0].emergency is left
 
 
 def test_several_are_told_with_the_words_that_mean_each(estate: Estate, desk: Muster) -> None:
