@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from passmuster import config, keys, logins
-from passmuster.errors import UsageError
+from passmuster.errors import NoLogin
 
 SOURCE = "toy:t1"
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB"
@@ -52,7 +52,7 @@ def test_else_the_keyring_is_asked_and_by_which_name_is_told(
     monkeypatch.setattr("passmuster.keys._keyring.real_keyring", lambda _: (ring, ""))
     assert logins.login(SOURCE, "token", command, 1.0) == "from the ring"
     assert ring.asked == [("passmuster:toy:t1", "token")]
-    with pytest.raises(UsageError, match="keyring set passmuster:toy:t1 other") as told:
+    with pytest.raises(NoLogin, match="keyring set passmuster:toy:t1 other") as told:
         logins.login(SOURCE, "other", command, 1.0)
     assert "log in first" in str(told.value) and "auth token" in str(told.value)
 
@@ -71,14 +71,14 @@ def test_a_command_that_fails_is_told_in_one_line_without_a_secret(
     body: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logins, "ANSWER_S", 0.3)
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(NoLogin) as told:
         logins.login(SOURCE, "token", tool(tmp_path, body), 1.0)
     assert why in str(told.value) and "\n" not in str(told.value)
     assert TOKEN not in str(told.value)
 
 
 def test_a_tool_that_is_not_here_and_no_keyring_are_both_told() -> None:
-    with pytest.raises(UsageError, match="no-such-tool is not here; no keyring") as told:
+    with pytest.raises(NoLogin, match="no-such-tool is not here; no keyring") as told:
         logins.login(SOURCE, "token", ("no-such-tool", "token"), 1.0)
-    assert told.value.exit_code == 2
+    assert told.value.exit_code == 1
     assert not hasattr(keys, "set_secret"), "muster puts nothing into the keyring"

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from passmuster import keys
 from passmuster.config import Settings
 from passmuster.connectors import Where, holds_secret
-from passmuster.errors import KeyUnavailable, UsageError
+from passmuster.errors import KeyUnavailable, NoLogin
 from passmuster.text import visible
 
 ANSWER_S = 30.0
@@ -38,7 +38,7 @@ def where(settings: Settings, source_id: str) -> Where:
 def login(source_id: str, name: str, command: Sequence[str], keyring_timeout_s: float) -> str:
     """The secret called *name*: what *command* prints, else what the keyring has.
 
-    Raises UsageError, which says what to run, where there is neither.
+    Raises NoLogin, which says what to run, where there is neither.
     """
     found, why = _said_by(command)
     if found is None:
@@ -48,7 +48,7 @@ def login(source_id: str, name: str, command: Sequence[str], keyring_timeout_s: 
         log_in = f"log in with the vendor's tool so that `{shlex.join(command)}` works, or " * bool(
             command
         )
-        raise UsageError(
+        raise NoLogin(
             f"no login at {visible(source_id)} ({why}): {log_in}"
             f"run: keyring set {shlex.quote(SERVICE + source_id)} {shlex.quote(name)}"
         )

@@ -90,7 +90,7 @@ def test_without_a_login_nothing_is_begun(
     decided(estate, "svc-a")
     command("remediate", "plan")
     monkeypatch.setenv("PATH", "/nowhere")
-    done = command("remediate", "apply", "--yes", code=2)
+    done = command("remediate", "apply", "--yes", code=1)
     assert "keyring set passmuster:toy:t1 token" in done.stderr
     (one,) = remediation.remedies(estate.db)
     assert one.state == "planned" and not remediation.results(estate.db, one.name)

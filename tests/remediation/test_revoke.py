@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from passmuster import attestations, blobs, campaigns, remediation, tlog
+from passmuster.errors import UsageError
 from passmuster.store import Database
 from passmuster.text import canonical, sha256, strict_json
 from passmuster.tui import queue_rows
@@ -322,3 +324,34 @@ def test_owners_are_named_once_and_who_has_left_is_told(estate: Estate) -> None:
             estate.db, {**dossier, "owners": owners}, remediation.offer(dossier), "2026-11-25"
         )
         assert ("owner", words, grave) in facts
+
+
+def test_a_secret_is_asked_for_only_where_somebody_may_be_asked(
+    estate: Estate, desk: Muster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a terminal too: --no-input asks nothing."""
+    from passmuster.cli import common, remedy_run
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    with pytest.raises(UsageError, match="nobody can be asked here"):
+        remedy_run.read_secret(common.Bench(None, no_input=True))
+
+
+def test_the_reason_is_asked_for_where_somebody_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from passmuster.cli import common, revoke
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: "it leaked")
+    assert revoke._why(common.Bench(None, no_input=False), None) == "it leaked"
+    assert revoke._why(common.Bench(None, no_input=False), "said") == "said"
+    assert revoke._why(common.Bench(None, no_input=True), None) == ""

@@ -1,6 +1,5 @@
 """`muster remediate`: carry decisions out, see them refused, put them back; all of it signed."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from passmuster.cli.remedy_run import (
     hold,
     named,
     nothing_due,
+    read_secret,
     to_apply,
 )
 from passmuster.cli.remedy_text import (
@@ -187,7 +187,7 @@ def verify_command(
         talk("nothing to ask for: nothing is applied that is not verified")
         _tell(chosen, as_json)
         return
-    secret = _secret(bench) if secret_stdin else None
+    secret = read_secret(bench) if secret_stdin else None
     found = carry_out(
         bench, chosen, lambda one, live: asked(bench, one, live, wait=wait, secret=secret),
         passphrase_fd,
@@ -286,16 +286,6 @@ def status_command(bench: Bench, only_open: bool, as_json: bool) -> None:
         talk("nothing here: muster remediate plan")
     if waits := remediation.unsigned(bench.db):
         talk(f"{plural(waits, 'result')} not signed yet: the next run signs them")
-
-
-def _secret(bench: Bench) -> str:
-    """The stopped secret, from stdin; typed, where that is a terminal."""
-    if sys.stdin.isatty() and not bench.no_input:
-        return str(click.prompt("The secret that is to be refused", hide_input=True, err=True))
-    secret = sys.stdin.readline().rstrip("\r\n")
-    if not secret:
-        raise UsageError("--secret-stdin: there is nothing on stdin")
-    return secret
 
 
 def _tell(found: "list[Remedy]", as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """What commands that change something on a platform share: whom, whether, and the run itself."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,24 @@ if TYPE_CHECKING:
     from passmuster.connectors import Live
     from passmuster.remediation import Remedy
 
+MAX_SECRET = 16_384
 Step = Callable[["Remedy", "Live"], "Remedy"]
+
+
+def read_secret(bench: Bench) -> str:
+    """A secret to be tried: from stdin, or typed where that is a terminal; kept by nobody."""
+    if not bench.no_input:
+        found = str(click.prompt("The secret that is to be refused", hide_input=True, err=True))
+    elif sys.stdin.isatty():
+        raise UsageError("--secret-stdin: nobody can be asked here: give it on stdin")
+    else:
+        found = sys.stdin.buffer.read(MAX_SECRET + 1).decode("utf-8", "replace")
+    found = found.strip()
+    if not found:
+        raise UsageError("--secret-stdin: there is nothing on stdin")
+    if len(found) > MAX_SECRET:
+        raise UsageError(f"--secret-stdin: more than {MAX_SECRET:,} characters are no secret")
+    return found
 
 
 def named(bench: Bench, ids: Sequence[str]) -> "list[Remedy]":

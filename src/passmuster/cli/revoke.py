@@ -6,7 +6,6 @@ vendor's lines are on the screen for whoever has one.
 """
 
 import re
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from passmuster.cli.common import (
     talk,
 )
 from passmuster.cli.inventory import need_inventory
+from passmuster.cli.remedy_run import read_secret
 from passmuster.errors import ConditionMet, MusterError, NotFound, UsageError
 from passmuster.text import epoch, from_epoch, plural, visible
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_FOR = timedelta(days=90)
-MAX_SECRET = 16_384
 
 
 @click.command("revoke")
@@ -72,7 +71,7 @@ def revoke_command(
         return
     need_inventory(bench)
     bench.passphrase_fd = passphrase_fd
-    secret = _secret() if secret_stdin else None
+    secret = read_secret(bench) if secret_stdin else None
     due = _due(span)
     match = _meant(bench, handle, secret)
     dossier, offered = _shown(bench, match)
@@ -90,16 +89,6 @@ def revoke_command(
 
 
 # --- what is meant
-
-
-def _secret() -> str:
-    if sys.stdin.isatty():
-        typed: str = click.prompt("The leaked secret", hide_input=True, err=True)
-        return typed.strip()
-    found = sys.stdin.buffer.read(MAX_SECRET + 1).decode("utf-8", "replace").strip()
-    if not found or len(found) > MAX_SECRET:
-        raise UsageError("--secret-stdin: nothing, or too much to be a secret, came on stdin")
-    return found
 
 
 def _meant(bench: Bench, handle: str | None, secret: str | None) -> "Match":
@@ -170,7 +159,8 @@ def _stop(
     bench.may_decide()
     shown_at, held = now(), remediation.before(bench.db, dossier["uri"])
     if held is None:
-        campaigns.check_emergency(bench.db, reason or "", ticket, bench.me)
+        reason = _why(bench, reason)
+        campaigns.check_emergency(bench.db, reason, ticket, bench.me)
     else:
         talk(f"  decided   {held.decided_at} by {held.principal}, “{held.reason}”: it is gone on"
              " with, and not decided a second time")  # fmt: skip
@@ -191,6 +181,13 @@ def _stop(
         dossier, offered.verdict, reason or "", ticket, bench.me, shown_at, shown_at, due
     )
     return remediation.stop_now(bench.db, urgent, desk), time.monotonic() - begun
+
+
+def _why(bench: Bench, reason: str | None) -> str:
+    """The reason; asked for where somebody can be asked, for at night nobody types it all again."""
+    if reason or bench.no_input:
+        return reason or ""
+    return str(click.prompt("Why? It is signed; no secret", err=True))
 
 
 def _confirm(bench: Bench, offered: "Offer", due: str | None, *, yes: bool) -> None:
