@@ -12,7 +12,7 @@ import pytest
 from passmuster import attestations, blobs, campaigns, remediation, tlog
 from passmuster.errors import UsageError
 from passmuster.store import Database
-from passmuster.text import canonical, sha256, strict_json
+from passmuster.text import Json, canonical, sha256, strict_json
 from passmuster.tui import queue_rows
 from tests.conftest import ME, Muster
 from tests.remediation.conftest import SOURCE, Estate
@@ -304,7 +304,7 @@ def test_what_the_last_export_has_off_can_be_stopped_all_the_same() -> None:
     """Somebody may have let it in again since; only the platform knows."""
     role = {"uid": "16389", "display_name": "app", "nhi_detail": "postgres.role",
             "kind": "service", "status": "disabled"}  # fmt: skip
-    dossier = {"of": "identity", "subject": None, "identity": role, "credentials": [],
+    dossier: Json = {"of": "identity", "subject": None, "identity": role, "credentials": [],
                "source": {"uid": "postgres:1", "platform": "postgres"}}  # fmt: skip
     plan = remediation.offer(dossier).plan
     assert plan is not None and plan.act is not None and plan.act.wanted == {"login": False}
@@ -355,3 +355,15 @@ def test_the_reason_is_asked_for_where_somebody_can_be_asked(
     assert revoke._why(common.Bench(None, no_input=False), None) == "it leaked"
     assert revoke._why(common.Bench(None, no_input=False), "said") == "said"
     assert revoke._why(common.Bench(None, no_input=True), None) == ""
+
+
+def test_facts_are_folded_between_words_and_told_whole() -> None:
+    from passmuster.cli.revoke import fact_lines
+
+    words = "roles that may SET ROLE to it still act with its rights; a pooler may go on serving"
+    fact = remediation.Fact("goes on", words, True)
+    lines = fact_lines(fact, 40)
+    assert len(lines) > 2 and all(len(line) <= 40 for line in lines)
+    assert " ".join(line[12:] for line in lines).replace("  ", " ") == f"{words} ◀"
+    assert lines[0].startswith("  goes on   roles") and lines[1].startswith(" " * 12)
+    assert len(fact_lines(fact, 10_000)) == 1

@@ -6,6 +6,8 @@ vendor's lines are on the screen for whoever has one.
 """
 
 import re
+import sys
+import textwrap
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from passmuster.cli.common import (
     pass_bench,
     passphrase_option,
     talk,
+    width,
 )
 from passmuster.cli.inventory import need_inventory
 from passmuster.cli.remedy_run import read_secret
@@ -28,11 +31,13 @@ from passmuster.text import epoch, from_epoch, plural, visible
 if TYPE_CHECKING:
     from passmuster.campaigns import Unreviewed
     from passmuster.inventory import Match
-    from passmuster.remediation import Offer, Result
+    from passmuster.remediation import Fact, Offer, Result
     from passmuster.text import Json
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_FOR = timedelta(days=90)
+WIDE = 100_000
+"""What reads a pipe gets one line for each fact."""
 
 
 @click.command("revoke")
@@ -129,8 +134,17 @@ def _shown(bench: Bench, match: "Match") -> "tuple[Json, Offer]":
     offered = remediation.offer(dossier)
     talk(f"{remediation.subject(dossier)}  (found by its {match.why})")
     for fact in remediation.blast(bench.db, dossier, offered, now()):
-        talk(f"  {fact.label:<10}{fact.words}{'  ◀' if fact.grave else ''}")
+        for line in fact_lines(fact, width() if sys.stderr.isatty() else WIDE):
+            talk(line)
     return dossier, offered
+
+
+def fact_lines(fact: "Fact", columns: int) -> list[str]:
+    """A fact in *columns* cells, its words below each other; no word is cut."""
+    words = fact.words + ("  ◀" if fact.grave else "")
+    folded = textwrap.wrap(words, max(20, columns - 12), break_long_words=False,
+                           break_on_hyphens=False, replace_whitespace=False) or [""]  # fmt: skip
+    return [f"  {fact.label if not n else '':<10}{line}" for n, line in enumerate(folded)]
 
 
 def _tell_lines(offered: "Offer") -> None:

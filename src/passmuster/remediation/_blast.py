@@ -139,7 +139,8 @@ def _stop(dossier: Json, offered: Offer) -> Iterator[Fact]:
     if plan.act is None:
         yield Fact("", "muster does not do this itself: run the vendor's lines", True)
     yield Fact("undo", UNDO[plan.undo_class])
-    yield Fact("goes on", f"{visible(plan.residual)}; refused within {_span(plan)}")
+    yield Fact("refused", f"within {_span(plan)}")
+    yield Fact("goes on", visible(plan.residual))
     if dossier["of"] == "credential":
         left = [c for c in dossier["credentials"] if c["uid"] != dossier["subject"]
                 and c["status"] not in ("disabled", "deleted")]  # fmt: skip
