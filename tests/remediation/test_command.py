@@ -329,3 +329,17 @@ def test_where_nothing_can_be_destroyed_no_destruction_is_planned(
     monkeypatch.setattr(toy, "plan", lambda *a: [p for p in plans(*a) if p.undo_class != "R3"])
     assert rows(command("remediate", "plan", "--destroy", "--json")) == []
     assert rows(command("remediate", "status", "--open", "--json")) == []
+
+
+def test_of_what_is_off_already_nobody_is_asked_to_stop_it_by_hand(
+    command: Muster, estate: Estate
+) -> None:
+    estate.toy.account("hand-off", enabled=False)
+    estate.toy.account("hand-on")
+    estate.bring_in("2026-11-23T09:00:00Z")
+    decided(estate, "hand-off", "hand-on")
+    for words in (("plan", "--json"), ("apply", "--yes", "--all-of-them", "0", "--json")):
+        told = rows(command("remediate", *words, code=None))
+        by_name = {str(row["item"]).rpartition("/")[2]: str(row["said"]) for row in told}
+        assert "by hand" in by_name["hand-on"], words
+        assert "off already" in by_name["hand-off"], words

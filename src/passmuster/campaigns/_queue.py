@@ -142,8 +142,8 @@ def rows(db: Database, item_ids: Sequence[int]) -> list[QueueRow]:
     found = {
         r[0]: QueueRow(
             r[0], r[1], r[2], r[3], part_name(r[4], r[16], r[17]), r[5], r[6] or r[7], r[8],
-            r[9], r[10], bool(r[11]), *r[12:17], r[18], r[19], r[20],
-            bool(r[21]),
+            r[9], r[10], bool(r[11]), *r[12:17], *r[18:21],
+            *map(bool, r[21:]),
         )
         for r in db.execute(f"{_ROW} WHERE n.id IN ({marks})")
     }  # fmt: skip

@@ -63,7 +63,10 @@ def to_apply(bench: Bench, ids: Sequence[str], destroy: bool) -> "list[Remedy]":
     dropped = remediation.unasked(bench.db, chosen)
     for one in chosen:
         if one.name in dropped:
-            talk(f"left out: {one.name} {one.what}: it was decided otherwise since")
+            talk(
+                f"left out: {one.name} {one.what}: it was decided otherwise since,"
+                " or stopped in an emergency"
+            )
     found = [one for one in chosen if one.name not in dropped]
     if ids and not found:
         raise UsageError("nothing to apply: muster remediate status tells how these stand")

@@ -79,7 +79,7 @@ def _carry_out(
 
 def by_hand(remedy: Remedy) -> str:
     """What to do where muster cannot."""
-    return ONLY_LINES if remedy.plan and remedy.plan["stop"] else BY_HAND
+    return remedy.said or (ONLY_LINES if remedy.plan and remedy.plan["stop"] else BY_HAND)
 
 
 def _unread(db: Database, remedy: Remedy, error: Unreachable, clock: Clock) -> Remedy:

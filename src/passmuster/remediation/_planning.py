@@ -14,6 +14,7 @@ from passmuster.errors import UsageError
 from passmuster.remediation._proved import is_alive, proof_of
 from passmuster.remediation._remedy import (
     BY_HAND,
+    OFF,
     ONLY_LINES,
     STOPPED,
     TASKS,
@@ -65,6 +66,8 @@ def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> R
     plans = plans_for(db, one)
     best = _best(plans, destroy=destroy)
     state, said = _begins(one, plans, best, destroy=destroy)
+    if said == BY_HAND and _is_off(db, one):
+        said = OFF
     document = _document(one, best, plans)
     line = canonical(document)
     values = (
@@ -112,6 +115,14 @@ def plans_for(db: Database, one: Wanted) -> list[Plan]:
     make = connectors.plan if one.emergency is None else plans_at_once
     found = make(dossier, one.verb, one.part or _whole(db, one))
     return sorted(found, key=lambda p: p.undo_class)
+
+
+def _is_off(db: Database, one: Wanted) -> bool:
+    """Whether the account or the credential is off by the last import."""
+    if one.part is not None or one.item_kind not in ("identity", "credential"):
+        return False
+    row = one.identity_id if one.item_kind == "identity" else one.subject_id
+    return db.value(f"SELECT status FROM {one.item_kind} WHERE id = ?", (row,)) == "disabled"
 
 
 def _whole(db: Database, one: Wanted) -> str | None:

@@ -24,6 +24,7 @@ TASKS = ("rotate", "right_size")
 NAME_SIGNS = 8
 BY_HAND = "no command is known for it: carry it out by hand; the next import proves it"
 ONLY_LINES = "muster does not do this itself: run the vendor's lines, or `muster remediate script`"
+OFF = "the last import has it off already: nothing is left to do, and a newer export proves it"
 """What to do where muster cannot."""
 
 
