@@ -48,9 +48,10 @@ def records(*_: object) -> Iterator[Record]:
     yield Identity("u2", None, "=cmd|'/c calc'!A1", "service", status="enabled", line=2)
     yield Identity("u3", None, "vendor-etl", "service", status="enabled", line=3)
     yield Identity("g1", None, "admins", "group", status="enabled", line=4)
-    for uid in ("u1", "u2"):
+    for line, uid in enumerate(("u1", "u2"), 6):
         yield Credential(uid, f"{uid}-key", "static_secret", "testbed.key", status="enabled",
-                         created_at="2021-03-02T10:00:00Z", expires_state="none")  # fmt: skip
+                         created_at="2021-03-02T10:00:00Z", expires_state="none",
+                         line=line)  # fmt: skip
     yield Entitlement("all", "everything", permission_level="admin", level_reason="it says so")
     yield Grant("u1", "all")
     yield Trust("u3", "partner", "account", "assume_role", is_external=1)

@@ -3,14 +3,16 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from passmuster import connectors, inventory, policy
 from passmuster.config import Settings
-from passmuster.connectors import Where
+from passmuster.connectors import Context, Where
 from passmuster.errors import ImportRefused, UsageError
 from passmuster.inventory import Run
+from passmuster.model import Source
 from passmuster.store import Database
 
 
@@ -53,6 +55,7 @@ def collect(
             raise ImportRefused(f"{where.source}: nothing was collected")
         for path in paths:
             path.chmod(0o600)
+        options["context"] = _named(paths, where, options.get("context") or Context())
         with db.atomic(durable=False):
             runs = inventory.import_files(
                 db, paths, now=now, by=settings.me, just_made=True, **options
@@ -64,6 +67,23 @@ def collect(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return runs
+
+
+def _named(paths: Sequence[Path], where: Where, context: Context) -> Context:
+    """*context*, with the tenant where a file cannot name it: then it is the one that was asked."""
+    if context.source_label is not None or not where.tenant:
+        return context
+    for path in paths:
+        with path.open("rb") as stream:
+            fmt = connectors.recognise(stream.read(connectors.SNIFF_BYTES), path.name)
+            stream.seek(0)
+            try:
+                found = any(type(r) is Source for r in connectors.read(fmt, stream, context))
+            except ImportRefused:
+                found = False
+            if not found:
+                return replace(context, source_label=where.tenant)
+    return context
 
 
 def _refuse_other(where: Where, runs: Sequence[Run]) -> None:

@@ -13,11 +13,13 @@ from passmuster.evidence import _check
 from passmuster.evidence._files import Memory
 from passmuster.remediation import State
 from passmuster.remediation._table import record
+from passmuster.store import Database
 from passmuster.text import canonical, strict_json
 from tests.evidence.conftest import read
-from tests.evidence.test_attacks import Content, seal
+from tests.evidence.test_attacks import Content, chain, payload_of, put, seal, set_chain
 from tests.evidence.test_stock_tools import MISSING, Stock, stock, write
-from tests.scene import END, Scene
+from tests.evidence.test_urgent import CALL, stop
+from tests.scene import END, Scene, open_scene
 
 __all__ = ["stock"]
 RESULTS = "remediation-results.jsonl"
@@ -63,6 +65,44 @@ def test_the_commands_of_the_page_come_to_the_same(remedied: Path, stock: Stock)
     done = stock(remedied)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout.splitlines()[-1] == "VERIFIED"
+
+
+@pytest.fixture
+def hurried(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A review during which somebody on call stopped one thing, and it was refused."""
+    scene = open_scene(db, tmp_path, monkeypatch)
+    stop(scene, "ci-deploy")
+    (asked,) = remediation.wanted(db)
+    record(db, remediation.plan_one(db, asked, END), "verified", "401", END, verdict="refused")
+    remediation.sign(db, CALL, END)
+    evidence.build_pack(db, scene.campaign, tmp_path / "pack", scene.boss, END)
+    return scene
+
+
+def test_what_came_of_an_emergency_stands_in_the_pack_that_it_counts_in(
+    hurried: Scene, tmp_path: Path
+) -> None:
+    content = read(tmp_path / "pack")
+    evidence.verify(tmp_path / "pack")
+    (row,) = csv.DictReader(io.StringIO(content["remediations.csv"].decode()))
+    assert (row["verb"], row["state"], row["verdict"]) == ("disable", "verified", "refused")
+    (folder,) = {n.rpartition("/")[0] for n in content if n.endswith("/remediations.jsonl")}
+    other = payload_of(content, folder)
+    other["predicate"]["basis"] = {"emergency": "e" * 64}
+    name = put(content, folder, canonical(other), CALL)
+    rows = [
+        [*r[:4], name, *r[5:]] if r[-1] == folder else r for r in chain(content)
+    ]  # fmt: skip
+    set_chain(content, rows)
+    with pytest.raises(VerificationFailed, match="belongs to another campaign"):
+        _check.check(Memory(seal(content, hurried.boss)))
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
+def test_the_commands_of_the_page_know_it_too(hurried: Scene, tmp_path: Path, stock: Stock) -> None:
+    done = stock(tmp_path / "pack")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert hurried.db.value("SELECT count(*) FROM entry WHERE predicate = 'remediation'") == 1
 
 
 def changed(content: Content, attack: str) -> Content:

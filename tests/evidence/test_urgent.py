@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from passmuster import campaigns, evidence
+from passmuster import campaigns, evidence, remediation
 from passmuster.campaigns import Emergency, Stopped, _emergency
+from passmuster.connectors import Where
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _check
 from passmuster.evidence._files import Memory
@@ -89,8 +90,16 @@ def test_what_is_stopped_after_the_end_is_no_part_of_the_review(urgent: Scene) -
     assert len(campaigns.emergencies_in(urgent.db, urgent.campaign)) == 3
 
 
+def carried_out(scene: Scene) -> None:
+    """Each stop is tried, where muster has no command for it; the result is signed."""
+    with_ = remediation.Desk(CALL, lambda: AFTER, Where)
+    for one in campaigns.unreviewed(scene.db):
+        assert remediation.go_on(scene.db, one, with_).remedy.state == "not_supported"
+
+
 @pytest.fixture
 def pack(urgent: Scene, tmp_path: Path) -> Path:
+    carried_out(urgent)
     urgent.close()
     evidence.build_pack(urgent.db, urgent.campaign, tmp_path / "p", urgent.boss, END)
     return tmp_path / "p"
@@ -105,6 +114,8 @@ def test_the_pack_has_the_stops_of_its_items_with_what_was_shown(pack: Path) -> 
     rows = (pack / "outcomes.csv").read_text().splitlines()
     assert sum("call@example.com" in row for row in rows) == 2
     assert "leaked" in (pack / "remediations.csv").read_text()
+    assert len(list(pack.glob("statements/*-remediation"))) == 2, "of its items, and no others"
+    assert (pack / "remediation-results.jsonl").read_text().count('"not_supported"') == 2
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
@@ -115,6 +126,7 @@ def test_the_stock_tools_come_to_the_same(pack: Path, stock: Stock) -> None:
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
+@pytest.mark.ci
 @pytest.mark.parametrize(("field", "value"), [
     ("capacity", None), ("verdict", "approve"), ("dossier", "0" * 64),
 ])  # fmt: skip

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import attestations, campaigns, evidence, roster, tlog
+from passmuster import attestations, campaigns, evidence, policy, roster, tlog
+from passmuster.config import Settings
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _check
 from passmuster.evidence._files import Memory
@@ -320,3 +321,28 @@ def test_an_earlier_checkpoint_is_cosigned_and_proved_or_refused(
         done = request.getfixturevalue("stock")(pack)
         assert done.returncode == 1
         assert "log/cosigned/" in done.stderr, done.stderr
+
+
+def test_what_a_thief_decided_is_no_review(team: Scene) -> None:
+    decide(team, "approve", LATER)
+
+    def known() -> tuple[bool, list[str], int, bool]:
+        identity = team.db.value(
+            "SELECT identity_id FROM item WHERE id = ?", (team.item(ITEM),)
+        )  # fmt: skip
+        ((_, dossier),) = campaigns.dossiers(team.db, [identity])
+        policy.evaluate(team.db, Settings(), TOLD)
+        overdue = team.db.value(
+            "SELECT detail FROM finding WHERE rule = 'not-reviewed' AND identity_id = ?"
+            " AND cleared_at IS NULL", (identity,),
+        )  # fmt: skip
+        reviewed = policy.rank_identities(team.db, "reviewed:<90d", TOLD)
+        signed = sum(batch.items for batch in campaigns.course(team.db, team.campaign).batches)
+        return (
+            overdue is None, [b["verdict"] for b in dossier["before"]], signed,
+            identity in reviewed,
+        )  # fmt: skip
+
+    assert known() == (True, ["approve"], 1, True)
+    tell(team)
+    assert known() == (False, [], 0, False)

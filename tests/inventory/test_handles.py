@@ -54,6 +54,7 @@ def stock(db: Database) -> Database:
             " first_seen_run, last_seen_run) VALUES (?, ?, 'x', ?, ?, 'enabled', 'token', 't',"
             " 'none', 'unknown', '{}', 1, 1)", (source, identity, uid, hint),
         )  # fmt: skip
+    db.execute("UPDATE credential SET display_name = 'ci/runner-token' WHERE uid = 'arn:ci#1'")
     db.execute("INSERT INTO alias (name, person_uid) VALUES ('lee@example.com', 'p-1')")
     return db
 
@@ -65,7 +66,8 @@ def meant(db: Database, handle: str) -> list[tuple[int, str | None]]:
 @pytest.mark.parametrize(("handle", "identity", "credential"), [
     ("arn:ci", 1, None), ("CI", 1, None), ("ci-deploy", 1, None), ("aidax", 1, None),
     ("AKIAIOSFODNN7EXAMPLE", 1, "AKIAIOSFODNN7EXAMPLE"), ("AKIAIOSFOD", 1, "AKIAIOSFODNN7EXAMPLE"),
-    (" arn:ci#1\n", 1, "arn:ci#1"), (URI, 1, "arn:ci#1"),
+    (" arn:ci#1\n", 1, "arn:ci#1"), ("ci/runner-token", 1, "arn:ci#1"),
+    (URI, 1, "arn:ci#1"),
     ("muster:aws:1/identity/arn%3Aci", 1, None),
     ("muster:aws:1/grant/arn%3Aci%20Admin%20direct", 1, None),
     ("cn=svc,ou=services,dc=corp", 2, None), ("CN=svc, OU=Services, DC=corp", 2, None),
@@ -126,7 +128,7 @@ def test_what_nothing_has_is_nothing(stock: Database, nothing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arm", [*_handles.EXACT, _handles.PERSON, *_handles.BEGINNINGS, _handles.ENDS],
+    "arm", [*_handles.EXACT, _handles.PERSON, _handles.NAME, *_handles.BEGINNINGS, _handles.ENDS],
     ids=lambda arm: arm.why,
 )  # fmt: skip
 def test_every_look_up_is_by_an_index(db: Database, arm: _handles._Arm) -> None:

@@ -11,14 +11,10 @@ from typing import Any
 
 import pytest
 
-from passmuster import connectors
 from tests.conftest import Muster
 from tests.server import postgres
 
-pytestmark = [
-    pytest.mark.ci,
-    pytest.mark.skipif("postgres" not in connectors.platforms(), reason="no connector: postgres"),
-]
+pytestmark = pytest.mark.ci
 SECRET = "a-real-passw0rd"
 
 

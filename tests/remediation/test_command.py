@@ -271,6 +271,14 @@ def test_what_is_as_it_was_once_before_is_how_it_is_now(command: Muster, estate:
     assert estate.db.value("SELECT count(*) FROM import_run") == 5
 
 
+def test_a_file_that_cannot_name_its_tenant_is_of_the_one_that_was_asked(
+    command: Muster, estate: Estate
+) -> None:
+    estate.toy.names_tenant = False
+    (run,) = rows(command("collect", SOURCE, "--json"))
+    assert run["source"] == SOURCE
+
+
 def test_a_source_that_is_not_reached_changes_nothing(command: Muster, estate: Estate) -> None:
     runs = estate.db.value("SELECT count(*) FROM import_run")
     for fault in ("403", "500", "half", "nothing"):

@@ -133,6 +133,13 @@ def test_a_pasted_secret_is_never_said_or_kept(estate: Estate, desk: Muster) -> 
         assert not path.is_file() or token.encode() not in path.read_bytes()
 
 
+def test_a_private_key_that_looks_like_an_option_is_not_repeated(desk: Muster) -> None:
+    pem = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END"
+    done = desk("revoke", pem, *WHY, code=2)
+    assert "b3Blbn" not in done.stderr
+    assert "looks like a secret" in done.stderr
+
+
 def test_without_the_platform_the_decision_is_signed_and_the_lines_are_told(
     estate: Estate, desk: Muster
 ) -> None:

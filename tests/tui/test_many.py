@@ -326,14 +326,6 @@ async def test_keys_are_remapped_by_id_and_clashes_are_told(review: Review) -> N
     assert list(review.drafts().values()) == ["approve"]
 
 
-async def test_a_live_stop_says_that_it_is_not_there(review: Review) -> None:
-    async with review.app().run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        await press(pilot, "exclamation_mark")
-        assert "stops nothing by itself yet" in bar(pilot, "status")
-        assert not screen_of(pilot).ask.is_open
-
-
 async def test_an_owner_is_named_for_all_that_is_marked(review: Review) -> None:
     async with review.app().run_test(size=(120, 40)) as pilot:
         await settle(pilot)

@@ -156,12 +156,15 @@ async def test_a_stop_waits_in_what_needs_you_until_it_is_reviewed(
         await settle(pilot)
         workstation.go("inventory")
         await settle(pilot)
-        await press(pilot, *TYPED, "=a-k1", "enter")
+        await press(pilot, *TYPED[:2], "=seen in a gist for 4h", "enter")
+        assert "due to be given back 2026-11-23T12:00:00Z" in painted(pilot)
+        await press(pilot, "=a-k1", "enter")
         await settle(pilot)
         await press(pilot, "escape", "h")
         told = " ".join(painted(pilot).split())
         for words in ("urgent", "svc-a-k1 of svc-a", "Stopped in an emergency ◀",
                       "“seen in a gist”", "How it stands: verified",
+                      "due to be given back 2026-11-23T12:00:00Z",
                       "finding:emergency-unreviewed"):  # fmt: skip
             assert words in told, words
     assert estate.toy.writes

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         credentials_of,
         emergencies_in,
         on_call,
+        restore_due,
         shown,
         sign_emergency,
         subject_of,
@@ -187,7 +188,7 @@ else:
         "_dossiers": "digests dossiers material parts_of uri",
         "_emergency":
             "Emergency Stopped check_emergency check_statement credentials_of emergencies_in "
-            "on_call shown sign_emergency subject_of",
+            "on_call restore_due shown sign_emergency subject_of",
         "_freezing": "assignment_row excluded_row population_row",
         "_intake": "INTAKE_SCOPE Arrival answer arrivals check_purpose keep_purpose refuse_empty",
         "_suppliers":
@@ -233,10 +234,10 @@ __all__ = [
     "item_dossier", "items_in_order", "items_of", "keep_purpose", "late", "link_words", "material",
     "named_owners", "objections", "on_call", "open_campaign", "outcomes_of", "part_uids",
     "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
-    "publish", "rank", "refuse_empty", "reopen", "rows", "said_last", "said_on", "save_draft",
-    "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like", "second_rank",
-    "second_rows", "shown", "sign_emergency", "sign_off", "signed_by", "signed_counts",
-    "signed_rows", "source_runs", "stranded", "subject_of", "supplier", "supplier_facts",
-    "suppliers", "tiers", "unlisted", "unreviewed", "uri", "votes", "waiting", "waiting_for",
-    "wanted",
+    "publish", "rank", "refuse_empty", "reopen", "restore_due", "rows", "said_last", "said_on",
+    "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like",
+    "second_rank", "second_rows", "shown", "sign_emergency", "sign_off", "signed_by",
+    "signed_counts", "signed_rows", "source_runs", "stranded", "subject_of", "supplier",
+    "supplier_facts", "suppliers", "tiers", "unlisted", "unreviewed", "uri", "votes", "waiting",
+    "waiting_for", "wanted",
 ]  # fmt: skip

@@ -94,7 +94,8 @@ WHERE campaign_id = ? GROUP BY reviewer
 _BATCHES = """
 SELECT first, count(*) FROM (
     SELECT (SELECT min(d.entry_id) FROM decision d JOIN entry e ON e.id = d.entry_id
-        WHERE d.item_id = n.id AND lower(e.principal) = n.reviewer) AS first
+        WHERE d.item_id = n.id AND lower(e.principal) = n.reviewer
+            AND d.entry_id NOT IN (SELECT entry_id FROM void_entry)) AS first
     FROM item n WHERE n.campaign_id = ? AND n.state = 'signed')
 GROUP BY first
 """

@@ -95,6 +95,7 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
         "(SELECT d.identity_id AS iid, d.verdict, d.reason_text, d.decided_at, d.principal,"
         " d.until, c.name AS campaign, d.leaf FROM decision d"
         " JOIN item i ON i.id = d.item_id JOIN campaign c ON c.id = i.campaign_id"
+        " WHERE d.entry_id NOT IN (SELECT entry_id FROM void_entry)"
         " UNION ALL SELECT y.id, g.verdict, g.reason, g.decided_at, g.principal, NULL,"
         f" '{URGENT}', g.leaf FROM identity y CROSS JOIN source s ON s.id = y.source_id"
         " CROSS JOIN emergency g ON g.source = s.uid AND g.kind = 'identity' AND g.uid = y.uid"
@@ -107,7 +108,8 @@ _PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "changed": (
         ("subject", "field", "old", "new", "observed_at"),
         "(SELECT o.*, identity_id AS iid FROM observation o WHERE o.observed_at > coalesce("
-        "(SELECT max(decided_at) FROM decision d WHERE d.identity_id = o.identity_id), ''))",
+        "(SELECT max(decided_at) FROM decision d WHERE d.identity_id = o.identity_id"
+        " AND d.entry_id NOT IN (SELECT entry_id FROM void_entry)), ''))",
         "observed_at DESC, id DESC",
     ),
 }  # fmt: skip

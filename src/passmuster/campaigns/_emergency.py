@@ -10,8 +10,11 @@ Signed is before done: whoever is killed between the two leaves a decision that 
 out, and never a stop that nobody answers for.
 """
 
+import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 from passmuster import attestations, blobs, merkle, roster, tlog
@@ -27,7 +30,16 @@ from passmuster.errors import Conflict, NotFound, UsageError, VerificationFailed
 from passmuster.keys import SigningKey
 from passmuster.model import Attention, Draft, Verdict
 from passmuster.store import Database
-from passmuster.text import Json, canonical, sha256, strict_json, utc, visible
+from passmuster.text import (
+    Json,
+    canonical,
+    epoch,
+    from_epoch,
+    sha256,
+    strict_json,
+    utc,
+    visible,
+)
 
 ROWS = "decisions.jsonl"
 ON_CALL = "on_call"
@@ -35,6 +47,9 @@ ON_CALL = "on_call"
 RESTORE_DUE = "restoreDue"
 STOPS: tuple[Verdict, ...] = ("disable", "revoke")
 KINDS = ("identity", "credential")
+UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+MAX_FOR = 90 * UNITS["d"]
+"""Seconds that a stop may be for; what is longer is for a campaign to decide."""
 TRIES = 5
 """How often a decision is signed again because another muster signed in between."""
 
@@ -106,6 +121,16 @@ def check_emergency(db: Database, reason: str, ticket: str | None, principal: st
             f"the roster does not have {principal} in the role oncall: whoever has it may stop this"
             f" ({', '.join(on_call(db)) or 'nobody has: a registrar gives it'})"
         )
+
+
+def restore_due(span: str, now: str) -> str:
+    """When what is stopped for *span* (`30m`, `4h`, `2d`) is due to be given back."""
+    found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", span.strip())
+    seconds = int(found[1]) * UNITS[found[2]] if found else 0
+    if not 0 < seconds <= MAX_FOR:
+        raise UsageError(f"{span!r} is no time to stop something for: write 30m, 4h or 2d, at most"
+                         f" {MAX_FOR // UNITS['d']}d")  # fmt: skip
+    return from_epoch(epoch(now) + seconds)
 
 
 def on_call(db: Database) -> list[str]:
@@ -253,7 +278,9 @@ def keep(db: Database, said: Attestation, line: bytes, index: int) -> None:
 
 
 def emergencies_in(db: Database, at: Campaign) -> list[tlog.Entry]:
-    """The entries of emergency stops of items of a campaign, from its opening to its end."""
+    """The entries of emergency stops of items of a campaign, from its opening to its end, and of
+    what came of them.
+    """
     out = late(db, at.digest)
     rows = db.execute(
         "SELECT e.id, e.predicate, e.statement, e.campaign, e.principal, e.envelope, e.logged_at"
@@ -262,10 +289,25 @@ def emergencies_in(db: Database, at: Campaign) -> list[tlog.Entry]:
         " WHERE e.id > (SELECT id FROM entry WHERE statement = ?2) ORDER BY e.id",
         (at.id, at.digest),
     ).fetchall()
-    return [
-        tlog.Entry(index, kind, name, of, principal, bytes(envelope), logged_at)
-        for index, kind, name, of, principal, envelope, logged_at in rows if index not in out
-    ]  # fmt: skip
+    stops = [_entry(row) for row in rows if row[0] not in out]
+    names = {entry.statement for entry in stops}
+    results = db.execute(
+        "SELECT id, predicate, statement, campaign, principal, envelope, logged_at FROM entry"
+        " WHERE campaign IS NULL AND predicate = 'remediation' ORDER BY id"
+    ).fetchall() if stops else []  # fmt: skip
+    done = map(_entry, results)
+    return [*stops, *(entry for entry in done if _basis(entry.envelope) in names)]
+
+
+def _entry(row: Sequence[Any]) -> tlog.Entry:
+    index, kind, name, of, principal, envelope, logged_at = row
+    return tlog.Entry(index, kind, name, of, principal, bytes(envelope), logged_at)
+
+
+def _basis(envelope: bytes) -> str | None:
+    """The emergency that a result names."""
+    found = attestations.unchecked(envelope).predicate["basis"].get("emergency")
+    return None if found is None else str(found)
 
 
 def subject_of(uri: str) -> tuple[str, str, str]:

@@ -139,7 +139,7 @@ def run(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one return for
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         hint = f" (see `{where} --help`)" if where else ""
-        return _say(error.format_message().rstrip(".").replace("\n", " ") + hint, 2)
+        return _say(_no_secret(error.format_message()).rstrip(".").replace("\n", " ") + hint, 2)
     except (click.Abort, KeyboardInterrupt):
         return _say("stopped; nothing half-done was kept", 130)
     except BrokenPipeError:
@@ -148,6 +148,15 @@ def run(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one return for
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _unexpected(error)
     return code if isinstance(code, int) else 0
+
+
+def _no_secret(message: str) -> str:
+    """What click says, which repeats what was typed: perhaps a leaked key, taken for an option."""
+    from passmuster.connectors import holds_secret
+
+    if holds_secret(message):
+        return "what was typed looks like a secret; it is not repeated here (see --secret-stdin)"
+    return message
 
 
 def _say(message: str, code: int) -> int:

@@ -5,10 +5,8 @@ Nothing of it needs the central API; without a network the decision is signed al
 vendor's lines are on the screen for whoever has one.
 """
 
-import re
 import sys
 import textwrap
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +24,7 @@ from passmuster.cli.common import (
 from passmuster.cli.inventory import need_inventory
 from passmuster.cli.remedy_run import read_secret
 from passmuster.errors import ConditionMet, MusterError, NotFound, UsageError
-from passmuster.text import epoch, from_epoch, plural, visible
+from passmuster.text import plural, visible
 
 if TYPE_CHECKING:
     from passmuster.campaigns import Unreviewed
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from passmuster.remediation import Fact, Offer, Result
     from passmuster.text import Json
 
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-MAX_FOR = timedelta(days=90)
 WIDE = 100_000
 """What reads a pipe gets one line for each fact."""
 
@@ -74,10 +70,12 @@ def revoke_command(
     if pending:
         _pending(bench, as_json)
         return
+    from passmuster import campaigns
+
     need_inventory(bench)
     bench.passphrase_fd = passphrase_fd
     secret = read_secret(bench) if secret_stdin else None
-    due = _due(span)
+    due = None if span is None else campaigns.restore_due(span, now())
     match = _meant(bench, handle, secret)
     dossier, offered = _shown(bench, match)
     if dry_run:
@@ -150,16 +148,6 @@ def fact_lines(fact: "Fact", columns: int) -> list[str]:
 def _tell_lines(offered: "Offer") -> None:
     for line in offered.plan.stop if offered.plan else ():
         talk(f"    {line}")
-
-
-def _due(span: str | None) -> str | None:
-    if span is None:
-        return None
-    found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", span.strip())
-    length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
-    if length is None or length > MAX_FOR:
-        raise UsageError(f"--for {span!r}: write 30m, 4h or 2d, at most {MAX_FOR.days}d")
-    return from_epoch(epoch(now()) + int(length.total_seconds()))
 
 
 def _stop(

@@ -42,38 +42,22 @@ def parts(stream: BinaryIO, arrays: Collection[str]) -> Iterator[Part]:
     ImportRefused, with line and character, when the text is cut off, malformed, nested too
     deeply, or has one value that is too large.
     """
-    window = _Window(stream)
+    window = Window(stream)
     if not window.peek():
         raise ImportRefused("the file is empty")
     while window.peek():
-        window.expect("{")
-        going = window.peek() != "}"
-        if not going:
-            window.expect("}")
-        while going:
-            if window.peek() != '"':
-                window.refuse("expected a name in quotes")
-            key = window.value()
-            window.expect(":")
+        for key in window.names():
             if window.peek() == "[" and key in arrays:
-                window.expect("[")
                 yield from _elements(window, key)
             else:
                 line = window.line()
                 yield Part(key, window.value(), line)
-            going = window.goes_on("}")
         yield Part(None, None, window.line())
 
 
-def _elements(window: "_Window", key: str) -> Iterator[Part]:
-    going = window.peek() != "]"
-    if not going:
-        window.expect("]")
-    while going:
-        window.peek()
-        line = window.line()
-        yield Part(key, window.value(), line)
-        going = window.goes_on("]")
+def _elements(window: "Window", key: str) -> Iterator[Part]:
+    for line, value in window.items():
+        yield Part(key, value, line)
 
 
 def outline(head: bytes, arrays: Collection[str] = ()) -> dict[str, list[Any]]:
@@ -85,7 +69,7 @@ def outline(head: bytes, arrays: Collection[str] = ()) -> dict[str, list[Any]]:
     start = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")[:1]
     if start != b"{":
         return found
-    window = _Window(io.BytesIO(head))
+    window = Window(io.BytesIO(head))
     try:
         window.expect("{")
         going = True
@@ -94,7 +78,6 @@ def outline(head: bytes, arrays: Collection[str] = ()) -> dict[str, list[Any]]:
             window.expect(":")
             values = found.setdefault(key, [])
             if key in arrays and window.peek() == "[":
-                window.expect("[")
                 values.extend(p.value for p in _elements_until_cut(window, key))
             else:
                 values.append(window.value())
@@ -104,7 +87,7 @@ def outline(head: bytes, arrays: Collection[str] = ()) -> dict[str, list[Any]]:
     return found
 
 
-def _elements_until_cut(window: "_Window", key: str) -> Iterator[Part]:
+def _elements_until_cut(window: "Window", key: str) -> Iterator[Part]:
     elements = _elements(window, key)
     while True:
         try:
@@ -122,7 +105,7 @@ _decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
 ).raw_decode
 
 
-class _Window:
+class Window:
     """The part of the text that is being read, with where it stands in the file."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -190,6 +173,32 @@ class _Window:
         if found != char:
             self.refuse(f"expected {char!r}, found {found!r}" if found else f"expected {char!r}")
         self._at += 1
+
+    def names(self) -> Iterator[str]:
+        """The names of the object that stands here; before the next one its value must be taken."""
+        self.expect("{")
+        going = self.peek() != "}"
+        if not going:
+            self.expect("}")
+        while going:
+            if self.peek() != '"':
+                self.refuse("expected a name in quotes")
+            key = self.value()
+            self.expect(":")
+            yield str(key)
+            going = self.goes_on("}")
+
+    def items(self) -> Iterator[tuple[int, Any]]:
+        """(line, value) of each element of the array that stands here."""
+        self.expect("[")
+        going = self.peek() != "]"
+        if not going:
+            self.expect("]")
+        while going:
+            self.peek()
+            line = self.line()
+            yield line, self.value()
+            going = self.goes_on("]")
 
     def goes_on(self, close: str) -> bool:
         """Take the comma before another member, or *close*."""

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from passmuster import text
 from passmuster.connectors import _json
-from passmuster.connectors._json import Part, _Window
+from passmuster.connectors._json import Part, Window
 from passmuster.connectors._secrets import REMOVED, is_secret
 from passmuster.errors import ImportRefused
 
@@ -57,7 +57,7 @@ def objects(stream: BinaryIO, arrays: Collection[str], known: Known) -> Iterator
     them. Of another top-level object: it itself if it is *known*, else the known ones in it.
     ImportRefused when the text is cut off or malformed, or when its last page is missing.
     """
-    window = _Window(stream)
+    window = Window(stream)
     if not window.peek():
         raise ImportRefused("the file is empty")
     unfinished = False
@@ -86,29 +86,14 @@ def _flat(part: Part) -> Iterator[Part]:
         yield part
 
 
-def _elements(window: _Window, key: str) -> Iterator[Part]:
-    window.expect("[")
-    going = window.peek() != "]"
-    if not going:
-        window.expect("]")
-    while going:
-        window.peek()
-        line = window.line()
-        yield Part(key, window.value(), line)
-        going = window.goes_on("]")
+def _elements(window: Window, key: str) -> Iterator[Part]:
+    for line, value in window.items():
+        yield Part(key, value, line)
 
 
-def _members(window: _Window, arrays: Collection[str], rest: text.Json) -> Iterator[Part]:
+def _members(window: Window, arrays: Collection[str], rest: text.Json) -> Iterator[Part]:
     """Members named in *arrays*, element by element; the others go into *rest*."""
-    window.expect("{")
-    going = window.peek() != "}"
-    if not going:
-        window.expect("}")
-    while going:
-        if window.peek() != '"':
-            window.refuse("expected a name in quotes")
-        key = window.value()
-        window.expect(":")
+    for key in window.names():
         if key in arrays and window.peek() == "[":
             yield from _elements(window, key)
             rest.setdefault("", True)
@@ -116,7 +101,6 @@ def _members(window: _Window, arrays: Collection[str], rest: text.Json) -> Itera
             rest[key] = window.value()
             if len(rest) > MAX_MEMBERS:
                 window.refuse("one object with too many members")
-        going = window.goes_on("}")
 
 
 def _close(rest: text.Json, line: int, known: Known) -> Iterator[Part]:

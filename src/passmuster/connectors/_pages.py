@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, BinaryIO
 
 from passmuster import text
-from passmuster.connectors._json import Part, _Window, guarded, outline
+from passmuster.connectors._json import Part, Window, guarded, outline
 from passmuster.errors import ImportRefused
 from passmuster.model import Problem, Record
 
@@ -28,12 +28,11 @@ def elements(stream: BinaryIO, inside: str | None = None) -> Iterator[Part]:
 
     An object without that member is an element itself. ImportRefused where the text is cut off.
     """
-    window = _Window(stream)
+    window = Window(stream)
     if not window.peek():
         raise ImportRefused("the file is empty")
     while sign := window.peek():
         if sign == "[":
-            window.expect("[")
             yield from _array(window)
         elif sign == "{":
             yield from _object(window, inside)
@@ -41,39 +40,23 @@ def elements(stream: BinaryIO, inside: str | None = None) -> Iterator[Part]:
             window.refuse("neither a list nor an object")
 
 
-def _array(window: _Window) -> Iterator[Part]:
-    going = window.peek() != "]"
-    if not going:
-        window.expect("]")
-    while going:
-        window.peek()
-        line = window.line()
-        value = window.value()
+def _array(window: Window) -> Iterator[Part]:
+    for line, value in window.items():
         for one in value if isinstance(value, list) else (value,):
             yield Part(None, one, line)
-        going = window.goes_on("]")
 
 
-def _object(window: _Window, inside: str | None) -> Iterator[Part]:
-    window.expect("{")
-    start, whole, streamed = window.line(), {}, False
-    going = window.peek() != "}"
-    if not going:
-        window.expect("}")
-    while going:
-        if window.peek() != '"':
-            window.refuse("expected a name in quotes")
-        key = window.value()
-        window.expect(":")
+def _object(window: Window, inside: str | None) -> Iterator[Part]:
+    start, streamed = window.line(), False
+    whole: text.Json = {}
+    for key in window.names():
         if key == inside and window.peek() == "[":
             streamed = True
-            window.expect("[")
             yield from _array(window)
         else:
             whole[key] = window.value()
             if len(whole) > _MAX_MEMBERS:
                 window.refuse("one object with too many members")
-        going = window.goes_on("}")
     if not streamed:
         yield Part(None, whole, start)
     elif whole.get("next_page_token") or (whole.get("has_more") is True and not window.peek()):
@@ -122,11 +105,10 @@ def first(head: bytes) -> tuple[text.Json, ...]:
     found: list[text.Json] = []
     if head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")[:1] not in (b"[", b"{"):
         return ()
-    window = _Window(io.BytesIO(head))
+    window = Window(io.BytesIO(head))
     try:
         while len(found) < _MANY and (sign := window.peek()):
             if sign == "[":
-                window.expect("[")
                 for part in _array(window):
                     found += [part.value] if isinstance(part.value, dict) else []
                     if len(found) >= _MANY:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from passmuster import text
 from passmuster.connectors import Context, Format
-from passmuster.connectors._json import Part, _Window, guarded, mapping, optional, outline
+from passmuster.connectors._json import Part, Window, guarded, mapping, optional, outline
 from passmuster.connectors._pages import words
 from passmuster.connectors._secrets import is_secret, names_secret
 from passmuster.errors import ImportRefused
@@ -78,35 +78,23 @@ def _parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
 
 def _each(stream: BinaryIO) -> Iterator[Part]:
     """The servers one at a time, by name; whatever else stands in the file is passed over."""
-    window = _Window(stream)
+    window = Window(stream)
     if not window.peek():
         raise ImportRefused("the file is empty")
-    window.expect("{")
-    going = window.peek() != "}"
-    while going:
-        member = window.value()
-        window.expect(":")
+    for member in window.names():
         if member in ("mcpServers", "servers") and window.peek() == "{":
             yield from _members(window)
         else:
             window.value()
-        going = window.goes_on("}")
     if window.peek():
         window.refuse("something stands after the end")
 
 
-def _members(window: _Window) -> Iterator[Part]:
-    window.expect("{")
-    going = window.peek() != "}"
-    if not going:
-        window.expect("}")
-    while going:
-        name = window.value()
-        window.expect(":")
+def _members(window: Window) -> Iterator[Part]:
+    for name in window.names():
         window.peek()
         line = window.line()
         yield Part(name, window.value(), line)
-        going = window.goes_on("}")
 
 
 def _maker(name: str) -> Any:

@@ -151,7 +151,8 @@ class _Build:
     def _last_entry(self) -> int:
         return int(self.db.value(
             "SELECT max(coalesce((SELECT max(id) FROM entry WHERE campaign = ?), 0),"
-            " coalesce((SELECT max(entry_id) FROM emergency), 0))", (self.campaign.digest,)
+            " coalesce((SELECT max(id) FROM entry WHERE campaign IS NULL"
+            " AND predicate IN ('decisions', 'remediation')), 0))", (self.campaign.digest,)
         ))  # fmt: skip
 
     def _refuse_moved(self, size: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passmuster import attestations, tlog
-from passmuster.attestations import Attestation, is_emergency
+from passmuster.attestations import Attestation
 from passmuster.errors import VerificationFailed
 from passmuster.evidence import _contents, _log, _standing, _times
 from passmuster.evidence._files import Files, json_lines, lines, whole
@@ -32,6 +32,8 @@ from passmuster.evidence._statements import (
     SUMS,
     Statement,
     allowed_signers,
+    belongs,
+    emergencies,
     key_files,
     principals,
     principals_file,
@@ -246,13 +248,12 @@ def _one_campaign(found: list[Statement], seal: Attestation) -> tuple[Statement,
     if len(opening) != 1 or len(closing) > 1:
         raise VerificationFailed("statements: a pack has one campaign, which ends once at most")
     opened, closed = opening[0], closing[0] if closing else None
-    digest = opened.attestation.name
+    digest, urgent = opened.attestation.name, emergencies(found)
     for statement in found:
         body, kind = statement.attestation.predicate, statement.attestation.kind
-        in_basis = kind in (*ROWS, *RESULTS) and body["basis"] != {"campaign": digest}
-        in_basis = in_basis and not is_emergency(statement.attestation)
+        elsewhere = kind in (*ROWS, *RESULTS) and not belongs(statement, digest, urgent)
         named = kind in ("close", "pack", "acknowledgement", "publication")
-        if in_basis or (named and body["campaign"] != digest):
+        if elsewhere or (named and body["campaign"] != digest):
             raise VerificationFailed(f"{statement.folder}: belongs to another campaign")
         if kind in ROWS and closed and statement.index > closed.index:
             raise VerificationFailed(f"{statement.folder}: was signed after the end")

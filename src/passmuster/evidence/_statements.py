@@ -4,7 +4,7 @@ Beside each envelope lie its pre-authentication encoding and its raw signature, 
 alone can check it. All tables here follow from the envelopes, and the check makes them again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,19 @@ class Statement:
         urgent = is_emergency(self.attestation)
         return Batch(self.index, kind, principal, f"{self.folder}/{ROWS[kind]}",
                      self.attestation.keyid, is_emergency=urgent)  # fmt: skip
+
+
+def emergencies(statements: Iterable[Statement]) -> set[str]:
+    """The names of the decisions among *statements* that were made in an emergency."""
+    return {s.attestation.name for s in statements if is_emergency(s.attestation)}
+
+
+def belongs(statement: Statement, campaign: str, urgent: Collection[str]) -> bool:
+    """Whether rows are of *campaign*, or of an emergency that is here (*urgent*)."""
+    basis = statement.attestation.predicate["basis"]
+    if statement.attestation.kind in RESULTS and basis.keys() == {"emergency"}:
+        return basis["emergency"] in urgent
+    return basis == {"campaign": campaign} or is_emergency(statement.attestation)
 
 
 def risk_analysis(definition: Json) -> tuple[str, str] | None:

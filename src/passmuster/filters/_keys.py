@@ -114,9 +114,10 @@ _LIVE = (
 EXPIRES_BEFORE = _LIVE + "c.expires_at >= ? AND c.expires_at < ?)"
 EXPIRES_AFTER = _LIVE + "c.expires_at > ?)"
 EXPIRED = _LIVE + "c.expires_at < ?)"
+_HOLDS = "d.entry_id NOT IN (SELECT v.entry_id FROM void_entry v)"
 _REVIEWED = (
     "EXISTS (SELECT 1 FROM decision d WHERE d.identity_id = l.identity_id"
-    " AND d.verdict <> 'abstain'"
+    f" AND d.verdict <> 'abstain' AND {_HOLDS}"
 )
 REVIEWED_SINCE = f"{_REVIEWED} AND d.decided_at >= ?)"
 UNUSED_FOR = (
@@ -136,7 +137,6 @@ _NEW = (
     "i.first_seen_run >= (SELECT max(r.batch) FROM import_run r"
     " WHERE r.identities > 0 AND r.source_id = i.source_id)"
 )
-_HOLDS = "d.entry_id NOT IN (SELECT v.entry_id FROM void_entry v)"
 # new: what came with a later export of its source and format than the first, which was the start
 _CAME = (
     "l.identity_id IN (SELECT x.id FROM principal x WHERE x.kind <> 'human'"

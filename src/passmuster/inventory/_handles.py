@@ -90,6 +90,12 @@ PERSON = _Arm(
     " AND y.person_uid IS NOT NULL WHERE a.name = ?1",
 )
 """The accounts of somebody, where no account has the address itself."""
+NAME = _Arm(
+    "key's name",
+    f"SELECT c.identity_id, c.uid FROM credential c WHERE c.display_name = ?1 AND {_HELD}"
+    " AND c.display_name IS NOT NULL",
+)
+"""Of a credential: many may be called `password`, so it comes after what is unique."""
 BEGINNINGS = (
     _Arm("short id", "SELECT n.identity_id, n.uri FROM item n WHERE n.name >= lower(?1)"
                      " AND n.name < lower(?1) || '{'"),
@@ -125,7 +131,7 @@ def matches(db: Database, handle: str) -> list[Match]:
         _uri(db, handle)
         or _look(db, EXACT, [handle])
         or _look(db, [_fingerprint()], _spellings(handle))
-        or _look(db, [PERSON], [handle])
+        or _look(db, [PERSON, NAME], [handle])
         or ("=" in handle and _look(db, EXACT[2:3], [dn]))
         or _begins(db, handle)
     )
@@ -151,10 +157,9 @@ def only(db: Database, handle: str) -> Match:
     what looks like a secret is never said again.
     """
     found = matches(db, handle)
-    pasted = is_secret(handle)
-    called = "what was pasted" if pasted else repr(visible(handle[:200]))
+    called = "what was pasted" if is_secret(handle) else repr(visible(handle[:200]))
     if not found:
-        raise NotFound(f"no identity or credential {'is ' * pasted}{called}; "
+        raise NotFound(f"no identity or credential is known by {called}; "
                        "`muster identities WORD` finds parts of names")  # fmt: skip
     if len(found) > 1:
         named = "; ".join(match.words for match in found)
@@ -232,7 +237,8 @@ def _spellings(handle: str) -> list[str]:
     if _HEX.fullmatch(word):
         bare = word.replace(":", "").lower()
         pairs = ":".join(bare[n : n + 2] for n in range(0, len(bare), 2))
-        found = [bare, bare.upper(), pairs, pairs.upper(), f"sha256:{bare}", f"SHA256:{bare}"]
+        found = [bare, bare.upper(), pairs, pairs.upper(), f"sha256:{bare}", f"SHA256:{bare}",
+                 f"certificate:{bare}"]  # fmt: skip
         return found + (_sha256(bytes.fromhex(bare)) if len(bare) == 64 else [])
     if word != handle or re.fullmatch(r"[A-Za-z0-9+/]{43}=?", word):
         try:

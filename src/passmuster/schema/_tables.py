@@ -366,4 +366,5 @@ CREATE INDEX identity_login ON identity (external_id COLLATE NOCASE)
     WHERE external_id IS NOT NULL;
 CREATE INDEX identity_person ON identity (person_uid) WHERE person_uid IS NOT NULL;
 CREATE INDEX credential_hint ON credential (hint) WHERE hint IS NOT NULL;
+CREATE INDEX credential_name ON credential (display_name) WHERE display_name IS NOT NULL;
 """

@@ -12,6 +12,7 @@ from passmuster import campaigns, connectors, keys
 from passmuster.config import Settings
 from passmuster.store import Database
 from passmuster.text import plural
+from passmuster.tui import words
 from passmuster.tui.lines import Line, Span, fold, say
 
 WHO, IMPORT, KEY, CAMPAIGN, INVITED = range(5)
@@ -71,10 +72,28 @@ class Recipe(NamedTuple):
     title: str
     howto: str
 
+    @property
+    def platform(self) -> str:
+        """As its makers write it."""
+        return words.platform(self.name.partition(".")[0])
+
 
 def recipes() -> list[Recipe]:
-    """Every format that muster reads."""
+    """Every format that muster reads, those of one platform together."""
     return [Recipe(f.name, f.title, f.howto) for f in connectors.formats().values()]
+
+
+def other_platform(all_: list[Recipe], place: int, by: int) -> int:
+    """Where the first export of the platform stands that is *by* further."""
+    names = list(dict.fromkeys(one.platform for one in all_))
+    wanted = names[(names.index(all_[place].platform) + by) % len(names)]
+    return next(at for at, one in enumerate(all_) if one.platform == wanted)
+
+
+def other_export(all_: list[Recipe], place: int, by: int) -> int:
+    """Where another export of the same platform stands, *by* further."""
+    same = [at for at, one in enumerate(all_) if one.platform == all_[place].platform]
+    return same[(same.index(place) + by) % len(same)]
 
 
 def who_lines(me: str, width: int) -> list[Line]:
@@ -102,19 +121,23 @@ def import_lines(all_: list[Recipe], place: int, said: list[str], width: int) ->
         [],
         _press("enter", "give a file; tab completes its name"),
         _press("n  N", "the next platform, the one before"),
+        _press("m  M", "the next export of this platform, the one before"),
         _press("y", "copy the command"),
         [],
     ]
+    same = [other for other in all_ if other.platform == one.platform]
     out += fold([say(one.title, "strong"), say(f"  {one.name}", "dim"),
-                 Span(f"  {place + 1} of {len(all_)}", "dim")], width)  # fmt: skip
+                 say(f"  {same.index(one) + 1} of {len(same)} of {one.platform}", "dim")],
+                width)  # fmt: skip
     out += [[Span("  "), *line] for row in one.howto.splitlines()
             for line in fold([say(row, "accent")], width - 2)]  # fmt: skip
     if said:
         out += [[], [Span("The last import said", "strong")]]
         out += [line for row in said for line in fold([say(row)], width)]
-    out += [[], [Span("Others", "strong")]]
-    out += [[say(f"  {other.title}", "plain" if other is one else "dim")] for other in all_]
-    return out
+    out += [[], [say(f"Of {one.platform}", "strong")]]
+    out += [[say(f"  {other.title}", "plain" if other is one else "dim")] for other in same]
+    names = ", ".join(dict.fromkeys(other.platform for other in all_))
+    return [*out, [], [Span("Platforms", "strong")], *fold([say(f"  {names}", "dim")], width)]
 
 
 def key_lines(done: str, width: int) -> list[Line]:

@@ -1,5 +1,6 @@
 """A stop at once, in lines: what will break, the steps as they are taken, and how it came out."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -82,6 +83,14 @@ def verdict(result: Result) -> Line:
     if remedy.state in ("applied", "verified"):
         return [Span("Stopped, and not seen to be refused yet", "error"), say(f": {remedy.said}")]
     return [Span("Decided, and not stopped", "error"), say(f": {remedy.said}")]
+
+
+def for_a_while(typed: str) -> tuple[str, str]:
+    """The reason, and the span that stands behind `for` at its end; empty without one."""
+    found = re.fullmatch(r"(.*?)[\s,]+for\s+(\d+\s*[mhd])\s*", typed, re.IGNORECASE | re.DOTALL)
+    if found is None:
+        return typed.strip(), ""
+    return found[1].strip(), re.sub(r"\s", "", found[2]).lower()
 
 
 def confirms(typed: str, handle: str) -> bool:

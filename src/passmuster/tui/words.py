@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from passmuster.text import Json, plural
 
 PLATFORMS = {
-    "ad": "AD", "aws": "AWS", "azure": "Azure", "gcp": "Google Cloud",
-    "github": "GitHub", "gitlab": "GitLab", "kubernetes": "Kubernetes", "ldap": "LDAP",
-    "register": "register",
+    "ad": "AD", "anthropic": "Anthropic", "aws": "AWS", "azure": "Azure", "baton": "Baton",
+    "entra": "Entra", "gcp": "Google Cloud", "github": "GitHub", "gitlab": "GitLab",
+    "kubernetes": "Kubernetes", "ldap": "LDAP", "mariadb": "MariaDB", "mcp": "MCP",
+    "okta": "Okta", "openbao": "OpenBao", "postgres": "PostgreSQL", "rabbitmq": "RabbitMQ",
+    "redis": "Redis", "register": "register", "spire": "SPIRE", "ssh": "SSH",
+    "terraform": "Terraform", "x509": "X.509",
 }  # fmt: skip
 _DETAIL = {
     "dmsa": "managed account", "gmsa": "group managed account", "iam_user": "IAM user",

@@ -15,13 +15,16 @@ from passmuster.transport import Patience, Service
 SIGNED_IN = ("toy", "login", "--print-token")
 
 
-def parse(stream: BinaryIO, _: Context) -> Iterator[Record]:
+def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """Accounts, each with its keys."""
     try:
         said = json.loads(stream.read())
     except ValueError:
         raise ImportRefused("no whole JSON") from None
-    yield Source("toy", said["tenant"], "the toy")
+    tenant = said.get("tenant") or context.source_label
+    if not tenant:
+        raise ImportRefused("the file names no tenant: give --source")
+    yield Source("toy", tenant, "the toy")
     for line, one in enumerate(said["accounts"], 1):
         status = "enabled" if one["enabled"] else "disabled"
         yield Identity(one["id"], None, one["id"], "service", status=status, line=line)

@@ -13,7 +13,7 @@
 WITH said AS (
     SELECT k.item_kind, t.subject_id, d.verdict, d.decided_at, d.entry_id
     FROM decision d JOIN item t ON t.id = d.item_id JOIN campaign k ON k.id = t.campaign_id
-    WHERE d.verdict <> 'abstain'
+    WHERE d.verdict <> 'abstain' AND d.entry_id NOT IN (SELECT entry_id FROM void_entry)
     UNION ALL
     SELECT g.kind, y.id, g.verdict, g.decided_at, g.entry_id
     FROM emergency g JOIN source s ON s.uid = g.source

@@ -27,6 +27,7 @@ UNFOLDED = 100_000
 HANDED = {
     "a": "approve", "r": "revoke", "d": "disable", "x": "abstain", "t": "rotate",
     "g": "right_size", "p": "parts", "o": "owner", "u": "clear", "z": "undo",
+    "exclamation_mark": "stop",
 }  # fmt: skip
 """The verbs that a key takes back to the queue, by the ids of their bindings there: a key that a
 person has given to one of them is the same key here."""

@@ -41,10 +41,14 @@ class GuideScreen(WithInvitation):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,right", "step", "do it", id="guide.step", tooltip="do this step"),
-        Binding("n", "recipe(1)", "next platform", id="guide.next",
+        Binding("n", "platform(1)", "next platform", id="guide.next",
                 tooltip="how the next platform makes its export"),
-        Binding("N", "recipe(-1)", "platform before", id="guide.before",
+        Binding("N", "platform(-1)", "platform before", id="guide.before",
                 tooltip="how the platform before makes its export"),
+        Binding("m", "export(1)", "next export", id="guide.next_export",
+                tooltip="how this platform makes its next export"),
+        Binding("M", "export(-1)", "export before", id="guide.export_before",
+                tooltip="how this platform makes the export before"),
         Binding("y", "copy", "copy the command", id="guide.copy",
                 tooltip="put the command that is shown on the clipboard"),
     ]  # fmt: skip
@@ -144,7 +148,8 @@ class GuideScreen(WithInvitation):
         here = self.table.cursor_id
         found = [Key("enter", "do it", "step")]
         if here == IMPORT:
-            found.append(Key("n", "next platform", "recipe(1)"))
+            found.append(Key("n", "next platform", "platform(1)"))
+            found.append(Key("m", "next export", "export(1)"))
         if here in (IMPORT, CAMPAIGN):
             found.append(Key("y", "copy the command", "copy"))
         return [*found, Key("j/k", "steps", "", True), Key("J", "scroll", "pane(1)", True),
@@ -168,9 +173,16 @@ class GuideScreen(WithInvitation):
         elif here == INVITED:
             self.ask_invitation()
 
-    def action_recipe(self, by: int) -> None:
+    def action_platform(self, by: int) -> None:
         """How another platform makes its export."""
-        self._recipe = (self._recipe + by) % len(self._recipes)
+        self._show_recipe(first_steps.other_platform(self._recipes, self._recipe, by))
+
+    def action_export(self, by: int) -> None:
+        """How the platform makes another of its exports."""
+        self._show_recipe(first_steps.other_export(self._recipes, self._recipe, by))
+
+    def _show_recipe(self, place: int) -> None:
+        self._recipe = place
         if self.table.cursor_id != IMPORT:
             self.table.go_to(IMPORT)
         self.show_evidence()

@@ -45,6 +45,8 @@ class StopScreen(MusterScreen[bool]):
         self.dossier = dossier
         self.offered = Offer("disable", None)
         self.reason = ""
+        self.due: str | None = None
+        """When it is due to be given back."""
         self.result: Result | None = None
         self._steps: list[str] = []
         self._failed = ""
@@ -151,15 +153,19 @@ class StopScreen(MusterScreen[bool]):
             return
 
         def answer(typed: str) -> str | None:
+            words, span = stop_lines.for_a_while(typed)
             try:
-                campaigns.check_emergency(self.muster.db, typed, None, self.desk.me)
+                campaigns.check_emergency(self.muster.db, words, None, self.desk.me)
+                due = campaigns.restore_due(span, self.desk.clock()) if span else None
             except MusterError as error:
                 return str(error)
-            self.reason = typed.strip()
+            self.reason, self.due = words, due
+            if due:
+                self.say(f"due to be given back {due}; nothing does that by itself")
             self._ask_handle()
             return None
 
-        self._put("why?", answer, "it is signed: words, no secret")
+        self._put("why?", answer, "it is signed: words, no secret; for 4h at the end: for a while")
 
     def _ask_handle(self) -> None:
         handle = remediation.handle(self.dossier)
@@ -233,7 +239,7 @@ class StopScreen(MusterScreen[bool]):
     def _urgent(self) -> campaigns.Emergency:
         return campaigns.Emergency(
             self.dossier, self.offered.verdict, self.reason, None, self.desk.me, self._shown_at,
-            self._shown_at,
+            self._shown_at, self.due,
         )  # fmt: skip
 
     def _back(self, then: Callable[[Any], None], what: object) -> None:
