@@ -282,3 +282,15 @@ def test_formats_are_listed_of_one_platform_and_a_wrong_one_is_told(muster: Must
     said = muster("import", "--formats", "postgres").stdout
     assert "postgres.roles.csv" in said and "github" not in said
     assert "did you mean postgres?" in muster("import", "--formats", "postgers", code=2).stderr
+
+
+def test_what_was_signed_to_be_stopped_names_the_command_that_does_it(
+    inside: Muster, junk: None, passphrase_file: Path
+) -> None:
+    inside("init")
+    inside("key", "new", "--key-store", "file")
+    inside("import", "report.csv")
+    inside("campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31")
+    item = json.loads(inside("queue", "--json").stdout)[0]["item"]
+    inside("decide", "disable", item, "--reason", "unused")
+    assert "Next: muster remediate plan" in inside("sign-off", "--yes").stderr

@@ -122,7 +122,8 @@ def _is_off(db: Database, one: Wanted) -> bool:
     if one.part is not None or one.item_kind not in ("identity", "credential"):
         return False
     row = one.identity_id if one.item_kind == "identity" else one.subject_id
-    return db.value(f"SELECT status FROM {one.item_kind} WHERE id = ?", (row,)) == "disabled"
+    status = db.value(f"SELECT status FROM {one.item_kind} WHERE id = ?", (row,))
+    return str(status) == "disabled"
 
 
 def _whole(db: Database, one: Wanted) -> str | None:
