@@ -291,6 +291,11 @@ def test_a_stop_of_what_was_approved_needs_nobody_to_settle_it(
         batch = campaigns.prepare(estate.db, at.id, REV)
         campaigns.sign_off(estate.db, batch, estate.rev, clock_after())
         assert campaigns.rows(estate.db, [stopped])[0].emergency is left
+    campaigns.close(estate.db, at, estate.boss, clock_after())
+    desk("revoke", "svc-c", *WHY)
+    assert not any(row.emergency for row in campaigns.rows(estate.db, [r.id for r in rows])), (
+        "what is stopped after the end is no part of the review"
+    )
 
 
 def test_several_are_told_with_the_words_that_mean_each(estate: Estate, desk: Muster) -> None:

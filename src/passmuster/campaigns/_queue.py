@@ -127,6 +127,8 @@ SELECT n.id, n.name, n.risk, l.severity, y.display_name, y.kind, s.name, s.uid, 
     EXISTS (SELECT 1 FROM emergency g WHERE g.uri = n.uri
         AND g.entry_id > (SELECT e.id FROM campaign c JOIN entry e ON e.statement = c.digest
             WHERE c.id = n.campaign_id)
+        AND NOT EXISTS (SELECT 1 FROM campaign c JOIN entry e ON e.campaign = c.digest
+            WHERE c.id = n.campaign_id AND e.predicate = 'close' AND e.id < g.entry_id)
         AND NOT EXISTS (SELECT 1 FROM void_entry v WHERE v.entry_id = g.entry_id)
         AND NOT EXISTS (SELECT 1 FROM decision x JOIN json_each(x.row, '$.saw') seen
             WHERE x.item_id = n.id AND x.verdict <> 'abstain' AND seen.value = g.leaf))

@@ -167,8 +167,8 @@ def _stop(
         talk(f"  decided   {held.decided_at} by {held.principal}, “{held.reason}”: it is gone on"
              " with, and not decided a second time")  # fmt: skip
         if reason or ticket or due:
-            talk("  signed    --reason, --ticket and --for of now are not noted: what was signed"
-                 " stays as it is")  # fmt: skip
+            talk("  signed    the --reason, --ticket and --for given now are not noted: what was"
+                 " signed stays as it is")  # fmt: skip
         due = held.restore_due
     _confirm(bench, offered, due, yes=yes)
     key = bench.key()
