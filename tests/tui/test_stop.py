@@ -67,6 +67,7 @@ async def test_nothing_is_stopped_before_the_last_four_signs(review: Review) -> 
         go_to(pilot, "ci-deploy")
         await press(pilot, "exclamation_mark", "2", "enter")
         assert "needs a reason" in painted(pilot)
+        assert "--reason" not in painted(pilot), "words of the command line"
         await press(pilot, "=it is ghp_aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1cD3e", "enter")
         assert "looks like a secret" in painted(pilot)
         await press(pilot, "escape", *TYPED)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from passmuster.connectors import Plan
+from passmuster.remediation._remedy import ONLY_LINES
 from passmuster.remediation._urgent import Offer
 from passmuster.store import Database
 from passmuster.text import Json, plural, visible
@@ -137,7 +138,7 @@ def _stop(dossier: Json, offered: Offer) -> Iterator[Fact]:
         return
     yield Fact("act", visible(plan.what))
     if plan.act is None:
-        yield Fact("", "muster does not do this itself: run the vendor's lines", True)
+        yield Fact("", ONLY_LINES, True)
     yield Fact("undo", UNDO[plan.undo_class])
     yield Fact("refused", f"within {_span(plan)}")
     yield Fact("goes on", visible(plan.residual))
