@@ -79,7 +79,7 @@ _HELD = "c.identity_id IS NOT NULL"
 EXACT = (
     _Arm("id", f"SELECT y.id, NULL {_OF_SOURCE} AND y.uid = ?1"),
     _Arm("name", "SELECT identity_id, NULL FROM listing WHERE name = ?1"),
-    _Arm("other id", f"SELECT y.id, NULL {_OF_SOURCE} AND y.uid_alt = ?1"),
+    _Arm("other handle", f"SELECT y.id, NULL {_OF_SOURCE} AND y.uid_alt = ?1"),
     _Arm("login", "SELECT id, NULL FROM identity WHERE external_id = ?1 COLLATE NOCASE"
                   " AND external_id IS NOT NULL"),
     _Arm("key id", f"{_CREDENTIAL} AND c.uid = ?1 WHERE {_HELD}"),
