@@ -20,7 +20,7 @@ from contextlib import suppress
 from passmuster import keys
 from passmuster.config import SECRET_COMMAND, Settings
 from passmuster.connectors import Where, holds_secret
-from passmuster.errors import KeyUnavailable, UsageError
+from passmuster.errors import KeyUnavailable, NoLogin, UsageError
 from passmuster.text import visible
 
 ANSWER_S = 30.0
@@ -47,7 +47,7 @@ def where(settings: Settings, source_id: str) -> Where:
 def login(source_id: str, name: str, command: Sequence[str], keyring_timeout_s: float) -> str:
     """The secret called *name*: what *command* prints, else what the keyring has.
 
-    Raises UsageError, which says what to run, where there is neither.
+    Raises NoLogin, which says what to run, where there is neither.
     """
     found, why = _said_by(command)
     if found is None:
@@ -57,7 +57,7 @@ def login(source_id: str, name: str, command: Sequence[str], keyring_timeout_s: 
         log_in = f"log in with the vendor's tool so that `{shlex.join(command)}` works, or " * bool(
             command
         )
-        raise UsageError(
+        raise NoLogin(
             f"no login at {visible(source_id)} ({why}): {log_in}"
             f"run: keyring set {shlex.quote(SERVICE + source_id)} {shlex.quote(name)}; "
             f'on a server without a keyring: [sources."{visible(source_id)}"] '
@@ -76,7 +76,7 @@ def _by_own_command(source_id: str, words: str) -> str:
         raise UsageError(f"{visible(source_id)}: secret_command: {error}") from None
     found, why = _said_by(command) if command else (None, "it is empty")
     if found is None:
-        raise UsageError(f"no login at {visible(source_id)}: secret_command: {why}")
+        raise NoLogin(f"no login at {visible(source_id)}: secret_command: {why}")
     return found
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from passmuster import config, remediation
+from passmuster.cli.common import Bench
+from passmuster.cli.remedy_run import read_secret
 from passmuster.model import Change
 from tests.conftest import Muster
 from tests.remediation.conftest import SOURCE, Estate
@@ -92,7 +94,7 @@ def test_without_a_login_nothing_is_begun(
     decided(estate, "svc-a")
     command("remediate", "plan")
     monkeypatch.setenv("PATH", "/nowhere")
-    done = command("remediate", "apply", "--yes", code=2)
+    done = command("remediate", "apply", "--yes", code=1)
     assert "keyring set passmuster:toy:t1 token" in done.stderr
     (one,) = remediation.remedies(estate.db)
     assert one.state == "planned" and not remediation.results(estate.db, one.name)
@@ -142,7 +144,7 @@ def test_a_decision_that_was_taken_back_is_not_carried_out(command: Muster, esta
     later = estate.opened("Winter")
     estate.decide(later, "svc-a", "approve")
     estate.sign_off(later)
-    done = command("remediate", "apply", "--yes", code=2)
+    done = command("remediate", "apply", "--yes", code=0)
     assert "decided otherwise since" in done.stderr and not estate.toy.writes
 
 
@@ -186,14 +188,12 @@ def test_a_secret_from_stdin_is_tried_and_kept_nowhere(command: Muster, estate: 
     assert secret.encode() not in estate.db.path.read_bytes()
 
 
-@pytest.mark.parametrize("command", ["remediate", "revoke"])
 def test_a_private_key_on_stdin_is_read_with_all_its_lines(
-    command: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = "-----BEGIN KEY-----\nline 1\n-----END KEY-----"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{key}\r\n".encode())))
-    module = importlib.import_module(f"passmuster.cli.{command}")
-    assert module.secret_of_stdin("?") == key
+    assert read_secret(Bench(None, no_input=True)) == key
 
 
 def test_a_script_is_run_elsewhere_and_the_next_import_proves_it(
@@ -341,3 +341,50 @@ def test_a_login_at_another_tenant_is_not_taken_for_the_one_that_was_asked_for(
 
 def test_the_settings_of_the_breaker_are_settings(estate: Estate) -> None:
     assert config.schema()["properties"]["stop_most"]["default"] == 25
+
+
+def test_a_run_that_finds_nothing_to_do_is_no_failure_and_says_why(
+    command: Muster, estate: Estate
+) -> None:
+    """It may run every night; what was put back is not taken silently, and not passed over so."""
+    for words in (("apply", "--yes"), ("verify", "--wait")):
+        done = command("remediate", *words, "--json")
+        assert rows(done) == [] and "nothing to" in done.stderr
+    decided(estate, "svc-a")
+    assert "Next: muster remediate apply" in command("remediate", "plan").stderr
+    done = command("remediate", "apply", "--yes")
+    assert "Next: muster remediate verify --wait" in done.stderr
+    (one,) = rows(command("remediate", "status", "--json"))
+    command("remediate", "restore", "--yes", str(one["id"]))
+    assert f"only by its id: {one['id']}" in command("remediate", "apply", "--yes").stderr
+    assert estate.toy.objects["svc-a"]["enabled"] is True
+    command("remediate", "apply", "--yes", str(one["id"]))
+    assert estate.toy.objects["svc-a"]["enabled"] is False
+
+
+def test_where_nothing_can_be_destroyed_no_destruction_is_planned(
+    command: Muster, estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it stands among what somebody has to do for ever, and nobody can."""
+    decided(estate, "svc-a")
+    command("remediate", "plan")
+    command("remediate", "apply", "--yes", "--verify")
+    toy = importlib.import_module("passmuster.connectors.toy")
+    plans = toy.plan
+    monkeypatch.setattr(toy, "plan", lambda *a: [p for p in plans(*a) if p.undo_class != "R3"])
+    assert rows(command("remediate", "plan", "--destroy", "--json")) == []
+    assert rows(command("remediate", "status", "--open", "--json")) == []
+
+
+def test_of_what_is_off_already_nobody_is_asked_to_stop_it_by_hand(
+    command: Muster, estate: Estate
+) -> None:
+    estate.toy.account("hand-off", enabled=False)
+    estate.toy.account("hand-on")
+    estate.bring_in("2026-11-23T09:00:00Z")
+    decided(estate, "hand-off", "hand-on")
+    for words in (("plan", "--json"), ("apply", "--yes", "--all-of-them", "0", "--json")):
+        told = rows(command("remediate", *words, code=None))
+        by_name = {str(row["item"]).rpartition("/")[2]: str(row["said"]) for row in told}
+        assert "by hand" in by_name["hand-on"], words
+        assert "off already" in by_name["hand-off"], words

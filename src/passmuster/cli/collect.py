@@ -65,5 +65,5 @@ def _source(bench: Bench, word: str) -> str:
     if found:
         raise UsageError(f"{word!r} is several sources: {', '.join(found)}")
     raise UsageError(
-        f"no source and no platform {word!r}{text.nearest(word, connectors.platforms())}"
+        f"no source and no platform {word!r}{text.nearest(word, connectors.collectable())}"
     )

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from passmuster.keys import Passphrase, SigningKey, Talk
     from passmuster.store import Database
 
-MAX_SECRET = 16_384
-
 
 def now() -> str:
     """The time, as it is stored everywhere; the one place of the command line that asks."""
@@ -234,17 +232,6 @@ def talk(message: str) -> None:
     print(text.visible(message), file=sys.stderr)
 
 
-def secret_of_stdin(question: str) -> str:
-    """A secret to be tried, of as many lines as a private key has; typed where it is a terminal."""
-    if sys.stdin.isatty():
-        typed: str = click.prompt(question, hide_input=True, err=True)
-        return typed.strip()
-    found = sys.stdin.buffer.read(MAX_SECRET + 1).decode("utf-8", "replace").strip()
-    if not found or len(found) > MAX_SECRET:
-        raise UsageError("--secret-stdin: nothing on stdin, or too much to be a secret")
-    return found
-
-
 def emit(
     rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *,
     as_json: bool = False, as_csv: bool = False,
@@ -304,7 +291,7 @@ def _emit_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -
     if len(cells) == 1:
         return 0
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    limit = _width() if sys.stdout.isatty() else 0
+    limit = width() if sys.stdout.isatty() else 0
     for line in cells:
         out = "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
         print(out if not limit or len(out) <= limit else out[: limit - 1] + "…")
@@ -319,7 +306,8 @@ def _cell(value: Any) -> str:
     return text.visible(str(value))
 
 
-def _width() -> int:
+def width() -> int:
+    """Columns of the terminal."""
     import shutil
 
     return shutil.get_terminal_size().columns

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from passmuster.cli.common import (
-    Bench,
-    emit,
-    json_option,
-    now,
-    pass_bench,
-    passphrase_option,
-    secret_of_stdin,
-    talk,
-)  # fmt: skip
-from passmuster.cli.remedy_run import asked, carry_out, confirm_destroy, hold, named, to_apply
+from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
+from passmuster.cli.remedy_run import (
+    asked,
+    carry_out,
+    confirm_destroy,
+    hold,
+    named,
+    nothing_due,
+    read_secret,
+    to_apply,
+)
 from passmuster.cli.remedy_text import (
     PLANNED,
     STANDING,
@@ -73,8 +73,8 @@ def plan_command(bench: Bench, destroy: bool, as_json: bool) -> None:
     for one in found:
         for line in plan_lines(one):
             talk(line)
-    if not found:
-        talk("nothing to plan: no signed decision asks for a stop that is not done")
+    talk("Nothing is sent yet. Next: muster remediate apply" if found
+         else "nothing to plan: no signed decision asks for a stop that is not done")  # fmt: skip
 
 
 @remediate_command.command("apply")
@@ -127,6 +127,10 @@ def apply_command(
     from passmuster import remediation
 
     run = to_apply(bench, ids, destroy)
+    if not run:
+        talk(nothing_due(bench))
+        _tell(run, as_json)
+        return
     meant = yes or all(one.name in confirmed for one in run)
     hold(bench, run, accept_changed, all_of_them, meant)
     for one in run:
@@ -143,6 +147,8 @@ def apply_command(
     if failed:
         raise MusterError(f"{len(failed)} of {plural(len(found), 'remediation')} not applied: "
                           "run it again after what is said above")  # fmt: skip
+    if any(one.state == "applied" for one in found):
+        talk("Applied is not refused yet. Next: muster remediate verify --wait")
 
 
 @remediate_command.command("verify")
@@ -177,7 +183,11 @@ def verify_command(
     ]  # fmt: skip
     if secret_stdin and len(chosen) != 1:
         raise UsageError("--secret-stdin tries one secret: name one remediation")
-    secret = secret_of_stdin("The secret that is to be refused") if secret_stdin else None
+    if not chosen:
+        talk("nothing to ask for: nothing is applied that is not verified")
+        _tell(chosen, as_json)
+        return
+    secret = read_secret(bench) if secret_stdin else None
     found = carry_out(
         bench, chosen, lambda one, live: asked(bench, one, live, wait=wait, secret=secret),
         passphrase_fd,
