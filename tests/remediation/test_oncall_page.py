@@ -1,5 +1,9 @@
 """Each command of docs/oncall.md is run, in its order."""
 
+import io
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from passmuster import remediation
