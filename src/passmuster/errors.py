@@ -12,6 +12,7 @@
     ├── NotFound                1  no such campaign, item, identity
     ├── KeyUnavailable          1  no signing key, or it cannot be unlocked
     │   └── WrongPassphrase     1  what was typed does not open it
+    ├── NoLogin                 1  nobody is logged in at a platform; nothing was begun there
     ├── Conflict                1  the workspace changed underneath; nothing was written
     ├── NotReversible           1  what was done destroyed a secret: nothing can be put back
     └── Unreachable             1  another machine did not answer as it should
@@ -80,6 +81,10 @@ class KeyUnavailable(MusterError):
 
 class WrongPassphrase(KeyUnavailable):
     """The passphrase, or the PIN, that was given does not open the signing key."""
+
+
+class NoLogin(MusterError):
+    """Nobody is logged in at a platform: nothing was begun there."""
 
 
 class Conflict(MusterError):

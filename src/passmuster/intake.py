@@ -12,7 +12,6 @@ from passmuster.config import Settings
 from passmuster.connectors import Context, Where
 from passmuster.errors import ImportRefused, UsageError
 from passmuster.inventory import Run
-from passmuster.model import Source
 from passmuster.store import Database
 
 
@@ -55,7 +54,10 @@ def collect(
             raise ImportRefused(f"{where.source}: nothing was collected")
         for path in paths:
             path.chmod(0o600)
-        options["context"] = _named(paths, where, options.get("context") or Context())
+        context = options.get("context") or Context()
+        if context.source_label is None:  # what a file cannot name is what was asked for
+            context = replace(context, source_label=where.tenant or None, label_is_tenant=True)
+        options["context"] = context
         with db.atomic(durable=False):
             runs = inventory.import_files(
                 db, paths, now=now, by=settings.me, just_made=True, **options
@@ -67,23 +69,6 @@ def collect(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return runs
-
-
-def _named(paths: Sequence[Path], where: Where, context: Context) -> Context:
-    """*context*, with the tenant where a file cannot name it: then it is the one that was asked."""
-    if context.source_label is not None or not where.tenant:
-        return context
-    for path in paths:
-        with path.open("rb") as stream:
-            fmt = connectors.recognise(stream.read(connectors.SNIFF_BYTES), path.name)
-            stream.seek(0)
-            try:
-                found = any(type(r) is Source for r in connectors.read(fmt, stream, context))
-            except ImportRefused:
-                found = False
-            if not found:
-                return replace(context, source_label=where.tenant)
-    return context
 
 
 def _refuse_other(where: Where, runs: Sequence[Run]) -> None:

@@ -2,20 +2,25 @@
 
 A tool that preaches short-lived credentials keeps no long-lived one. So a token comes from the
 vendor's own command, with which the engineer is logged in; where that cannot give one, from the
-operating system's keyring, if a person put it there. It is in no setting, no file and no log, and
-what the command says on its way out is shown in one line without what it printed as the token.
+operating system's keyring, if a person put it there. A server has no keyring that anybody could
+unlock: there the `secret_command` of the source's settings prints it (a password manager, a file
+that systemd or a vault lays out), and then nothing else is asked. It is in no setting, no file and
+no log, and what the command says on its way out is shown in one line without what it printed as
+the token.
 """
 
+import json
 import os
 import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 
 from passmuster import keys
-from passmuster.config import Settings
+from passmuster.config import SECRET_COMMAND, Settings
 from passmuster.connectors import Where, holds_secret
-from passmuster.errors import KeyUnavailable, UsageError
+from passmuster.errors import KeyUnavailable, NoLogin, UsageError
 from passmuster.text import visible
 
 ANSWER_S = 30.0
@@ -28,17 +33,21 @@ SERVICE = "passmuster:"
 
 def where(settings: Settings, source_id: str) -> Where:
     """How to reach *source_id* (`platform:tenant`) live, with the login of whoever runs this."""
+    given = dict(settings.sources.get(source_id, {}))
+    own = given.pop(SECRET_COMMAND, None)
 
     def secret(name: str, command: Sequence[str]) -> str:
+        if own is not None:
+            return _by_own_command(source_id, own)
         return login(source_id, name, command, settings.keyring_timeout_s)
 
-    return Where(source_id, dict(settings.sources.get(source_id, {})), secret)
+    return Where(source_id, given, secret)
 
 
 def login(source_id: str, name: str, command: Sequence[str], keyring_timeout_s: float) -> str:
     """The secret called *name*: what *command* prints, else what the keyring has.
 
-    Raises UsageError, which says what to run, where there is neither.
+    Raises NoLogin, which says what to run, where there is neither.
     """
     found, why = _said_by(command)
     if found is None:
@@ -48,10 +57,26 @@ def login(source_id: str, name: str, command: Sequence[str], keyring_timeout_s: 
         log_in = f"log in with the vendor's tool so that `{shlex.join(command)}` works, or " * bool(
             command
         )
-        raise UsageError(
+        raise NoLogin(
             f"no login at {visible(source_id)} ({why}): {log_in}"
-            f"run: keyring set {shlex.quote(SERVICE + source_id)} {shlex.quote(name)}"
+            f"run: keyring set {shlex.quote(SERVICE + source_id)} {shlex.quote(name)}; "
+            f'on a server without a keyring: [sources."{visible(source_id)}"] '
+            'secret_command = "a command that prints it"'
         )
+    return found
+
+
+def _by_own_command(source_id: str, words: str) -> str:
+    """What the command of the settings prints; no shell reads it. Where it fails nothing else is
+    asked: another login than the one that was meant is worse than none.
+    """
+    try:
+        command = shlex.split(words)
+    except ValueError as error:
+        raise UsageError(f"{visible(source_id)}: secret_command: {error}") from None
+    found, why = _said_by(command) if command else (None, "it is empty")
+    if found is None:
+        raise NoLogin(f"no login at {visible(source_id)}: secret_command: {why}")
     return found
 
 
@@ -73,10 +98,18 @@ def _said_by(command: Sequence[str]) -> tuple[str | None, str]:
         return None, f"{shown} cannot be run: {error.strerror}"
     if done.returncode:
         return None, f"{shown} ended with {done.returncode}{_why(done.stderr)}"
-    token = done.stdout[: MAX_BYTES + 1].decode("utf-8", "replace").rstrip("\r\n")
+    token = _one_line(done.stdout[: MAX_BYTES + 1].decode("utf-8", "replace").rstrip("\r\n"))
     if not token.strip() or len(done.stdout) > MAX_BYTES or not token.isprintable():
         return None, f"{shown} printed no token"
     return token, ""
+
+
+def _one_line(printed: str) -> str:
+    """A JSON object of several lines, as plug-ins of kubectl print it, is one token too."""
+    if printed.lstrip().startswith("{"):
+        with suppress(ValueError, RecursionError):
+            return json.dumps(json.loads(printed))
+    return printed
 
 
 def _why(stderr: bytes) -> str:

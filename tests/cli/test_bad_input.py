@@ -50,6 +50,18 @@ EMPTY = [
     (["import", "generic.csv", "--as", "generic.csv", "--mapping", "bad.toml"], 1, "TOML"),
     (["import", "rbac.json"], 1, "--source"),
     (["import", "."], 1, "not a regular file"),
+    (["import", "--formats", "postgers"], 2, "did you mean postgres?"),
+    (["revoke", "x"], 1, "import an export first"),
+    (["revoke", "--secret-stdin"], 1, "import an export first"),
+    (["remediate", "apply", "x"], 1, "remediate status"),
+    (["remediate", "script", "--out", "s.sh"], 2, "remediate plan"),
+    (["collect", "nosuch"], 2, "known: ad, anthropic, aws"),
+    (["collect", "postgers"], 2, "did you mean postgres?"),
+    (["collect", "mcp"], 2, "muster import --formats mcp"),
+    (["collect", "postgres"], 2, "into config.toml"),
+    (["collect", ":x"], 2, "no platform"),
+    (["intake", "open"], 1, "import an export first"),
+    (["suppliers", "X"], 1, "import an export first"),
     (["queue"], 1, "campaign open"),
     (["decide", "approve", "abc"], 1, "campaign open"),
     (["decide", "approve"], 2, "ITEMS"),
@@ -264,3 +276,21 @@ def test_a_closed_pipe_is_silent(muster: Muster, folder: Path, tmp_path: Path) -
     )  # fmt: skip
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 3
+
+
+def test_formats_are_listed_of_one_platform_and_a_wrong_one_is_told(muster: Muster) -> None:
+    said = muster("import", "--formats", "postgres").stdout
+    assert "postgres.roles.csv" in said and "github" not in said
+    assert "did you mean postgres?" in muster("import", "--formats", "postgers", code=2).stderr
+
+
+def test_what_was_signed_to_be_stopped_names_the_command_that_does_it(
+    inside: Muster, junk: None, passphrase_file: Path
+) -> None:
+    inside("init")
+    inside("key", "new", "--key-store", "file")
+    inside("import", "report.csv")
+    inside("campaign", "open", "Autumn", "--reviewer", ME, "--due", "2030-12-31")
+    item = json.loads(inside("queue", "--json").stdout)[0]["item"]
+    inside("decide", "disable", item, "--reason", "unused")
+    assert "Next: muster remediate plan" in inside("sign-off", "--yes").stderr

@@ -14,6 +14,8 @@ from passmuster.connectors import Context
 from passmuster.errors import ImportRefused
 from passmuster.evidence import _after
 from passmuster.model import Credential, Identity, Problem, Source, Trust
+from passmuster.remediation._proved import proof_of
+from passmuster.remediation._remedy import Wanted
 from passmuster.store import Database
 
 REAL = Path(__file__).parents[3] / "shared" / "realdata" / "aws"
@@ -279,6 +281,21 @@ def test_users_that_a_list_of_keys_does_not_name_keep_their_keys(db: Database, l
     assert len(present(db)) == 2
     load(LATER, answers(LOGIN, listing(key()), {}))
     assert len(present(db)) == 2
+
+
+def test_a_stop_that_was_decided_on_a_number_is_proved_by_the_list_that_names_it(
+    db: Database, load: Any
+) -> None:
+    load(NOW, numbered())
+    identity = db.value("SELECT identity_id FROM credential")
+    one = f"arn:aws:iam::{ACCOUNT}:user/ci#1"
+    asked = Wanted("u", identity, "s", "identity", identity, "revoke", one, NOW)
+    load(LATER, LIST)
+    assert proof_of(db, asked, NOW) is None
+    load(LAST, answers(LOGIN, listing(key(status="Inactive"))))
+    proof = proof_of(db, asked, NOW)
+    assert proof is not None
+    assert proof.words == "it is disabled"
 
 
 def test_what_was_decided_on_a_number_is_found_by_the_keys_name(db: Database, load: Any) -> None:

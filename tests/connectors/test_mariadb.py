@@ -2,15 +2,18 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import SHARED
+from tests.conftest import NOW, SHARED
 from tests.exports import of, recognised
 
+from passmuster import inventory
 from passmuster.connectors import Context, plan
 from passmuster.errors import ImportRefused
 from passmuster.model import Credential, Entitlement, Grant, Identity, Problem, Source
+from passmuster.store import Database
 
 REAL = SHARED / "realdata" / "mariadb" / "global_priv.tsv"
 
@@ -42,6 +45,21 @@ def test_the_tenant_is_the_servers_own_uid_and_else_has_to_be_named() -> None:
         recognised(head + row + b"%\tcd\t{}\tRVhC=\n", name, Context())
     with pytest.raises(ImportRefused, match="inside a row"):
         recognised(head + row[:-3], name, Context())
+
+
+def test_a_server_without_roles_that_is_collected_for_the_first_time_is_of_one_source(
+    db: Database, tmp_path: Path
+) -> None:
+    accounts, roles = tmp_path / "global_priv.tsv", tmp_path / "roles_mapping.tsv"
+    accounts.write_bytes(b"Host\tUser\tPriv\tserver_uid\n%\tci\t{}\tRVhB=\n")
+    roles.write_bytes(b"Host\tUser\tRole\tAdmin_option\tserver_uid\n")
+    with pytest.raises(ImportRefused, match="--source"):
+        inventory.import_files(db, [accounts, roles], now=NOW, by=None)
+    asked = Context(label_is_tenant=True)
+    found = inventory.import_files(
+        db, [accounts, roles], now=NOW, by=None, context=asked, just_made=True
+    )
+    assert {run.source for run in found} == {"mariadb:RVhB="}
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,12 @@ def test_each_handle_means_one_thing(
     assert meant(stock, handle) == [(identity, credential)]
 
 
+def test_a_key_that_is_an_identity_and_its_own_credential_is_one_thing(stock: Database) -> None:
+    stock.execute("UPDATE identity SET uid = ? WHERE id = 5", (f"SHA256:{MARK}",))
+    assert meant(stock, f"SHA256:{MARK}") == [(5, None)]
+    assert meant(stock, "42") == [(6, None)]
+
+
 def test_a_persons_address_means_all_their_accounts(stock: Database) -> None:
     assert sorted(meant(stock, "lee@example.com"), key=str) == [(3, None), (4, None)]
     with pytest.raises(NotFound, match=r"'lee@example.com' is several: lee \(ad:1\).*lee-admin"):

@@ -22,9 +22,8 @@ LOCK = Act("mariadb.account.lock", {"user": "ci", "host": "localhost"}, {"locked
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Path]:
-    with services.mariadb() as found:
-        yield found
+def server(a_mariadb: Path) -> Path:
+    return a_mariadb
 
 
 def sql(server: Path, *statements: str, user: str = "root", password: str = "") -> list[Any]:

@@ -27,13 +27,10 @@ Login = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def bao() -> Iterator[Bao]:
-    with services.openbao() as found:
-        found.ask("POST", "sys/auth/approle", {"type": "approle"})
-        found.ask(
-            "POST", "sys/policies/acl/reader", {"policy": 'path "x/*" {capabilities=["read"]}'}
-        )
-        yield found
+def bao(an_openbao: Bao) -> Bao:
+    policy = {"policy": 'path "x/*" {capabilities=["read"]}'}
+    an_openbao.ask("POST", "sys/policies/acl/reader", policy)
+    return an_openbao
 
 
 @pytest.fixture

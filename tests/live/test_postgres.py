@@ -22,14 +22,13 @@ SECRET = "a-real-passw0rd"
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[postgres.Cluster]:
-    with postgres.started() as found:
-        hba = found.folder / "d" / "pg_hba.conf"
-        hba.write_text("local all asked scram-sha-256\n" + hba.read_text())
-        with admin(found) as db:
-            db.execute("SELECT pg_reload_conf()")
-        time.sleep(0.2)
-        yield found
+def cluster(a_postgres: postgres.Cluster) -> postgres.Cluster:
+    hba = a_postgres.folder / "d" / "pg_hba.conf"
+    hba.write_text("local all asked scram-sha-256\n" + hba.read_text())
+    with admin(a_postgres) as db:
+        db.execute("SELECT pg_reload_conf()")
+    time.sleep(0.2)
+    return a_postgres
 
 
 def admin(cluster: postgres.Cluster, user: str = "postgres") -> Any:

@@ -27,9 +27,8 @@ VHOST = "vhost:%2F configure=ci-.* write=.* read="
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with services.rabbitmq() as url:
-        yield url
+def broker(a_rabbitmq: str) -> str:
+    return a_rabbitmq
 
 
 def ask(broker: str, method: str, path: str, body: Any = None) -> Any:

@@ -25,9 +25,8 @@ OFF = Act("redis.user.on", {"user": "ci"}, {"on": False}, {"on": True})
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Path]:
-    with services.redis() as found:
-        yield found
+def server(a_redis: Path) -> Path:
+    return a_redis
 
 
 def where(server: Path, user: str | None = None) -> Where:

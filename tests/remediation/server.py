@@ -30,6 +30,7 @@ class Platform:
     names_tenant: bool = True
     counts: bool = True
     """Whether each export is another file, though nothing changed."""
+    tenant: str = "t1"
     url: str = ""
     token: str = "t0ken"
 
@@ -50,7 +51,7 @@ class Platform:
                 accounts.append({"id": uid, "enabled": found["enabled"], "keys": keys})
         self.exports += self.counts
         found = {"toy": 1, "accounts": accounts, "export": self.exports}
-        return found | ({"tenant": "t1"} if self.names_tenant else {})
+        return found | ({"tenant": self.tenant} if self.names_tenant else {})
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """(status, JSON) of a call, carried out."""

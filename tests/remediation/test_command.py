@@ -1,5 +1,7 @@
 """`muster remediate` and `muster collect`, as a person runs them."""
 
+import importlib
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from passmuster import config, remediation
+from passmuster.cli.common import Bench
+from passmuster.cli.remedy_run import read_secret
 from passmuster.model import Change
 from tests.conftest import Muster
 from tests.remediation.conftest import SOURCE, Estate
@@ -90,7 +94,7 @@ def test_without_a_login_nothing_is_begun(
     decided(estate, "svc-a")
     command("remediate", "plan")
     monkeypatch.setenv("PATH", "/nowhere")
-    done = command("remediate", "apply", "--yes", code=2)
+    done = command("remediate", "apply", "--yes", code=1)
     assert "keyring set passmuster:toy:t1 token" in done.stderr
     (one,) = remediation.remedies(estate.db)
     assert one.state == "planned" and not remediation.results(estate.db, one.name)
@@ -140,7 +144,7 @@ def test_a_decision_that_was_taken_back_is_not_carried_out(command: Muster, esta
     later = estate.opened("Winter")
     estate.decide(later, "svc-a", "approve")
     estate.sign_off(later)
-    done = command("remediate", "apply", "--yes", code=2)
+    done = command("remediate", "apply", "--yes", code=0)
     assert "decided otherwise since" in done.stderr and not estate.toy.writes
 
 
@@ -182,6 +186,14 @@ def test_a_secret_from_stdin_is_tried_and_kept_nowhere(command: Muster, estate: 
     estate.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert f"GET /login/svc-a?{secret}" in estate.toy.calls, "it was tried"
     assert secret.encode() not in estate.db.path.read_bytes()
+
+
+def test_a_private_key_on_stdin_is_read_with_all_its_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = "-----BEGIN KEY-----\nline 1\n-----END KEY-----"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{key}\r\n".encode())))
+    assert read_secret(Bench(None, no_input=True)) == key
 
 
 def test_a_script_is_run_elsewhere_and_the_next_import_proves_it(
@@ -259,6 +271,23 @@ def test_collecting_is_importing_what_the_vendor_s_command_would_make(
     assert "already" in known.stderr, "the same bytes as the export"
 
 
+def test_what_an_export_does_not_name_is_collected_as_what_was_asked_for_and_keeps_its_name(
+    command: Muster, estate: Estate
+) -> None:
+    estate.toy.names_tenant = False
+    estate.toy.account("svc-new")
+    estate.db.execute("UPDATE source SET name = 'nightly jobs'")
+    (run,) = rows(command("collect", SOURCE, "--json"))
+    assert (run["source"], run["new"]) == (SOURCE, 1)
+    assert estate.db.one("SELECT uid, name FROM source") == (SOURCE, "nightly jobs")
+    settings = estate.db.path.parent / "config.toml"
+    settings.write_text(settings.read_text() + f'[sources."toy:"]\nendpoint = "{estate.toy.url}"\n')
+    assert "give --source" in command("collect", "toy:", code=1).stderr
+    estate.toy.names_tenant, estate.toy.tenant = True, "t9"
+    done = command("collect", "toy:")
+    assert 'It is toy:t9: put its settings under [sources."toy:t9"]' in done.stderr
+
+
 def test_what_is_as_it_was_once_before_is_how_it_is_now(command: Muster, estate: Estate) -> None:
     """The very bytes of an earlier export, made today, are no way back in time."""
     estate.toy.counts = False
@@ -270,12 +299,21 @@ def test_what_is_as_it_was_once_before_is_how_it_is_now(command: Muster, estate:
     assert estate.db.value("SELECT count(*) FROM import_run") == 5
 
 
-def test_a_file_that_cannot_name_its_tenant_is_of_the_one_that_was_asked(
-    command: Muster, estate: Estate
+def test_a_file_that_says_once_more_what_an_older_one_said_is_taken_where_a_person_vouches(
+    command: Muster, estate: Estate, tmp_path: Path
 ) -> None:
-    estate.toy.names_tenant = False
-    (run,) = rows(command("collect", SOURCE, "--json"))
-    assert run["source"] == SOURCE
+    """Else what was stopped and let in again would never be seen by an export without a date."""
+    estate.toy.counts = False
+    for n, enabled in enumerate((True, False, True)):
+        estate.toy.objects["svc-b"]["enabled"] = enabled
+        path = tmp_path / f"{n}.json"
+        path.write_text(json.dumps(estate.toy.export()))
+        if n == 2:
+            assert "--just-made" in command("import", str(path), code=1).stderr
+            assert command("import", str(path), "--just-made", "--dry-run")
+            assert estate.db.one("SELECT status FROM identity WHERE uid = 'svc-b'") == ("disabled",)
+        command("import", str(path), *(["--just-made"] if n == 2 else []))
+    assert estate.db.one("SELECT status FROM identity WHERE uid = 'svc-b'") == ("enabled",)
 
 
 def test_a_source_that_is_not_reached_changes_nothing(command: Muster, estate: Estate) -> None:
@@ -303,3 +341,50 @@ def test_a_login_at_another_tenant_is_not_taken_for_the_one_that_was_asked_for(
 
 def test_the_settings_of_the_breaker_are_settings(estate: Estate) -> None:
     assert config.schema()["properties"]["stop_most"]["default"] == 25
+
+
+def test_a_run_that_finds_nothing_to_do_is_no_failure_and_says_why(
+    command: Muster, estate: Estate
+) -> None:
+    """It may run every night; what was put back is not taken silently, and not passed over so."""
+    for words in (("apply", "--yes"), ("verify", "--wait")):
+        done = command("remediate", *words, "--json")
+        assert rows(done) == [] and "nothing to" in done.stderr
+    decided(estate, "svc-a")
+    assert "Next: muster remediate apply" in command("remediate", "plan").stderr
+    done = command("remediate", "apply", "--yes")
+    assert "Next: muster remediate verify --wait" in done.stderr
+    (one,) = rows(command("remediate", "status", "--json"))
+    command("remediate", "restore", "--yes", str(one["id"]))
+    assert f"only by its id: {one['id']}" in command("remediate", "apply", "--yes").stderr
+    assert estate.toy.objects["svc-a"]["enabled"] is True
+    command("remediate", "apply", "--yes", str(one["id"]))
+    assert estate.toy.objects["svc-a"]["enabled"] is False
+
+
+def test_where_nothing_can_be_destroyed_no_destruction_is_planned(
+    command: Muster, estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it stands among what somebody has to do for ever, and nobody can."""
+    decided(estate, "svc-a")
+    command("remediate", "plan")
+    command("remediate", "apply", "--yes", "--verify")
+    toy = importlib.import_module("passmuster.connectors.toy")
+    plans = toy.plan
+    monkeypatch.setattr(toy, "plan", lambda *a: [p for p in plans(*a) if p.undo_class != "R3"])
+    assert rows(command("remediate", "plan", "--destroy", "--json")) == []
+    assert rows(command("remediate", "status", "--open", "--json")) == []
+
+
+def test_of_what_is_off_already_nobody_is_asked_to_stop_it_by_hand(
+    command: Muster, estate: Estate
+) -> None:
+    estate.toy.account("hand-off", enabled=False)
+    estate.toy.account("hand-on")
+    estate.bring_in("2026-11-23T09:00:00Z")
+    decided(estate, "hand-off", "hand-on")
+    for words in (("plan", "--json"), ("apply", "--yes", "--all-of-them", "0", "--json")):
+        told = rows(command("remediate", *words, code=None))
+        by_name = {str(row["item"]).rpartition("/")[2]: str(row["said"]) for row in told}
+        assert "by hand" in by_name["hand-on"], words
+        assert "off already" in by_name["hand-off"], words

@@ -31,11 +31,11 @@ def test_every_command_of_the_page_works(
         words = line[: line.index("<")] if "<" in line else line
         if "<" in line:
             typed = SimpleNamespace(buffer=io.BytesIO(SECRET.encode()), isatty=lambda: False)
-            monkeypatch.setattr("passmuster.cli.revoke.sys", SimpleNamespace(stdin=typed))
+            monkeypatch.setattr("passmuster.cli.remedy_run.sys", SimpleNamespace(stdin=typed))
         newest = [r.name for r in remediation.remedies(estate.db) if r.uri.endswith("svc-b")]
         given = [HERE.get(w, newest[0] if w == "k3p7q2ab" else w) for w in words[1:]]
         desk(*given, *([] if {"--yes", "--dry-run", "--pending"} & set(given) else ["--yes"]))
-        monkeypatch.setattr("passmuster.cli.revoke.sys", sys)
+        monkeypatch.setattr("passmuster.cli.remedy_run.sys", sys)
     assert estate.toy.writes == ["PUT svc-a/svc-a-k1", "PUT svc-c/svc-c-k1", "PUT svc-b",
                                  "PUT svc-b"]  # fmt: skip
     assert any(SECRET in call for call in estate.toy.calls), "it was really tried"

@@ -7,11 +7,12 @@ import pytest
 from passmuster import campaigns, config, connectors, intake, remediation, tlog
 from passmuster.model import Change
 from passmuster.store import Database
+from tests.live.conftest import a_postgres
 from tests.live.test_postgres import SECRET, admin, cluster, logs_in, role, where
 from tests.scene import NOW, REV, draft, key
 from tests.server.postgres import Cluster
 
-__all__ = ["cluster", "role"]
+__all__ = ["a_postgres", "cluster", "role"]
 pytestmark = pytest.mark.ci
 DECIDED, DONE, LATER = "2026-11-24T09:30:00Z", "2026-11-25T09:30:00Z", "2026-11-27T08:00:00Z"
 SETTINGS = config.Settings()

@@ -6,10 +6,11 @@ import pytest
 
 from passmuster import campaigns, config, connectors, intake, remediation, tlog
 from passmuster.store import Database
+from tests.live.conftest import a_redis
 from tests.live.test_redis import SECRET, server, user, where
 from tests.scene import NOW, REV, draft, key
 
-__all__ = ["server", "user"]
+__all__ = ["a_redis", "server", "user"]
 pytestmark = pytest.mark.ci
 DECIDED, DONE, LATER = "2026-11-24T09:30:00Z", "2026-11-25T09:30:00Z", "2026-11-27T08:00:00Z"
 SETTINGS = config.Settings()

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from passmuster import attestations, blobs, campaigns, remediation, tlog
+from passmuster.errors import UsageError
 from passmuster.store import Database
-from passmuster.text import canonical, sha256, strict_json
+from passmuster.text import Json, canonical, sha256, strict_json
+from passmuster.tui import queue_rows
 from tests.conftest import ME, Muster
 from tests.remediation.conftest import SOURCE, Estate
+from tests.scene import NOW, REV, draft
 
 KEY = "svc-a-k1"
 WHY = ("--reason", "seen in a public gist", "--yes")
@@ -251,3 +255,127 @@ def test_the_next_campaign_has_it_although_it_is_off(
 def clock_after() -> Callable[[], str]:
     """A time that is later than what the command signs now."""
     return lambda: "2098-01-01T00:00:00Z"
+
+
+def test_what_was_decided_keeps_its_end_and_its_reason_and_says_so(
+    estate: Estate, desk: Muster
+) -> None:
+    """A second --for is signed by nobody, so nobody is told that it holds."""
+    first = told(desk("revoke", KEY, *WHY, "--json"))
+    again = desk("revoke", KEY, *WHY, "--for", "4h", "--json")
+    assert told(again)["restore_due"] is first["restore_due"] is None
+    assert "are not noted" in again.stderr and "to be given back" not in again.stderr
+    assert "are not noted" not in desk("revoke", KEY, "--yes").stderr
+
+
+def test_a_stop_of_what_was_approved_needs_nobody_to_settle_it(
+    estate: Estate, desk: Muster, clock_after: Callable[[], str]
+) -> None:
+    """The approval does not stand any more: it is neither contested nor stale."""
+    at = estate.opened()
+    estate.decide(at, "svc-b", "approve")
+    estate.sign_off(at)
+    desk("revoke", "svc-b", *WHY)
+    estate.bring_in(clock_after())
+    assert campaigns.disputed(estate.db, at) == []
+    assert "1 stop" in desk("campaign", "status", at.name).stdout
+    rows = campaigns.rows(estate.db, [r[0] for r in estate.db.execute("SELECT id FROM item")])
+    cells = {row.display_name: queue_rows.table_row(row, None, NOW, "", waiting=False).cells
+             for row in rows}  # fmt: skip
+    assert {name: c["decision"] for name, c in cells.items()} == {
+        "svc-a": "", "svc-b": "emergency", "svc-c": "",
+    }  # fmt: skip
+    (stopped,) = [row.id for row in rows if row.emergency]
+    for verdict, left in (("abstain", True), ("revoke", False)):
+        campaigns.save_draft(estate.db, stopped, draft(verdict, "seen"), clock_after())
+        batch = campaigns.prepare(estate.db, at.id, REV)
+        campaigns.sign_off(estate.db, batch, estate.rev, clock_after())
+        assert campaigns.rows(estate.db, [stopped])[0].emergency is left
+    campaigns.close(estate.db, at, estate.boss, clock_after())
+    desk("revoke", "svc-c", *WHY)
+    assert not any(row.emergency for row in campaigns.rows(estate.db, [r.id for r in rows])), (
+        "what is stopped after the end is no part of the review"
+    )
+
+
+def test_several_are_told_with_the_words_that_mean_each(estate: Estate, desk: Muster) -> None:
+    with estate.db.atomic():
+        estate.db.execute("UPDATE listing SET name = 'twin'")
+    said = desk("revoke", "twin", *WHY, code=1).stderr
+    for uid in ("svc-a", "svc-b"):
+        assert f"muster:{SOURCE}/identity/{uid}" in said
+    found = told(desk("revoke", f"muster:{SOURCE}/identity/svc-b", *WHY, "--json"))
+    assert found["uri"].endswith("/svc-b")
+
+
+def test_a_dry_run_tells_how_it_is_undone(desk: Muster) -> None:
+    assert "undo: toy enable svc-a" in desk("revoke", "svc-a", "--dry-run").stderr
+
+
+def test_what_the_last_export_has_off_can_be_stopped_all_the_same() -> None:
+    """Somebody may have let it in again since; only the platform knows."""
+    role = {"uid": "16389", "display_name": "app", "nhi_detail": "postgres.role",
+            "kind": "service", "status": "disabled"}  # fmt: skip
+    dossier: Json = {"of": "identity", "subject": None, "identity": role, "credentials": [],
+               "source": {"uid": "postgres:1", "platform": "postgres"}}  # fmt: skip
+    plan = remediation.offer(dossier).plan
+    assert plan is not None and plan.act is not None and plan.act.wanted == {"login": False}
+    assert role["status"] == "disabled", "what was given is left as it is"
+
+
+def test_owners_are_named_once_and_who_has_left_is_told(estate: Estate) -> None:
+    dossier = campaigns.shown(estate.db, estate.db.value("SELECT id FROM identity LIMIT 1"), None)
+    left = {"person_name": "Tom", "team": None, "handle": "tom", "person_active": 0}
+    there = {**left, "person_name": "Ann", "person_active": 1}
+    for owners, words, grave in (
+        ([left, left], "Tom, who has left", True),
+        ([left, there, there], "Tom, who has left, Ann", False),
+        ([], "nobody is known to answer for it", True),
+    ):
+        facts = remediation.blast(
+            estate.db, {**dossier, "owners": owners}, remediation.offer(dossier), "2026-11-25"
+        )
+        assert ("owner", words, grave) in facts
+
+
+def test_a_secret_is_asked_for_only_where_somebody_may_be_asked(
+    estate: Estate, desk: Muster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a terminal too: --no-input asks nothing."""
+    from passmuster.cli import common, remedy_run
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    with pytest.raises(UsageError, match="nobody can be asked here"):
+        remedy_run.read_secret(common.Bench(None, no_input=True))
+
+
+def test_the_reason_is_asked_for_where_somebody_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from passmuster.cli import common, revoke
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: "it leaked")
+    assert revoke._why(common.Bench(None, no_input=False), None) == "it leaked"
+    assert revoke._why(common.Bench(None, no_input=False), "said") == "said"
+    assert revoke._why(common.Bench(None, no_input=True), None) == ""
+
+
+def test_facts_are_folded_between_words_and_told_whole() -> None:
+    from passmuster.cli.revoke import fact_lines
+
+    words = "roles that may SET ROLE to it still act with its rights; a pooler may go on serving"
+    fact = remediation.Fact("goes on", words, True)
+    lines = fact_lines(fact, 40)
+    assert len(lines) > 2 and all(len(line) <= 40 for line in lines)
+    assert " ".join(line[12:] for line in lines).replace("  ", " ") == f"{words} ◀"
+    assert lines[0].startswith("  goes on   roles") and lines[1].startswith(" " * 12)
+    assert len(fact_lines(fact, 10_000)) == 1

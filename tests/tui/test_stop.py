@@ -7,10 +7,13 @@ import pytest
 from textual.pilot import Pilot
 
 from passmuster import store, tlog
+from passmuster.campaigns import Unreviewed
 from passmuster.config import Settings
-from passmuster.tui import keymap
+from passmuster.tui import keymap, need_lines
 from passmuster.tui.app import MusterApp
 from passmuster.tui.desk import Desk
+from passmuster.tui.needs import Need, Urgent
+from passmuster.tui.screens import help  # noqa: A004 - the page
 from passmuster.tui.screens.stop import StopScreen
 from tests.remediation.conftest import SOURCE, Estate, estate, toy
 from tests.tui.conftest import ME, NOW, Review, bar, go_to, painted, press, settle, the_key
@@ -64,6 +67,7 @@ async def test_nothing_is_stopped_before_the_last_four_signs(review: Review) -> 
         go_to(pilot, "ci-deploy")
         await press(pilot, "exclamation_mark", "2", "enter")
         assert "needs a reason" in painted(pilot)
+        assert "--reason" not in painted(pilot), "words of the command line"
         await press(pilot, "=it is ghp_aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1cD3e", "enter")
         assert "looks like a secret" in painted(pilot)
         await press(pilot, "escape", *TYPED)
@@ -94,6 +98,21 @@ async def test_it_says_why_it_cannot_be_used(review: Review) -> None:
 def test_it_can_be_given_another_key_and_is_a_word_too() -> None:
     assert keymap.known()["stop"].key == "exclamation_mark"
     assert keymap.known()["stop"].tooltip
+    assert "\n  !        stop what is under the cursor" in help._PAGE
+
+
+def test_what_needs_you_says_how_an_emergency_stop_is_undone() -> None:
+    one = Unreviewed("l", 1, "s", "muster:toy:t1/identity/a", 1, "a", "toy", "disable", "leaked",
+                     None, ME, NOW, None)  # fmt: skip
+    for state, told in (
+        ("verified", "muster remediate restore k3p7q2ab"),
+        ("apply_failed", "muster revoke muster:toy:t1/identity/a goes on"),
+        ("reverted", ""),
+    ):
+        need = Need("urgent", "k", "a", ME, NOW, Urgent(one, "k3p7q2ab", state))
+        said = " ".join("".join(s.text for s in line) for line in
+                        need_lines.lines(need, None, ME, NOW, 200))  # fmt: skip
+        assert told in said and ("restore" in said) is (state == "verified"), state
 
 
 @pytest.fixture

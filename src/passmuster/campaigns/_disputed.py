@@ -75,7 +75,8 @@ def _all(db: Database, at: Campaign) -> Iterator[Disputed]:
     ).fetchall()
     votes = Votes(db, at.id, at.digest)
     for (item_id,) in contested:
-        yield _disputed(votes, item_id, "contested")
+        if (one := _disputed(votes, item_id, "contested")) is not None:
+            yield one
     if at.travels == "in":  # nothing but the frozen evidence is known here
         return
     ids = [row[0] for row in db.execute(_MAYBE_STALE, {"campaign": at.id, "opened": at.opened_at})]
@@ -84,7 +85,7 @@ def _all(db: Database, at: Campaign) -> Iterator[Disputed]:
         changed = changed_since(db, some)
         for item_id in (i for i in some if i in changed):
             one = _disputed(votes, item_id, "stale", tuple(changed[item_id]))
-            if any(row.verdict == "approve" for row in one.rows):
+            if one is not None and any(row.verdict == "approve" for row in one.rows):
                 yield one
 
 
@@ -100,13 +101,20 @@ ORDER BY n.risk DESC, n.id
 """
 
 
-def _disputed(votes: Votes, item_id: int, kind: str, parts: tuple[str, ...] = ()) -> Disputed:
+def _disputed(
+    votes: Votes, item_id: int, kind: str, parts: tuple[str, ...] = ()
+) -> Disputed | None:
+    """The item with its decisions; None where an emergency stop counts: it stops, whatever else
+    was said, and waits for its review elsewhere (`unreviewed`).
+    """
     db = votes.db
+    counted, _ = outcomes.heads(votes.on(item_id))
+    if any(vote.emergency for vote in counted):
+        return None
     name, called, uri, uid, reviewer, risk = db.one(
         "SELECT n.name, y.display_name, n.uri, y.uid, n.reviewer, n.risk FROM item n"
         " JOIN identity y ON y.id = n.identity_id WHERE n.id = ?", (item_id,),
     )  # fmt: skip
-    counted, _ = outcomes.heads(votes.on(item_id))
     rows = [
         db.one(
             "SELECT leaf, principal, verdict, until, reason_text, decided_at,"

@@ -66,6 +66,8 @@ class QueueRow:
     environment: str | None = None
     supplier: str | None = None
     reviewer: str = ""
+    emergency: bool = False
+    """Whether an emergency stop of it counts, whatever was decided: nobody has seen it since."""
 
 
 def rank(
@@ -121,7 +123,15 @@ SELECT n.id, n.name, n.risk, l.severity, y.display_name, y.kind, s.name, s.uid, 
     y.last_used_at, y.last_used_state, y.is_privileged, n.assigned, n.state,
     coalesce(d.verdict, (SELECT verdict FROM decision x WHERE x.item_id = n.id
         AND x.principal = n.reviewer ORDER BY x.entry_id DESC LIMIT 1)), o.owner, n.uri, y.uid,
-    l.environment, l.supplier, n.reviewer
+    l.environment, l.supplier, n.reviewer,
+    EXISTS (SELECT 1 FROM emergency g WHERE g.uri = n.uri
+        AND g.entry_id > (SELECT e.id FROM campaign c JOIN entry e ON e.statement = c.digest
+            WHERE c.id = n.campaign_id)
+        AND NOT EXISTS (SELECT 1 FROM campaign c JOIN entry e ON e.campaign = c.digest
+            WHERE c.id = n.campaign_id AND e.predicate = 'close' AND e.id < g.entry_id)
+        AND NOT EXISTS (SELECT 1 FROM void_entry v WHERE v.entry_id = g.entry_id)
+        AND NOT EXISTS (SELECT 1 FROM decision x JOIN json_each(x.row, '$.saw') seen
+            WHERE x.item_id = n.id AND x.verdict <> 'abstain' AND seen.value = g.leaf))
 FROM item n JOIN identity y ON y.id = n.identity_id JOIN source s ON s.id = y.source_id
 LEFT JOIN listing l ON l.identity_id = n.identity_id
 LEFT JOIN draft d ON d.item_id = n.id LEFT JOIN own_draft o ON o.item_id = n.id
@@ -135,6 +145,7 @@ def rows(db: Database, item_ids: Sequence[int]) -> list[QueueRow]:
         r[0]: QueueRow(
             r[0], r[1], r[2], r[3], part_name(r[4], r[16], r[17]), r[5], r[6] or r[7], r[8],
             r[9], r[10], bool(r[11]), *r[12:17], *r[18:21],
+            *map(bool, r[21:]),
         )
         for r in db.execute(f"{_ROW} WHERE n.id IN ({marks})")
     }  # fmt: skip

@@ -40,6 +40,10 @@ def collect_command(
         progress=bar("Importing"),
     )  # fmt: skip
     summarise(bench, runs, as_json, dry_run=False)
+    for uid in dict.fromkeys(run.source for run in runs):
+        if where.settings and uid not in bench.settings.sources:
+            talk(f'It is {uid}: put its settings under [sources."{uid}"] so that it can be '
+                 "stopped, and collected again")  # fmt: skip
     if keep is not None:
         talk(f"The exports are in {keep}.")
 
@@ -61,5 +65,5 @@ def _source(bench: Bench, word: str) -> str:
     if found:
         raise UsageError(f"{word!r} is several sources: {', '.join(found)}")
     raise UsageError(
-        f"no source and no platform {word!r}{text.nearest(word, connectors.platforms())}"
+        f"no source and no platform {word!r}{text.nearest(word, connectors.collectable())}"
     )

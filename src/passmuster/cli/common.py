@@ -291,7 +291,7 @@ def _emit_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -
     if len(cells) == 1:
         return 0
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    limit = _width() if sys.stdout.isatty() else 0
+    limit = width() if sys.stdout.isatty() else 0
     for line in cells:
         out = "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
         print(out if not limit or len(out) <= limit else out[: limit - 1] + "…")
@@ -306,7 +306,8 @@ def _cell(value: Any) -> str:
     return text.visible(str(value))
 
 
-def _width() -> int:
+def width() -> int:
+    """Columns of the terminal."""
     import shutil
 
     return shutil.get_terminal_size().columns

@@ -43,12 +43,14 @@ def init_command(bench: Bench, me: str | None) -> None:
 @click.option("--source", metavar="LABEL", help="Label the source; names it if the file cannot.")
 @click.option("--mapping", type=click.Path(path_type=Path), help="TOML for generic.csv and .jsonl.")
 @click.option("--dry-run", is_flag=True, help="Read and compare, change nothing.")
-@click.option("--formats", is_flag=True, help="List the formats and how to make each export.")
+@click.option("--just-made", is_flag=True,
+              help="The export is of now, even if an older one had the same bytes.")  # fmt: skip
+@click.option("--formats", is_flag=True, help="List the formats (of PLATFORM), how to make them.")
 @json_option
 @pass_bench
 def import_command(
     bench: Bench, files: tuple[Path, ...], format_name: str | None, source: str | None,
-    mapping: Path | None, dry_run: bool, formats: bool, as_json: bool,
+    mapping: Path | None, dry_run: bool, just_made: bool, formats: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring exports in; the format is recognised from the content.
 
@@ -57,9 +59,10 @@ def import_command(
       muster import credential-report.csv account-authorization-details.json
       muster import rbac.json --source prod-eu
       muster import people.csv --as people
+      muster import --formats github
     """
     if formats:
-        _list_formats(as_json)
+        _list_formats([str(word) for word in files], as_json)
         return
     if not files:
         raise UsageError("name a file to import (`muster import --formats` lists what is known)")
@@ -71,7 +74,7 @@ def import_command(
     )
     runs = intake.import_files(
         bench.db, files, bench.settings, now=now(), format_name=format_name, context=context,
-        dry_run=dry_run, progress=bar("Importing"),
+        dry_run=dry_run, just_made=just_made, progress=bar("Importing"),
     )  # fmt: skip
     summarise(bench, runs, as_json, dry_run)
 
@@ -102,12 +105,19 @@ def _mapping(path: Path) -> dict[str, object]:
         raise ImportRefused(f"{path}: not TOML: {error}") from None
 
 
-def _list_formats(as_json: bool) -> None:
+def _list_formats(words: list[str], as_json: bool) -> None:
+    """All formats, or those of the platforms (or with the names) that *words* say."""
     from passmuster import connectors
 
+    known = connectors.formats()
+    for word in words:
+        if not any(_begins_with(name, word) for name in known):
+            platforms = {name.partition(".")[0] for name in known}
+            raise UsageError(f"no format of {word!r}{text.nearest(word, platforms)}")
     rows = [
         {"format": f.name, "title": f.title, "howto": f.howto}
-        for f in connectors.formats().values()
+        for f in known.values()
+        if not words or any(_begins_with(f.name, word) for word in words)
     ]
     if as_json:
         emit(rows, {}, as_json=True)
@@ -116,6 +126,10 @@ def _list_formats(as_json: bool) -> None:
         print(f"{row['format']}  {row['title']}")
         for line in row["howto"].splitlines():
             print(f"    {line}")
+
+
+def _begins_with(name: str, word: str) -> bool:
+    return f"{name}.".startswith(f"{word.casefold()}.")
 
 
 def summarise(bench: Bench, runs: list[Any], as_json: bool, dry_run: bool) -> None:

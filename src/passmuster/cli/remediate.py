@@ -1,13 +1,21 @@
 """`muster remediate`: carry decisions out, see them refused, put them back; all of it signed."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from passmuster.cli.common import Bench, emit, json_option, now, pass_bench, passphrase_option, talk
-from passmuster.cli.remedy_run import asked, carry_out, confirm_destroy, hold, named, to_apply
+from passmuster.cli.remedy_run import (
+    asked,
+    carry_out,
+    confirm_destroy,
+    hold,
+    named,
+    nothing_due,
+    read_secret,
+    to_apply,
+)
 from passmuster.cli.remedy_text import (
     PLANNED,
     STANDING,
@@ -65,8 +73,8 @@ def plan_command(bench: Bench, destroy: bool, as_json: bool) -> None:
     for one in found:
         for line in plan_lines(one):
             talk(line)
-    if not found:
-        talk("nothing to plan: no signed decision asks for a stop that is not done")
+    talk("Nothing is sent yet. Next: muster remediate apply" if found
+         else "nothing to plan: no signed decision asks for a stop that is not done")  # fmt: skip
 
 
 @remediate_command.command("apply")
@@ -119,6 +127,10 @@ def apply_command(
     from passmuster import remediation
 
     run = to_apply(bench, ids, destroy)
+    if not run:
+        talk(nothing_due(bench))
+        _tell(run, as_json)
+        return
     meant = yes or all(one.name in confirmed for one in run)
     hold(bench, run, accept_changed, all_of_them, meant)
     for one in run:
@@ -135,6 +147,8 @@ def apply_command(
     if failed:
         raise MusterError(f"{len(failed)} of {plural(len(found), 'remediation')} not applied: "
                           "run it again after what is said above")  # fmt: skip
+    if any(one.state == "applied" for one in found):
+        talk("Applied is not refused yet. Next: muster remediate verify --wait")
 
 
 @remediate_command.command("verify")
@@ -169,7 +183,11 @@ def verify_command(
     ]  # fmt: skip
     if secret_stdin and len(chosen) != 1:
         raise UsageError("--secret-stdin tries one secret: name one remediation")
-    secret = _secret(bench) if secret_stdin else None
+    if not chosen:
+        talk("nothing to ask for: nothing is applied that is not verified")
+        _tell(chosen, as_json)
+        return
+    secret = read_secret(bench) if secret_stdin else None
     found = carry_out(
         bench, chosen, lambda one, live: asked(bench, one, live, wait=wait, secret=secret),
         passphrase_fd,
@@ -268,16 +286,6 @@ def status_command(bench: Bench, only_open: bool, as_json: bool) -> None:
         talk("nothing here: muster remediate plan")
     if waits := remediation.unsigned(bench.db):
         talk(f"{plural(waits, 'result')} not signed yet: the next run signs them")
-
-
-def _secret(bench: Bench) -> str:
-    """The stopped secret, from stdin; typed, where that is a terminal."""
-    if sys.stdin.isatty() and not bench.no_input:
-        return str(click.prompt("The secret that is to be refused", hide_input=True, err=True))
-    secret = sys.stdin.readline().rstrip("\r\n")
-    if not secret:
-        raise UsageError("--secret-stdin: there is nothing on stdin")
-    return secret
 
 
 def _tell(found: "list[Remedy]", as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """What commands that change something on a platform share: whom, whether, and the run itself."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,24 @@ if TYPE_CHECKING:
     from passmuster.connectors import Live
     from passmuster.remediation import Remedy
 
+MAX_SECRET = 16_384
 Step = Callable[["Remedy", "Live"], "Remedy"]
+
+
+def read_secret(bench: Bench) -> str:
+    """A secret to be tried: from stdin, or typed where that is a terminal; kept by nobody."""
+    if not bench.no_input:
+        found = str(click.prompt("The secret that is to be refused", hide_input=True, err=True))
+    elif sys.stdin.isatty():
+        raise UsageError("--secret-stdin: nobody can be asked here: give it on stdin")
+    else:
+        found = sys.stdin.buffer.read(MAX_SECRET + 1).decode("utf-8", "replace")
+    found = found.strip()
+    if not found:
+        raise UsageError("--secret-stdin: there is nothing on stdin")
+    if len(found) > MAX_SECRET:
+        raise UsageError(f"--secret-stdin: more than {MAX_SECRET:,} characters are no secret")
+    return found
 
 
 def named(bench: Bench, ids: Sequence[str]) -> "list[Remedy]":
@@ -44,11 +62,23 @@ def to_apply(bench: Bench, ids: Sequence[str], destroy: bool) -> "list[Remedy]":
     dropped = remediation.unasked(bench.db, chosen)
     for one in chosen:
         if one.name in dropped:
-            talk(f"left out: {one.name} {one.what}: it was decided otherwise since")
+            talk(
+                f"left out: {one.name} {one.what}: it was decided otherwise since,"
+                " or stopped in an emergency"
+            )
     found = [one for one in chosen if one.name not in dropped]
-    if not found:
-        raise UsageError("nothing to apply: muster remediate plan")
+    if ids and not found:
+        raise UsageError("nothing to apply: muster remediate status tells how these stand")
     return found
+
+
+def nothing_due(bench: Bench) -> str:
+    """Why a run without names has nothing to do: that is success, for it may run every night."""
+    from passmuster import remediation
+
+    back = [one.name for one in remediation.remedies(bench.db) if one.state == "reverted"]
+    more = f"; what was put back is stopped again only by its id: {', '.join(back[:5])}"
+    return f"nothing to apply{more if back else ': muster remediate plan makes new plans'}"
 
 
 def _is_due(bench: Bench, one: "Remedy") -> bool:
@@ -116,7 +146,7 @@ def carry_out(
 
     return remediation.carry_out(
         bench.db, run, bench.key(), now, connect, step,
-        lambda one: talk(f"  {one.name}  {one.state}: {one.said}"),
+        lambda one: talk(f"  {one.name}  {one.state.replace('_', ' ')}: {one.said}"),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ vendor's lines are on the screen for whoever has one.
 """
 
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,18 +19,21 @@ from passmuster.cli.common import (
     pass_bench,
     passphrase_option,
     talk,
+    width,
 )
 from passmuster.cli.inventory import need_inventory
+from passmuster.cli.remedy_run import read_secret
 from passmuster.errors import ConditionMet, MusterError, NotFound, UsageError
 from passmuster.text import plural, visible
 
 if TYPE_CHECKING:
     from passmuster.campaigns import Unreviewed
     from passmuster.inventory import Match
-    from passmuster.remediation import Offer, Result
+    from passmuster.remediation import Fact, Offer, Result
     from passmuster.text import Json
 
-MAX_SECRET = 16_384
+WIDE = 100_000
+"""What reads a pipe gets one line for each fact."""
 
 
 @click.command("revoke")
@@ -70,12 +74,14 @@ def revoke_command(
 
     need_inventory(bench)
     bench.passphrase_fd = passphrase_fd
-    secret = _secret() if secret_stdin else None
-    match = _meant(bench, handle, secret)
+    secret = read_secret(bench) if secret_stdin else None
     due = None if span is None else campaigns.restore_due(span, now())
+    match = _meant(bench, handle, secret)
     dossier, offered = _shown(bench, match)
     if dry_run:
         _tell_lines(offered)
+        for line in offered.plan.undo if offered.plan else ():
+            talk(f"    undo: {line}")
         if as_json:
             _emit_dry(dossier, offered)
         return
@@ -86,16 +92,6 @@ def revoke_command(
 
 
 # --- what is meant
-
-
-def _secret() -> str:
-    if sys.stdin.isatty():
-        typed: str = click.prompt("The leaked secret", hide_input=True, err=True)
-        return typed.strip()
-    found = sys.stdin.buffer.read(MAX_SECRET + 1).decode("utf-8", "replace").strip()
-    if not found or len(found) > MAX_SECRET:
-        raise UsageError("--secret-stdin: nothing, or too much to be a secret, came on stdin")
-    return found
 
 
 def _meant(bench: Bench, handle: str | None, secret: str | None) -> "Match":
@@ -136,8 +132,17 @@ def _shown(bench: Bench, match: "Match") -> "tuple[Json, Offer]":
     offered = remediation.offer(dossier)
     talk(f"{remediation.subject(dossier)}  (found by its {match.why})")
     for fact in remediation.blast(bench.db, dossier, offered, now()):
-        talk(f"  {fact.label:<10}{fact.words}{'  ◀' if fact.grave else ''}")
+        for line in fact_lines(fact, width() if sys.stderr.isatty() else WIDE):
+            talk(line)
     return dossier, offered
+
+
+def fact_lines(fact: "Fact", columns: int) -> list[str]:
+    """A fact in *columns* cells, its words below each other; no word is cut."""
+    words = fact.words + ("  ◀" if fact.grave else "")
+    folded = textwrap.wrap(words, max(20, columns - 12), break_long_words=False,
+                           break_on_hyphens=False, replace_whitespace=False) or [""]  # fmt: skip
+    return [f"  {fact.label if not n else '':<10}{line}" for n, line in enumerate(folded)]
 
 
 def _tell_lines(offered: "Offer") -> None:
@@ -156,10 +161,15 @@ def _stop(
     bench.may_decide()
     shown_at, held = now(), remediation.before(bench.db, dossier["uri"])
     if held is None:
-        campaigns.check_emergency(bench.db, reason or "", ticket, bench.me)
+        reason = _why(bench, reason)
+        campaigns.check_emergency(bench.db, reason, ticket, bench.me)
     else:
         talk(f"  decided   {held.decided_at} by {held.principal}, “{held.reason}”: it is gone on"
              " with, and not decided a second time")  # fmt: skip
+        if reason or ticket or due:
+            talk("  signed    the --reason, --ticket and --for given now are not noted: what was"
+                 " signed stays as it is")  # fmt: skip
+        due = held.restore_due
     _confirm(bench, offered, due, yes=yes)
     key = bench.key()
     begun = time.monotonic()
@@ -173,6 +183,13 @@ def _stop(
         dossier, offered.verdict, reason or "", ticket, bench.me, shown_at, shown_at, due
     )
     return remediation.stop_now(bench.db, urgent, desk), time.monotonic() - begun
+
+
+def _why(bench: Bench, reason: str | None) -> str:
+    """The reason; asked for where somebody can be asked, for at night nobody types it all again."""
+    if reason or bench.no_input:
+        return reason or ""
+    return str(click.prompt("Why? It is signed; no secret", err=True))
 
 
 def _confirm(bench: Bench, offered: "Offer", due: str | None, *, yes: bool) -> None:
@@ -200,8 +217,8 @@ def _end(bench: Bench, result: "Result", offered: "Offer", took_s: float) -> Non
         talk("  sent      with the next muster sync")
     said = f"{remedy.what}: {remedy.said}"
     if result.is_proved:
-        how = "refused" if remedy.verdict == "refused" else "off, says the platform; not tried"
-        talk(f"{how.capitalize()} after {took_s:.1f} s.")
+        talk(f"Refused after {took_s:.1f} s." if remedy.verdict == "refused"
+             else f"Off, says the platform; not tried ({took_s:.1f} s).")  # fmt: skip
         return
     if remedy.state in ("applied", "verified", "object_gone"):
         raise ConditionMet(f"not seen to be refused: {said}; ask again with the same command")

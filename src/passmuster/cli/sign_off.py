@@ -70,7 +70,7 @@ def sign_off_command(
         names = ", ".join(r.display_name for r in named) + (" …" if stopped > 5 else "")
         talk(
             f"Nothing is stopped yet: {plural(stopped, 'account')} ({names}) must now be "
-            "stopped on the platform; `muster evidence` writes the lines to remediations.csv"
+            "stopped on the platform. Next: muster remediate plan"
         )
 
 

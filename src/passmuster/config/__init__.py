@@ -8,7 +8,7 @@ on is an error where it is wrong; one of the screen alone is left out and told
 
 from passmuster.config._change import change
 from passmuster.config._check import schema
-from passmuster.config._fields import BULK, COLUMNS, REASONS, Settings
+from passmuster.config._fields import BULK, COLUMNS, REASONS, SECRET_COMMAND, Settings
 from passmuster.config._files import (
     FILE,
     Setting,
@@ -22,6 +22,6 @@ from passmuster.config._files import (
 )  # fmt: skip
 
 __all__ = [
-    "BULK", "COLUMNS", "FILE", "REASONS", "Setting", "Settings", "alone", "change",
-    "default_workspace", "files", "listing", "load", "schema", "troubles", "user_folder",
+    "BULK", "COLUMNS", "FILE", "REASONS", "SECRET_COMMAND", "Setting", "Settings", "alone",
+    "change", "default_workspace", "files", "listing", "load", "schema", "troubles", "user_folder",
 ]  # fmt: skip

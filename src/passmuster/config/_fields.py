@@ -31,6 +31,8 @@ COLUMNS = (
     "risk", "name", "kind", "source", "owner", "used", "decision", "env", "supplier", "reviewer",
 )  # fmt: skip
 
+SECRET_COMMAND = "secret_command"  # noqa: S105 - the name of a setting
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -68,7 +70,8 @@ class Settings:
     sources: dict[str, dict[str, str]] = field(default_factory=dict)
     """How to reach a platform live: `[sources."ldap:dc=example,dc=com"]` with `endpoint` (its
     address), `profile` (of the vendor's own tool), `user` and `ca` (a file, PEM). Never a secret:
-    that is asked of the vendor's tool, else of the keyring."""
+    that is asked of `secret_command` (run without a shell, prints it), else of the vendor's tool,
+    else of the keyring."""
     rules: dict[str, dict[str, int]] = field(default_factory=dict)
     """Thresholds of rules, for example `[rules.unused] max_days = 45`."""
     control_owners: dict[str, str] = field(default_factory=dict)
@@ -136,7 +139,7 @@ SHAPES: dict[str, Shape] = {
     "sync_hold_s": {"type": "integer", "minimum": 0},
     "keyring_timeout_s": {"type": "number", "minimum": 0.1},
     "max_yaml_mib": {"type": "integer", "minimum": 1},
-    "sources": _table(_table(_WORDS, enum=["endpoint", "profile", "user", "ca"]),
+    "sources": _table(_table(_WORDS, enum=["endpoint", "profile", "user", "ca", SECRET_COMMAND]),
                       pattern=r"^[a-z0-9]+:.*$", description="a source: platform:tenant"),
     "rules": _table({"type": "object", "additionalProperties": {"type": "integer"}}),
     "control_owners": _table(_WORDS, pattern=r"^[a-z0-9-]+( \S.*)?$",

@@ -1,14 +1,14 @@
 """Reading the two files and the environment, and where each value comes from."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from passmuster import text
 from passmuster.config._check import Judged, dotted, judge
-from passmuster.config._fields import SCREEN, SHAPES, Settings, docs
+from passmuster.config._fields import SCREEN, SECRET_COMMAND, SHAPES, Settings, docs
 from passmuster.errors import UsageError
 
 FILE = "config.toml"
@@ -77,9 +77,21 @@ def _read(path: Path) -> Judged:
     judged = judge(parse(path, path.read_bytes()))
     return Judged(
         judged.values,
-        [f"{path}: {told}" for told in judged.errors],
+        [f"{path}: {told}" for told in [*judged.errors, *_commands_of_others(path, judged)]],
         [f"{path}: {told}; it is left out" for told in judged.troubles],
     )
+
+
+def _commands_of_others(path: Path, judged: Judged) -> Iterator[str]:
+    """A command is run as whoever reads the file, so nobody else may have written it."""
+    commands = [s for s, given in judged.values.get("sources", {}).items()
+                if SECRET_COMMAND in given]  # fmt: skip
+    if not commands or os.name != "posix":
+        return
+    about = path.stat()
+    if about.st_mode & 0o022 or about.st_uid not in (0, os.geteuid()):
+        yield (f"{dotted('sources', commands[0], SECRET_COMMAND)} is not run: others can write "
+               "this file: it must be yours, and chmod go-w")  # fmt: skip
 
 
 class _Read(NamedTuple):

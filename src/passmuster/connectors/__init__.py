@@ -41,6 +41,8 @@ class Context:
     """The parsed mapping file of the generic formats."""
     max_yaml_bytes: int = 32 * 1024 * 1024
     """YAML is read whole, so it has a limit of its own, in bytes."""
+    label_is_tenant: bool = False
+    """The label is the tenant that was asked for live, and no name that a person gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ def named(name: str) -> Format:
     """The format called *name*; UsageError names the nearest one."""
     known = formats()
     if name not in known:
-        raise UsageError(f"no format {name!r}{text.nearest(name, known)}")
+        near = text.nearest(name, known)
+        raise UsageError(f"no format {name!r}{near}; `muster import --formats` lists them")
     return known[name]
 
 
@@ -186,13 +189,19 @@ def collect(where: Where, folder: Path) -> None:
     """
     platform = where.source.partition(":")[0]
     make = _of(platform, "collect")
-    if make is None:
-        known = [name for name in platforms() if _of(name, "collect")]
+    if make is None and platform in platforms():
         raise UsageError(
-            f"{platform}: cannot be collected live{text.nearest(platform, known)}; "
-            "`muster import --formats` has the vendor's command"
+            f"{platform}: cannot be collected live: import its export"
+            f" (`muster import --formats {platform}` has the command)"
         )
+    if make is None:
+        raise UsageError(f"no platform {platform!r}{text.nearest(platform, collectable())}")
     make(where, folder)
+
+
+def collectable() -> list[str]:
+    """Names of the connectors that can collect live."""
+    return [name for name in platforms() if _of(name, "collect")]
 
 
 def platforms() -> list[str]:

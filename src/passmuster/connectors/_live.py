@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from passmuster.errors import UsageError
 from passmuster.text import Json
 
 Verdict = Literal["refused", "flag", "works", "unknown"]
@@ -83,3 +84,12 @@ class Where:
     def tenant(self) -> str:
         """The tenant's own id."""
         return self.source.partition(":")[2]
+
+    def no_endpoint(self, example: str) -> UsageError:
+        """What to raise where the settings do not say how to reach it; *example* is a line or two
+        of TOML.
+        """
+        return UsageError(
+            f"{self.source}: the settings do not say where it is: put {example} under"
+            f' [sources."{self.source}"] into config.toml (`muster info` says where that is)'
+        )

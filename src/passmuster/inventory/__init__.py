@@ -7,7 +7,7 @@ to people afterwards (`_link`).
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from passmuster import __version__, connectors, text
@@ -102,6 +102,11 @@ def _import(
             also = "; none of the files was imported" if len(files) > 1 else ""
             why = str(error) if named else f"{f.path.name}: {error}"
             raise ImportRefused(why + also) from None
+        if context.label_is_tenant and context.source_label is None and len(importing.sources) == 1:
+            # of one snapshot: an empty table that stands beside it is of the same server
+            (source_id,) = importing.sources
+            tenant = db.value("SELECT tenant_uid FROM source WHERE id = ?", (source_id,))
+            context = replace(context, source_label=tenant)
         for source_id, run_id in importing.sources.items():
             group = started.setdefault((source_id, f.format.name), {})
             group[run_id] = importing.runs[run_id]
@@ -143,7 +148,7 @@ def _read(path: Path) -> tuple[int, str, bytes]:
 def _options(context: Context) -> str:
     return text.json_text(
         {
-            "source": context.source_label,
+            "source": None if context.label_is_tenant else context.source_label,
             "mapping": text.sha256(text.canonical(repr(sorted(context.mapping.items())))),
             "tool": __version__,
         }
@@ -171,7 +176,10 @@ def _already(db: Database, files: list[_File], options: str) -> list[Run]:
             for uid, at, count, _ in rows
         ]
     if old:
-        raise ImportRefused(f"{old[0]}; importing it again would go back in time")
+        raise ImportRefused(
+            f"{old[0]}; importing it again would go back in time, unless it was made just now and "
+            "all is as it was then: --just-made"
+        )
     return done
 
 

@@ -15,7 +15,7 @@ import binascii
 import hashlib
 import re
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from passmuster.connectors import holds_secret
 from passmuster.errors import NotFound
@@ -46,6 +46,15 @@ class Match(NamedTuple):
     """Of the identity, for people."""
     source: str
     """uid of the source."""
+    uid: str
+    """Of the identity, at its source."""
+
+    @property
+    def uri(self) -> str:
+        """The handle that means nothing else."""
+        kind, uid = ("identity", self.uid) if self.credential is None else (
+            "credential", self.credential)  # fmt: skip
+        return f"muster:{quote(self.source, safe=':')}/{kind}/{quote(uid, safe='')}"
 
     @property
     def words(self) -> str:
@@ -69,8 +78,8 @@ _HELD = "c.identity_id IS NOT NULL"
 
 EXACT = (
     _Arm("id", f"SELECT y.id, NULL {_OF_SOURCE} AND y.uid = ?1"),
-    _Arm("other handle", f"SELECT y.id, NULL {_OF_SOURCE} AND y.uid_alt = ?1"),
     _Arm("name", "SELECT identity_id, NULL FROM listing WHERE name = ?1"),
+    _Arm("other handle", f"SELECT y.id, NULL {_OF_SOURCE} AND y.uid_alt = ?1"),
     _Arm("login", "SELECT id, NULL FROM identity WHERE external_id = ?1 COLLATE NOCASE"
                   " AND external_id IS NOT NULL"),
     _Arm("key id", f"{_CREDENTIAL} AND c.uid = ?1 WHERE {_HELD}"),
@@ -98,7 +107,7 @@ ENDS = _Arm(
     f"SELECT c.identity_id, c.uid FROM credential c WHERE c.hint = ?1 AND {_HELD}",
 )
 _SHOWN = (
-    "SELECT y.id, y.display_name, s.uid FROM identity y JOIN source s ON s.id = y.source_id"
+    "SELECT y.id, y.display_name, s.uid, y.uid FROM identity y JOIN source s ON s.id = y.source_id"
     " WHERE y.id = ?"
 )
 
@@ -123,7 +132,7 @@ def matches(db: Database, handle: str) -> list[Match]:
         or _look(db, EXACT, [handle])
         or _look(db, [_fingerprint()], _spellings(handle))
         or _look(db, [PERSON, NAME], [handle])
-        or ("=" in handle and _look(db, EXACT[1:2], [dn]))
+        or ("=" in handle and _look(db, EXACT[2:3], [dn]))
         or _begins(db, handle)
     )
 
@@ -155,7 +164,8 @@ def only(db: Database, handle: str) -> Match:
     if len(found) > 1:
         named = "; ".join(match.words for match in found)
         more = " and more" if len(found) >= MOST else ""
-        raise NotFound(f"{called} is several: {named}{more}")
+        say = ", ".join(visible(match.uri) for match in found)
+        raise NotFound(f"{called} is several: {named}{more}. Say which: {say}")
     return found[0]
 
 
@@ -170,7 +180,10 @@ def _look(db: Database, arms: "tuple[_Arm, ...] | list[_Arm]", words: list[str])
         for word in words:
             for identity_id, part in db.execute(f"{arm.sql} LIMIT {MOST}", (word,)):
                 found.setdefault((identity_id, _part(part)), arm.why)
-    some = list(found.items())[:MOST]
+    # a key of SSH is an identity, and its own credential: the same thing under the same id
+    twice = {(y, word) for (y, part), why in found.items() if part is None and why == "id"
+             for word in words}  # fmt: skip
+    some = [each for each in found.items() if each[0] not in twice][:MOST]
     return [_match(db, identity_id, part, why) for (identity_id, part), why in some]
 
 
@@ -183,8 +196,8 @@ def _part(said: str | None) -> str | None:
 
 
 def _match(db: Database, identity_id: int, part: str | None, why: str) -> Match:
-    _, name, source = db.one(_SHOWN, (identity_id,))
-    return Match(identity_id, part, why, name, source)
+    _, name, source, uid = db.one(_SHOWN, (identity_id,))
+    return Match(identity_id, part, why, name, source, uid)
 
 
 def _uri(db: Database, handle: str) -> list[Match]:

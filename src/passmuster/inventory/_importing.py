@@ -83,11 +83,13 @@ class Importing:
         self.writer.flush()
         self._list_problems()
         uid = f"{source.platform}:{source.tenant_uid}"
-        label = self.context.source_label
+        name = self.context.source_label or source.name
+        if self.context.label_is_tenant:  # what it was named once stays
+            name = None if source.name == source.tenant_uid else source.name
         self.db.execute(
             "INSERT INTO source (uid, platform, tenant_uid, name) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (uid) DO UPDATE SET name = coalesce(excluded.name, name)",
-            (uid, source.platform, source.tenant_uid, label or source.name),
+            (uid, source.platform, source.tenant_uid, name),
         )
         source_id = int(self.db.value("SELECT id FROM source WHERE uid = ?", (uid,)))
         if source_id not in self.sources:

@@ -12,7 +12,7 @@ from passmuster.connectors import Act, Live
 from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.remediation._compare import changed, is_as
 from passmuster.remediation._proved import is_alive
-from passmuster.remediation._remedy import STOPPED, Remedy, saved
+from passmuster.remediation._remedy import BY_HAND, ONLY_LINES, STOPPED, Remedy, saved
 from passmuster.remediation._table import again, note, record, save_prior
 from passmuster.store import Database
 from passmuster.text import Json
@@ -79,12 +79,7 @@ def _carry_out(
 
 def by_hand(remedy: Remedy) -> str:
     """What to do where muster cannot."""
-    lines = remedy.plan["stop"] if remedy.plan else ()
-    if lines:
-        return (
-            "muster does not do this itself: run the vendor's lines, or `muster remediate script`"
-        )
-    return "no command is known for it: carry it out by hand; the next import proves it"
+    return remedy.said or (ONLY_LINES if remedy.plan and remedy.plan["stop"] else BY_HAND)
 
 
 def _unread(db: Database, remedy: Remedy, error: Unreachable, clock: Clock) -> Remedy:

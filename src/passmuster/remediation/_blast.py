@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from passmuster.connectors import Plan
+from passmuster.remediation._remedy import ONLY_LINES
 from passmuster.remediation._urgent import Offer
 from passmuster.store import Database
 from passmuster.text import Json, plural, visible
@@ -79,8 +80,14 @@ def _what(dossier: Json) -> Iterator[Fact]:
         live = [c for c in dossier["credentials"] if c["status"] not in ("disabled", "deleted")]
         yield Fact("stops", "the whole account" + (f" with {plural(len(live), 'live credential')}"
                                                    if live else ""))  # fmt: skip
-    owners = [visible(o["person_name"] or o["team"] or o["handle"]) for o in dossier["owners"]]
-    yield Fact("owner", _some(owners) if owners else "nobody is known to answer for it", not owners)
+    here = list(dict.fromkeys(map(_owner, dossier["owners"])))
+    gone = all(o["person_active"] == 0 for o in dossier["owners"])  # as for nobody at all
+    yield Fact("owner", _some(here) if here else "nobody is known to answer for it", gone)
+
+
+def _owner(said: Json) -> str:
+    name = visible(said["person_name"] or said["team"] or said["handle"])
+    return f"{name}, who has left" if said["person_active"] == 0 else name
 
 
 def _use(dossier: Json, now: str) -> Iterator[Fact]:
@@ -131,9 +138,10 @@ def _stop(dossier: Json, offered: Offer) -> Iterator[Fact]:
         return
     yield Fact("act", visible(plan.what))
     if plan.act is None:
-        yield Fact("", "muster does not do this itself: run the vendor's lines", True)
+        yield Fact("", ONLY_LINES, True)
     yield Fact("undo", UNDO[plan.undo_class])
-    yield Fact("goes on", f"{visible(plan.residual)}; refused within {_span(plan)}")
+    yield Fact("refused", f"within {_span(plan)}")
+    yield Fact("goes on", visible(plan.residual))
     if dossier["of"] == "credential":
         left = [c for c in dossier["credentials"] if c["uid"] != dossier["subject"]
                 and c["status"] not in ("disabled", "deleted")]  # fmt: skip

@@ -12,8 +12,19 @@ from passmuster import campaigns, connectors
 from passmuster.connectors import Plan
 from passmuster.errors import UsageError
 from passmuster.remediation._proved import is_alive, proof_of
-from passmuster.remediation._remedy import STOPPED, TASKS, Remedy, State, Wanted, remedy_of
+from passmuster.remediation._remedy import (
+    BY_HAND,
+    OFF,
+    ONLY_LINES,
+    STOPPED,
+    TASKS,
+    Remedy,
+    State,
+    Wanted,
+    remedy_of,
+)
 from passmuster.remediation._table import SELECT, remedies
+from passmuster.remediation._urgent import plans_at_once
 from passmuster.remediation._wanting import wanted
 from passmuster.store import Database
 from passmuster.text import Json, canonical, sha256
@@ -21,8 +32,6 @@ from passmuster.text import Json, canonical, sha256
 REPLANNED: frozenset[State] = frozenset({
     "planned", "not_supported", "apply_failed", "object_gone",
 })  # fmt: skip
-BY_HAND = "no command is known for it: carry it out by hand; the next import proves it"
-ONLY_LINES = "muster does not do this itself: run the vendor's lines, or `muster remediate script`"
 ONLY_DESTROY = "the platform has no stop that can be undone: look at --destroy"
 
 
@@ -52,7 +61,7 @@ def _left(db: Database, *, destroy: bool) -> Iterator[Wanted]:
     done = _done(db)
     for one in wanted(db):
         stopped = _key(one.uri, one.verb, one.part) in done
-        if destroy and (one.verb != "revoke" or not (stopped or _only_destroy(db, one))):
+        if destroy and not (one.verb == "revoke" and _to_destroy(db, one, stopped=stopped)):
             continue
         if not destroy and (stopped or proof_of(db, one, one.decided_at)):
             continue
@@ -67,6 +76,8 @@ def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> R
     plans = plans_for(db, one)
     best = _best(plans, destroy=destroy)
     state, said = _begins(one, plans, best, destroy=destroy)
+    if said == BY_HAND and _is_off(db, one):
+        said = OFF
     document = _document(one, best, plans)
     line = canonical(document)
     values = (
@@ -111,8 +122,18 @@ def plans_for(db: Database, one: Wanted) -> list[Plan]:
     if one.identity_id is None:
         raise UsageError(f"{one.uri}: is not in this inventory: import its source first")
     ((_, dossier),) = campaigns.dossiers(db, [one.identity_id])
-    found = connectors.plan(dossier, one.verb, one.part or _whole(db, one))
+    make = connectors.plan if one.emergency is None else plans_at_once
+    found = make(dossier, one.verb, one.part or _whole(db, one))
     return sorted(found, key=lambda p: p.undo_class)
+
+
+def _is_off(db: Database, one: Wanted) -> bool:
+    """Whether the account or the credential is off by the last import."""
+    if one.part is not None or one.item_kind not in ("identity", "credential"):
+        return False
+    row = one.identity_id if one.item_kind == "identity" else one.subject_id
+    status = db.value(f"SELECT status FROM {one.item_kind} WHERE id = ?", (row,))
+    return str(status) == "disabled"
 
 
 def _whole(db: Database, one: Wanted) -> str | None:
@@ -165,6 +186,12 @@ def _done(db: Database) -> dict[tuple[str, str, str | None], Remedy]:
     }  # fmt: skip
 
 
-def _only_destroy(db: Database, one: Wanted) -> bool:
+def _to_destroy(db: Database, one: Wanted, *, stopped: bool) -> bool:
+    """Whether there is a secret to destroy: of what is stopped, or can be stopped in no other way.
+
+    What is off may have lost its plans, the destroying ones too: then one that was made stays.
+    """
     plans = plans_for(db, one)
-    return bool(plans) and all(p.undo_class == "R3" for p in plans)
+    if not stopped:
+        return bool(plans) and all(p.undo_class == "R3" for p in plans)
+    return any(p.undo_class == "R3" for p in plans)

@@ -7,6 +7,7 @@ the time of the import is known, and then that counts.
 from dataclasses import dataclass
 from typing import Protocol
 
+from passmuster import inventory
 from passmuster.remediation._remedy import STOPPED, TASKS, Remedy
 from passmuster.store import Database
 
@@ -128,12 +129,20 @@ def _thing(db: Database, about: About) -> _Row | None:
         if about.item_kind == "identity":
             return _identity(db, about)
         return _read(db, about.item_kind, "x.id = ?", about.subject_id)
+    part = _called_now(db, about)
     for table, column in PARTS:
         found = _read(db, table, f"x.identity_id = ? AND x.{column} = ?", about.identity_id,
-                      about.part)  # fmt: skip
+                      part)  # fmt: skip
         if found is not None:
             return found
     return None
+
+
+def _called_now(db: Database, about: About) -> str | None:
+    """AWS's report numbers keys, and its list names them: a number may have a name by now."""
+    if about.part is None or about.identity_id is None:
+        return about.part
+    return inventory.called_now(db, about.identity_id, about.part)
 
 
 def _read(db: Database, table: str, where: str, *values: object) -> _Row | None:
@@ -164,7 +173,7 @@ def _rotated(db: Database, about: About, old: _Row | None, since: str) -> Proof 
         " AND x.absent_since IS NULL AND x.status NOT IN ('disabled', 'deleted')"
         " AND x.credential_detail IS ? AND x.uid <> ?"
         f" AND (coalesce(x.created_at, '') > ? OR {SEEN} > ?) ORDER BY x.id LIMIT 1",
-        (about.identity_id, old.kind, about.part, since, since),
+        (about.identity_id, old.kind, _called_now(db, about), since, since),
     )  # fmt: skip
     return None if new is None else Proof(old.at, f"{old.words}, and {new[0]} is there")
 

@@ -46,7 +46,7 @@ def _apply(db: Database, one: Remedy) -> str:
                 f" {one.name} --destroy")  # fmt: skip
     if one.state in STOPPED and not is_alive(db, one):
         return f"it is {_state(one)} already"
-    return (one.said or by_hand(one)) if one.act is None else ""
+    return by_hand(one) if one.act is None else ""
 
 
 def _state(one: Remedy) -> str:

@@ -22,6 +22,10 @@ again by each read, for platforms also answer so to whom they let see nothing.""
 TASKS = ("rotate", "right_size")
 """Verbs that a person carries out and an export proves: muster runs nothing for them."""
 NAME_SIGNS = 8
+BY_HAND = "no command is known for it: carry it out by hand; the next import proves it"
+ONLY_LINES = "muster does not do this itself: run the vendor's lines, or `muster remediate script`"
+OFF = "the last import has it off already: nothing is left to do, and a newer export proves it"
+"""What to do where muster cannot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class _Down:
 def connected(
     db: Database, run: Sequence[Remedy], connect: Connect
 ) -> Iterator[Callable[[Remedy], Live]]:
-    """A login for each source of *run*; raises UsageError, before anything is sent, where there is
+    """A login for each source of *run*; raises NoLogin, before anything is sent, where there is
     none to be had, and Conflict while another process carries something out in this workspace.
     """
     lives: dict[str, Live] = {}

@@ -34,13 +34,34 @@ def offer(dossier: Json) -> Offer:
     destroys = False
     verdicts: tuple[Verdict, ...] = ("disable", "revoke")
     for verdict in verdicts:
-        plans = connectors.plan(dossier, verdict, target)
+        plans = plans_at_once(dossier, verdict, target)
         usable = [p for p in plans if p.undo_class != "R3"]
         destroys |= len(usable) < len(plans)
         if usable:
             best = min(usable, key=lambda p: (p.undo_class, p.act is None))
             return Offer("disable" if best.undo_class == "R1" else "revoke", best)
     return Offer("disable", None, destroys)
+
+
+def plans_at_once(dossier: Json, verb: str, target: str | None) -> list[Plan]:
+    """The plans of an emergency: also for what the last export has off, for somebody may have let
+    it in again since. What is read before the write says how it is; off already, nothing is sent.
+    """
+    return connectors.plan(dossier, verb, target) or connectors.plan(
+        _as_if_on(dossier, target), verb, target
+    )
+
+
+def _as_if_on(dossier: Json, target: str | None) -> Json:
+    """*dossier*, in which what is switched off is `unknown`."""
+    held = dict(dossier["identity"])
+    if held["status"] == "disabled":
+        held["status"] = "unknown"
+    keys = [
+        {**c, "status": "unknown"} if c["uid"] == target and c["status"] == "disabled" else c
+        for c in dossier["credentials"]
+    ]
+    return {**dossier, "identity": held, "credentials": keys}
 
 
 def wanted_by(db: Database, one: Unreviewed) -> Wanted:

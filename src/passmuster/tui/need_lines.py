@@ -178,6 +178,8 @@ def _urgent(about: Urgent, now: str, width: int) -> list[Line]:
     out += [[], *_text(f"Nobody has looked at it since. How it stands: {state}.", width), []]
     if about.state in ("planned", "apply_failed", None):
         out += _then(f"It is decided and not stopped: muster revoke {one.uri} goes on.", width)
+    elif about.state in ("applied", "verified") and not about.is_due(now):
+        out += _then(f"To let it in again: muster remediate restore {about.remedy}", width)
     if about.is_due(now):
         out += _then(f"It was for a while, and that is over ({one.restore_due}): muster remediate"
                      f" restore {about.remedy}", width)  # fmt: skip

@@ -53,6 +53,8 @@ def table_row(row: QueueRow, staged: State | None, now: str, me: str, *, waiting
     letter = LETTERS.get(verdict or "", " ")
     sign = (letter.upper() if signed else letter) + ("…" if waiting else "o" if own else "")
     decision = (PAST if signed else {v: v for v in PAST}).get(verdict or "", "")
+    if row.emergency and not drafted:
+        decision = "emergency"  # it is stopped, whatever was signed before
     cells = {
         "risk": words.risk(row.risk, row.severity),
         "name": row.display_name,

@@ -23,8 +23,8 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
         raise ImportRefused("no whole JSON") from None
     tenant = said.get("tenant") or context.source_label
     if not tenant:
-        raise ImportRefused("the file names no tenant: give --source")
-    yield Source("toy", tenant, "the toy")
+        raise ImportRefused("it does not name its tenant: give --source")
+    yield Source("toy", tenant, "the toy" if said.get("tenant") else tenant)
     for line, one in enumerate(said["accounts"], 1):
         status = "enabled" if one["enabled"] else "disabled"
         yield Identity(one["id"], None, one["id"], "service", status=status, line=line)

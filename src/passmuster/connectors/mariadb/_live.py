@@ -234,8 +234,7 @@ class _Place:
         """From the settings: `mariadb://HOST:3306`, or `mariadb:///path/of/the.sock`."""
         endpoint = where.settings.get("endpoint")
         if not endpoint:
-            raise UsageError(
-                f'{where.source}: where is it? [sources."{where.source}"] '
+            raise where.no_endpoint(
                 'endpoint = "mariadb://HOST:3306" or "mariadb:///run/mysqld/mysqld.sock"'
             )
         try:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from passmuster.connectors import Act, Verdict, Where
 from passmuster.connectors._session import no_such_act
 from passmuster.connectors.openbao._plan import APPROLE, ENTITY, POLICIES, SECRET_ID, TOKEN
-from passmuster.errors import Declined, Unreachable, UsageError
+from passmuster.errors import Declined, Unreachable
 from passmuster.text import Json, visible
 from passmuster.transport import Patience, Service
 
@@ -41,10 +41,7 @@ class Bao:
     def __init__(self, where: Where) -> None:
         endpoint = where.settings.get("endpoint")
         if not endpoint:
-            raise UsageError(
-                f'{where.source}: where is it? [sources."{where.source}"] '
-                'endpoint = "https://HOST:8200"'
-            )
+            raise where.no_endpoint('endpoint = "https://HOST:8200"')
         tool = "vault" if where.settings.get("profile") == "vault" else "bao"
         self._base = f"{endpoint.rstrip('/')}/v1"
         self._ca = Path(where.settings["ca"]) if "ca" in where.settings else None

@@ -291,10 +291,7 @@ def _settings(where: Where) -> tuple[dict[str, Any], str]:
         ) from None
     endpoint = where.settings.get("endpoint")
     if not endpoint:
-        raise UsageError(
-            f'{where.source}: where is it? [sources."{where.source}"] '
-            'endpoint = "postgresql://HOST:5432/postgres"'
-        )
+        raise where.no_endpoint('endpoint = "postgresql://HOST:5432/postgres"')
     try:
         given = {k: str(v) for k, v in conninfo_to_dict(endpoint).items()}
     except ProgrammingError:

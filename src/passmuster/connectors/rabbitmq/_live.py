@@ -11,7 +11,7 @@ from passmuster.connectors import Act, Verdict, Where
 from passmuster.connectors._session import is_local, no_such_act
 from passmuster.connectors.rabbitmq import _amqp
 from passmuster.connectors.rabbitmq._plan import LIMIT, PERMISSION
-from passmuster.errors import Declined, Unreachable, UsageError
+from passmuster.errors import Declined, Unreachable
 from passmuster.text import Json
 from passmuster.transport import Patience, Service
 
@@ -49,10 +49,7 @@ class Broker:
     def __init__(self, where: Where) -> None:
         endpoint, user = where.settings.get("endpoint"), where.settings.get("user")
         if not endpoint or not user:
-            raise UsageError(
-                f'{where.source}: where is it? [sources."{where.source}"] '
-                'endpoint = "https://HOST:15671", user = "…"'
-            )
+            raise where.no_endpoint('endpoint = "https://HOST:15671" and user = "…"')
         self._me, self._ca = user, where.settings.get("ca")
         self._host = urlsplit(endpoint).hostname or ""
         password = where.secret("RabbitMQ password", ())

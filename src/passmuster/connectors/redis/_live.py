@@ -232,8 +232,7 @@ def _place(where: Where) -> Callable[[], Wire]:
     """What opens a connection: to `rediss://HOST:6379`, or `redis:///path/of/the.sock`."""
     endpoint = where.settings.get("endpoint")
     if not endpoint:
-        raise UsageError(
-            f'{where.source}: where is it? [sources."{where.source}"] '
+        raise where.no_endpoint(
             'endpoint = "rediss://HOST:6379" or "redis:///run/redis/redis.sock"'
         )
     try:

@@ -42,6 +42,10 @@ The second person (2: what others decided and you are to look at too)
   u  z  Z  take your draft back; undo, redo
   $        see everything that you drafted, then sign it
 
+In an emergency
+  !        stop what is under the cursor on the platform, now: you read what
+           breaks, say why, and type the last four signs of its handle
+
 Finding
   /        filter as you type; tab completes; esc takes it off
   tab      the next saved filter; shift+tab the one before

@@ -154,6 +154,8 @@ class StopScreen(MusterScreen[bool]):
 
         def answer(typed: str) -> str | None:
             words, span = stop_lines.for_a_while(typed)
+            if not words:
+                return "it needs a reason: a few words"
             try:
                 campaigns.check_emergency(self.muster.db, words, None, self.desk.me)
                 due = campaigns.restore_due(span, self.desk.clock()) if span else None

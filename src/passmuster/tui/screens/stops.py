@@ -259,7 +259,7 @@ class StopsScreen(Carrying):
             changed = remediation.stale(db, [one]).get(one.name, [])
             held = remediation.breaker(db, [one], self.desk.settings)
         if dropped:
-            self.back(self.refused, "it was decided otherwise since: nothing asks for it any more")
+            self.back(self.refused, "it was decided otherwise since, or stopped in an emergency")
         elif held is not None:
             command = f"muster remediate apply {one.name} --all-of-them {held.identities}"
             self.back(self.refused, f"held up: {'; '.join(held.why)}: {command}")
