@@ -8,7 +8,6 @@ import click
 
 from passmuster.cli.common import Bench, now, talk
 from passmuster.errors import Conflict, UsageError
-from passmuster.text import epoch
 
 if TYPE_CHECKING:
     from passmuster.connectors import Live
@@ -141,21 +140,14 @@ def carry_out(
     if not run:
         raise UsageError("nothing to do: muster remediate status")
     bench.passphrase_fd = passphrase_fd
-    key = bench.key()
-    remediation.may_sign(bench.db, key, now())
 
     def connect(source: str) -> "Live":
         return connectors.connect(logins.where(bench.settings, source))
 
-    found: list[Remedy] = []
-    with remediation.connected(bench.db, run, connect) as live:
-        try:
-            for one in run:
-                found.append(step(one, live(one)))
-                talk(f"  {one.name}  {found[-1].state.replace('_', ' ')}: {found[-1].said}")
-        finally:
-            remediation.sign(bench.db, key, now())
-    return found
+    return remediation.carry_out(
+        bench.db, run, bench.key(), now, connect, step,
+        lambda one: talk(f"  {one.name}  {one.state.replace('_', ' ')}: {one.said}"),
+    )  # fmt: skip
 
 
 def asked(
@@ -164,8 +156,5 @@ def asked(
     """Ask the platform; with *wait* as long as it may take by the plan, since it was sent."""
     from passmuster import remediation
 
-    left = 0.0
-    if wait and one.plan is not None:
-        gone = epoch(now()) - epoch(one.sent_at or one.state_at)
-        left = float(max(one.plan["propagation_s"] - gone, 0))
+    left = remediation.left_s(one, now()) if wait else 0.0
     return remediation.verify(bench.db, one, live, now, wait_s=left, secret=secret)

@@ -10,12 +10,14 @@ from passmuster import lazily
 
 if TYPE_CHECKING:
     from passmuster.remediation._applying import apply
+    from passmuster.remediation._because import Because, because
     from passmuster.remediation._blast import Fact, blast, handle, subject
     from passmuster.remediation._breaker import Tripped, breaker
     from passmuster.remediation._destroying import asked_for, refuse_early
     from passmuster.remediation._folding import Standing, check_row, fold, result_row
-    from passmuster.remediation._planning import plan, plan_one, plans_for
+    from passmuster.remediation._planning import plan, plan_one, plans_for, unplanned
     from passmuster.remediation._proved import Proof, alive_of, is_alive, proof_of
+    from passmuster.remediation._refusing import Step, why_not
     from passmuster.remediation._remedy import (
         STATES,
         STOPPED,
@@ -27,12 +29,19 @@ if TYPE_CHECKING:
         saved,
     )
     from passmuster.remediation._restoring import restore
-    from passmuster.remediation._running import connected, may_sign, stale, unasked
+    from passmuster.remediation._running import (
+        carry_out,
+        connected,
+        left_s,
+        may_sign,
+        stale,
+        unasked,
+    )
     from passmuster.remediation._scripting import Script, can_carry, keep, script
     from passmuster.remediation._signing import FILE, sign, unsigned
     from passmuster.remediation._status import Status, status
     from passmuster.remediation._stopping import Desk, Result, before, go_on, stop_now
-    from passmuster.remediation._table import remedies, remedy, results
+    from passmuster.remediation._table import Came, history, remedies, remedy, results
     from passmuster.remediation._taking import rows_of, take
     from passmuster.remediation._urgent import Offer, offer, urgent, wanted_by
     from passmuster.remediation._verifying import IN_WORDS, verify
@@ -40,19 +49,21 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazily.names(__name__, {
         "_applying": "apply",
+        "_because": "Because because",
         "_blast": "Fact blast handle subject",
         "_breaker": "Tripped breaker",
         "_destroying": "asked_for refuse_early",
         "_folding": "Standing check_row fold result_row",
-        "_planning": "plan plan_one plans_for",
+        "_planning": "plan plan_one plans_for unplanned",
         "_proved": "Proof alive_of is_alive proof_of",
         "_remedy": "STATES STOPPED TASKS Remedy Saved State Wanted saved",
+        "_refusing": "Step why_not",
         "_restoring": "restore",
-        "_running": "connected may_sign stale unasked",
+        "_running": "carry_out connected left_s may_sign stale unasked",
         "_scripting": "Script can_carry keep script",
         "_signing": "FILE sign unsigned",
         "_stopping": "Desk Result before go_on stop_now",
-        "_table": "remedies remedy results",
+        "_table": "Came history remedies remedy results",
         "_urgent": "Offer offer urgent wanted_by",
         "_status": "Status status",
         "_taking": "rows_of take",
@@ -61,11 +72,12 @@ else:
     })  # fmt: skip
 
 __all__ = [
-    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Desk", "Fact", "Offer", "Proof", "Remedy",
-    "Result", "Saved", "Script", "Standing", "State", "Status", "Tripped", "Wanted", "alive_of",
-    "apply", "asked_for", "before", "blast", "breaker", "can_carry", "check_row", "connected",
-    "fold", "go_on", "handle", "is_alive", "keep", "may_sign", "offer", "plan", "plan_one",
-    "plans_for", "proof_of", "refuse_early", "remedies", "remedy", "restore", "result_row",
-    "results", "rows_of", "saved", "script", "sign", "stale", "status", "stop_now", "subject",
-    "take", "unasked", "unsigned", "urgent", "verify", "wanted", "wanted_by",
+    "FILE", "IN_WORDS", "STATES", "STOPPED", "TASKS", "Because", "Came", "Desk", "Fact", "Offer",
+    "Proof", "Remedy", "Result", "Saved", "Script", "Standing", "State", "Status", "Step",
+    "Tripped", "Wanted", "alive_of", "apply", "asked_for", "because", "before", "blast", "breaker",
+    "can_carry", "carry_out", "check_row", "connected", "fold", "go_on", "handle", "history",
+    "is_alive", "keep", "left_s", "may_sign", "offer", "plan", "plan_one", "plans_for", "proof_of",
+    "refuse_early", "remedies", "remedy", "restore", "result_row", "results", "rows_of", "saved",
+    "script", "sign", "stale", "status", "stop_now", "subject", "take", "unasked", "unplanned",
+    "unsigned", "urgent", "verify", "wanted", "wanted_by", "why_not",
 ]  # fmt: skip

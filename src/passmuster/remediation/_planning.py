@@ -5,7 +5,7 @@ vendor's equal lines, the undo, how long it takes, and what goes on working neve
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from passmuster import campaigns, connectors
@@ -44,18 +44,28 @@ def plan(
     What was planned, and not applied, is planned anew from today's inventory. With *destroy* a
     plan that destroys a secret (R3) is made for what was stopped reversibly before.
     """
+    return [
+        plan_one(db, one, now, destroy=destroy)
+        for one in _left(db, destroy=destroy) if chosen(one)
+    ]  # fmt: skip
+
+
+def unplanned(db: Database) -> list[Wanted]:
+    """What the decisions ask for, that is not done, and that nobody has planned here."""
+    held = {one.name for one in remedies(db) if one.plan is not None}
+    return [one for one in _left(db, destroy=False) if one.name() not in held]
+
+
+def _left(db: Database, *, destroy: bool) -> Iterator[Wanted]:
+    """What the decisions ask for and is not done; with *destroy*, what may be destroyed of it."""
     done = _done(db)
-    found = []
     for one in wanted(db):
-        if not chosen(one):
-            continue
         stopped = _key(one.uri, one.verb, one.part) in done
         if destroy and not (one.verb == "revoke" and _to_destroy(db, one, stopped=stopped)):
             continue
         if not destroy and (stopped or proof_of(db, one, one.decided_at)):
             continue
-        found.append(plan_one(db, one, now, destroy=destroy))
-    return found
+        yield one
 
 
 def plan_one(db: Database, one: Wanted, now: str, *, destroy: bool = False) -> Remedy:

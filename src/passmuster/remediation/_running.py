@@ -13,9 +13,10 @@ from passmuster.errors import Unreachable, UsageError
 from passmuster.keys import SigningKey
 from passmuster.lock import alone
 from passmuster.remediation._remedy import Remedy
+from passmuster.remediation._signing import sign
 from passmuster.remediation._wanting import wanted
 from passmuster.store import Database
-from passmuster.text import Json
+from passmuster.text import Json, epoch
 
 Connect = Callable[[str], Live]
 
@@ -57,6 +58,32 @@ def connected(
                 except Unreachable as error:
                     lives[one.source] = _Down(error)
         yield lambda one: lives.get(one.source) or _Down(Unreachable("not logged in there"))
+
+
+def carry_out(
+    db: Database, run: Sequence[Remedy], key: SigningKey, clock: Callable[[], str],
+    connect: Connect, step: Callable[[Remedy, Live], Remedy],
+    tell: Callable[[Remedy], None] = lambda _: None,
+) -> list[Remedy]:  # fmt: skip
+    """Do *step* with each of *run*, and sign what came of it, however the run ends."""
+    may_sign(db, key, clock())
+    found: list[Remedy] = []
+    with connected(db, run, connect) as live:
+        try:
+            for one in run:
+                found.append(step(one, live(one)))
+                tell(found[-1])
+        finally:
+            sign(db, key, clock())
+    return found
+
+
+def left_s(one: Remedy, now: str) -> float:
+    """Seconds of the time that the platform may take by the plan, since it was sent."""
+    if one.plan is None:
+        return 0.0
+    gone = epoch(now) - epoch(one.sent_at or one.state_at)
+    return float(max(one.plan["propagation_s"] - gone, 0))
 
 
 def may_sign(db: Database, key: SigningKey, now: str) -> None:

@@ -7,7 +7,7 @@ that are not void, made anew with each.
 import json
 import secrets
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from passmuster import merkle
 from passmuster.connectors import Verdict, holds_secret
@@ -22,6 +22,14 @@ NEVER = "1970-01-01T00:00:00Z"
 MAX_SAID = 300
 """Characters of what a platform said."""
 WITHHELD = "(what it said looked like a secret and is not kept)"
+
+
+class Came(NamedTuple):
+    """One result."""
+
+    row: Json
+    statement: str | None
+    """The signed statement that it is in; None while it waits to be signed."""
 
 
 def remedies(db: Database) -> Iterator[Remedy]:
@@ -46,14 +54,19 @@ def again(db: Database, remedy: Remedy) -> Remedy:
     return remedy_of(db.one(f"{SELECT} WHERE name = ?", (remedy.name,)))
 
 
-def results(db: Database, name: str) -> list[Json]:
+def history(db: Database, name: str) -> list[Came]:
     """Its results in the order of the log, those that wait to be signed last; no void ones."""
     rows = db.execute(
-        "SELECT row FROM remediation_result WHERE remediation = ?"
-        " AND coalesce(entry_id, 0) NOT IN (SELECT entry_id FROM void_entry)"
-        " ORDER BY entry_id IS NULL, entry_id, id", (name,),
+        "SELECT q.row, e.statement FROM remediation_result q LEFT JOIN entry e ON e.id = q.entry_id"
+        " WHERE q.remediation = ? AND coalesce(q.entry_id, 0) NOT IN (SELECT entry_id FROM"
+        " void_entry) ORDER BY q.entry_id IS NULL, q.entry_id, q.id", (name,),
     )  # fmt: skip
-    return [json.loads(row[0]) for row in rows]
+    return [Came(json.loads(row), statement) for row, statement in rows.fetchall()]
+
+
+def results(db: Database, name: str) -> list[Json]:
+    """The rows of `history`."""
+    return [one.row for one in history(db, name)]
 
 
 def record(

@@ -27,6 +27,7 @@ PLACES: dict[str, Place] = {
     "findings": Place("f", "findings", "the rules and what they found"),
     "people": Place("w", "people", "who answers for what, and who is not known"),
     "suppliers": Place("W", "suppliers", "third parties, until when, and how to end their access"),
+    "stops": Place("C", "stops", "carry decisions out: what is to be stopped, and how far it is"),
     "log": Place("l", "log", "what was signed, by whom, and whether it holds"),
     "settings": Place(",", "settings", "every setting, what it does, and how to change it"),
 }

@@ -15,10 +15,12 @@ from passmuster.tui.dossier import decision_words
 from passmuster.tui.lines import Line, Role, Span, fold, plain, say
 from passmuster.tui.parts import change_words
 from passmuster.tui.screens._base import MusterScreen
+from passmuster.tui.screens._places import PLACES
 from passmuster.tui.widgets.dossier_view import DossierView
 from passmuster.tui.widgets.keys_bar import Key, KeysBar
 from passmuster.tui.widgets.line_view import LineBar
 
+STOPS = PLACES["stops"]
 _Todo = tuple[Row, Json, list[tuple[str, list[Plan]]]]
 
 
@@ -42,13 +44,19 @@ def to_do(rows: list[Row], dossiers: dict[int, Json]) -> list[_Todo]:
 
 
 def now_lines(
-    signed: Signed, todo: list[_Todo], undecided: int, width: int, seconds: Waiting | None = None
-) -> list[Line]:
-    """The sentence, then the lines to run for each account, then what waits for others."""
+    signed: Signed, todo: list[_Todo], undecided: int, width: int, seconds: Waiting | None = None,
+    key: str = STOPS.key,
+) -> list[Line]:  # fmt: skip
+    """The sentence, then the lines to run for each account, then what waits for others; *key*
+    opens the place where they are carried out.
+    """
     count = len(signed.rows) + len(signed.own) + len(signed.seconds)
     statement = say(f"  statement {signed.statements[0][:16]}…", "dim")
     out: list[Line] = [[], [Span(f" Signed: {plural(count, 'row')}", "strong"), statement], []]
     out += _folded([_sentence(todo)], width, 1)
+    if todo:
+        out += _folded([[Span(key, "accent"), Span(" shows what is to be stopped: plan it there,"
+                         " stop it, and see it refused.")]], width, 1)  # fmt: skip
     for row, dossier, parts in todo:
         out += _account(row, dossier, parts, width)
     waits = _for_second(seconds) + _waits(signed, undecided)
@@ -156,6 +164,7 @@ class SignedScreen(MusterScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "copy the lines", id="signed.copy",
                 tooltip="put every line to run on the clipboard"),
+        Binding(STOPS.key, "stops", STOPS.word, id="go.stops", tooltip=STOPS.about),
         Binding("escape,q,enter", "leave", "to the queue", id="signed.back", key_display="esc"),
     ]  # fmt: skip
 
@@ -179,9 +188,12 @@ class SignedScreen(MusterScreen[None]):
         left = campaigns.progress(db, self.campaign_id, self.desk.me).open
         seconds = campaigns.waiting_for(db, self.signed.rows.ids())
         pane = self.query_one(DossierView)
-        pane.show(lambda width: now_lines(self.signed, self._todo, left, width, seconds))
+        (stops,) = self.muster.own_keys([Key(STOPS.key, STOPS.word, "place('stops')")])
+        pane.show(lambda width: now_lines(self.signed, self._todo, left, width, seconds, stops.key))
         pane.focus()
         keys = [Key("esc", "to the queue", "leave"), Key("j/k", "scroll", "")]
+        if self._todo:
+            keys.append(stops._replace(action="stops"))
         if script(self._todo):
             keys.insert(0, Key("y", "copy the lines", "copy"))
         self.query_one(KeysBar).show_keys(keys, self.app.size.width)
@@ -192,6 +204,12 @@ class SignedScreen(MusterScreen[None]):
         done = self.copied(text) if text else Copied("", "there is no line to copy")
         role: Role = "plain" if done.how or not text else "error"
         self.query_one("#notice", LineBar).show([Span(" "), say(done.words, role)])
+
+    def action_stops(self) -> None:
+        """To where it is carried out; the sign-off is over."""
+        app = self.muster
+        self.dismiss()
+        app.call_later(app.go, "stops")
 
     def action_leave(self) -> None:
         """To the queue."""

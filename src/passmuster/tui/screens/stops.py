@@ -1,0 +1,307 @@
+"""What decisions ask to be stopped, and how far that is: plan it, stop it, see it refused.
+
+Nothing is decided here and nothing is new: each key is a step of `muster remediate`. What stops
+access, and what lets it in again, is asked first; a secret is never destroyed from here.
+"""
+
+import threading
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from passmuster import campaigns, filters, remediation, store
+from passmuster.errors import MusterError
+from passmuster.remediation import Remedy, Status
+from passmuster.store import Database
+from passmuster.text import plural
+from passmuster.tui import identity_rows, remedy_lines, stop_lines
+from passmuster.tui.lines import Line, Span, say, short
+from passmuster.tui.look import Look, Section
+from passmuster.tui.remedy_lines import Known
+from passmuster.tui.screens._carrying import Carrying
+from passmuster.tui.sections import View
+from passmuster.tui.stop_lines import LAST
+from passmuster.tui.widgets.keys_bar import Key
+from passmuster.tui.widgets.line_table import Column, TableRow
+
+WHAT = "the list of stops"
+NOBODY = "there is no stop here"
+_IN: dict[str, Callable[[Status], bool]] = {
+    "": lambda _: True,
+    "open": lambda one: one.is_open,
+    "tasks": lambda one: one.remedy.verb in remediation.TASKS,
+    "alive again": lambda one: one.alive is not None,
+    "done": lambda one: not one.is_open,
+}
+_BY: dict[str, Callable[[Status], object]] = {
+    "open": lambda one: (not one.is_open, one.alive is None, not one.overdue,
+                         one.remedy.due or "9", one.remedy.uri),
+    "state": lambda one: one.words, "name": lambda one: one.remedy.what,
+    "due": lambda one: one.remedy.due or "9", "identity": lambda one: one.identity.lower(),
+    "undo": lambda one: one.remedy.undo_class or "R9", "source": lambda one: one.remedy.source,
+    "since": lambda one: one.remedy.state_at,
+}  # fmt: skip
+_STEPS: tuple[tuple[remediation.Step, str, str, str], ...] = (
+    ("apply", "!", "stop it", "stop"), ("verify", "v", "verify", "verify"),
+    ("restore", "u", "put back", "restore"),
+)  # fmt: skip
+
+
+class StopsScreen(Carrying):
+    """Remediations; an id is given to each for as long as the screen is open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "plan", "plan", id="stops.plan",
+                tooltip="plan what signed decisions ask for; nothing is sent"),
+        Binding("exclamation_mark", "stop", "stop it", id="stop", key_display="!",
+                tooltip="stop what is under the cursor, and see it refused"),
+        Binding("v", "verify", "verify", id="stops.verify",
+                tooltip="ask the platform whether it refuses what was stopped"),
+        Binding("u", "restore", "put back", id="stops.restore",
+                tooltip="put back exactly what was there before"),
+        Binding("y", "copy", "copy the lines", id="stops.copy",
+                tooltip="copy the vendor's lines that stop it"),
+    ]  # fmt: skip
+    NOUN = "stop"
+    FILTER_HINT = "a part of a name, a source, a state"
+    SORTS: ClassVar[Mapping[str, str]] = {
+        "open": "what is open", "state": "how far", "name": "what", "due": "due",
+        "identity": "identity", "undo": "undo", "source": "source", "since": "since",
+    }  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ids: dict[str, int] = {}
+        self._one: dict[int, Status] = {}
+        self._order: list[int] | None = None
+        self._unplanned = self._unsigned = 0
+        self._reading = threading.Lock()
+
+    def on_mount(self) -> None:
+        """The sections."""
+        self.sections = [Section(name or "all", name) for name in _IN]
+
+    def changed_outside(self) -> None:
+        """Read all again."""
+        self._order = None
+        if self.is_current:
+            self.show_look(self.look)
+            self.count_sections()
+
+    def was_carried_out(self) -> None:
+        """The same: what came of it is in the database."""
+        self.changed_outside()
+
+    def view_shown(self, *, first: bool) -> None:
+        """What was known of the rows may be of before a step."""
+        if not first:
+            self.refresh_rows()
+
+    # the rows
+
+    def read_ids(self, db: Database, look: Look, limit: int | None) -> "array[int]":  # noqa: ARG002
+        """Those of the section that the words are in."""
+        wanted = [(word.lower(), no) for word, no in filters.plain_words(look.expression, WHAT)]
+        found = []
+        for i in self._all(db):
+            one = self._one[i]
+            remedy = one.remedy
+            parts = (one.identity, remedy.what, remedy.source, one.words, remedy.name)
+            said = " ".join(parts).lower()
+            if _IN[look.section](one) and all((word in said) is not no for word, no in wanted):
+                found.append(i)
+        found.sort(key=lambda i: _BY[look.order](self._one[i]))  # type: ignore[arg-type,return-value]
+        return array("I", reversed(found) if look.backwards else found)
+
+    def _all(self, db: Database) -> list[int]:
+        with self._reading:  # the list and its sections are read by two threads at a time
+            order = self._order
+            if order is None:
+                found = list(remediation.status(db, self.desk.clock()))
+                for one in found:
+                    name = one.remedy.name
+                    self._one[self._ids.setdefault(name, len(self._ids))] = one
+                order = self._order = [self._ids[one.remedy.name] for one in found]
+                self._unplanned = len(remediation.unplanned(db))
+                self._unsigned = remediation.unsigned(db)
+            return order
+
+    def read_counts(self, db: Database) -> dict[str, int]:
+        """How many each section has."""
+        all_ = [self._one[i] for i in self._all(db)]
+        return {s.name: sum(map(_IN[s.expression], all_)) for s in self.sections}
+
+    def read_rows(self, ids: Sequence[int]) -> Mapping[int, TableRow]:
+        """From memory."""
+        now = self.desk.clock()
+        return {i: remedy_lines.table_row(self._one[i], now) for i in ids}
+
+    def columns(self, width: int) -> Sequence[Column]:
+        """As many as there is room for."""
+        return remedy_lines.columns(width)
+
+    def check_filter(self, typed: str) -> None:
+        """Words alone: a qualifier is about identities."""
+        filters.plain_words(typed, WHAT)
+
+    def nothing(self, *, filtered: bool) -> list[Line]:  # noqa: ARG002 - the section is no filter
+        """What to do to have something here."""
+        if not self.look.expression and self._unplanned and not self._order:
+            return remedy_lines.waits(self._unplanned)
+        what = {
+            "open": "nothing is open: all that was planned is done or put back",
+            "tasks": "no decision asks for a rotation or a smaller permission",
+            "alive again": "nothing that was stopped is active again, as far as is known",
+            "done": "nothing is done yet",
+        }.get(self.look.section)  # fmt: skip
+        if what is None and not self.look.expression:
+            return remedy_lines.NOTHING
+        return identity_rows.nothing(what or "", filtered=bool(self.look.expression), imported=True)
+
+    def headline(self, width: int) -> Line:
+        """How many are open, and how many nobody planned."""
+        parts = [f"{self.counts['open']:,} open"] if "open" in self.counts else []
+        if self._unplanned:
+            parts.append(f"{self._unplanned:,} asked for and not planned: p")
+        if self._unsigned:
+            parts.append(f"{plural(self._unsigned, 'result')} not signed: the next step signs them")
+        return identity_rows.heading("Stops", parts, width)
+
+    def hints(self) -> list[Key]:
+        """The keys that make sense now."""
+        found, one = [], self.here
+        plan = Key("p", "plan", "plan", not self._unplanned)
+        if one is not None:
+            found = [
+                Key(key, word, action) for step, key, word, action in _STEPS
+                if not remediation.why_not(self.muster.db, one.remedy, step)
+            ]  # fmt: skip
+            if remedy_lines.vendor_lines(one):
+                found.append(Key("y", "copy the lines", "copy"))
+        return [*found, plan, *super().hints()]
+
+    # one of them
+
+    @property
+    def here(self) -> Status | None:
+        """What is under the cursor."""
+        at = self.table.cursor_id
+        return None if at is None else self._one.get(at)
+
+    def evidence(self, row_id: int) -> Callable[[int], list[Line]]:
+        """What it is, whose decision, the lines, and what came of it."""
+        one, db, now = self._one[row_id], self.muster.db, self.desk.clock()
+        name = one.remedy.name
+        known = Known(one, remediation.because(db, one.remedy), remediation.history(db, name))
+        return lambda width: remedy_lines.lines(known, View(width, now))
+
+    def action_copy(self) -> None:
+        """The vendor's lines, and the undo as comments."""
+        one = self.here
+        text = remedy_lines.vendor_lines(one) if one else ""
+        if not text:
+            self.say("there is no line to copy" if one else NOBODY)
+            return
+        done = self.copied(text)
+        self.say(f"the vendor's lines: {done.words}", "plain" if done.how else "error")
+
+    # the steps
+
+    def action_plan(self) -> None:
+        """Plan all that is open."""
+        if self.may_begin("planned"):
+            self.say("planning …")
+            self._plan()
+
+    @work(thread=True, exclusive=True, group="plan")
+    def _plan(self) -> None:
+        db = store.open_(self.desk.folder)
+        try:
+            found = remediation.plan(db, self.desk.clock())
+        except MusterError as error:  # one that can not be planned keeps the others from it
+            self.back(self.refused, str(error))
+        else:
+            self.back(self._planned, len(found))
+        finally:
+            db.close()
+
+    def _planned(self, count: int) -> None:
+        self.was_carried_out()
+        self.say(f"{plural(count, 'stop')} planned; nothing is sent before ! and its four signs"
+                 if count else "nothing to plan: no signed decision asks for a stop that is not"
+                 " done")  # fmt: skip
+
+    def _chosen(self, step: remediation.Step, done: str) -> Remedy | None:
+        """What is under the cursor, if *step* can be taken with it; else it is said why not."""
+        if not self.may_begin(done):
+            return None
+        if (one := self.here) is None:
+            self.say(NOBODY)
+            return None
+        if why := remediation.why_not(self.muster.db, one.remedy, step):
+            self.say(why, "error")
+            return None
+        return one.remedy
+
+    def action_stop(self) -> None:
+        """Look whether it is asked for still, then ask for the last four signs."""
+        if (one := self._chosen("apply", "stopped")) is not None:
+            self._look_before(one)
+
+    @work(thread=True, exclusive=True, group="before")
+    def _look_before(self, one: Remedy) -> None:
+        """What a run asks before it begins: it reads all decisions, so in a thread."""
+        with self.muster.reading() as db:
+            dropped = remediation.unasked(db, [one])
+            changed = remediation.stale(db, [one]).get(one.name, [])
+            held = remediation.breaker(db, [one], self.desk.settings)
+        if dropped:
+            self.back(self.refused, "it was decided otherwise since: nothing asks for it any more")
+        elif held is not None:
+            command = f"muster remediate apply {one.name} --all-of-them {held.identities}"
+            self.back(self.refused, f"held up: {'; '.join(held.why)}: {command}")
+        else:
+            self.back(self._ask_handle, (one, changed))
+
+    def _ask_handle(self, about: tuple[Remedy, list[str]]) -> None:
+        one, changed = about
+        handle = one.part or campaigns.subject_of(one.uri)[2]
+        question: Line = [say(f"{one.what}: type the last {LAST} signs of {short(handle)}",
+                              "strong")]  # fmt: skip
+        if changed:
+            question.append(say(f"  its evidence changed since it was decided: "
+                                f"{', '.join(changed)}", "error"))  # fmt: skip
+
+        def answer(typed: str) -> str | None:
+            if not stop_lines.confirms(typed, handle):
+                return f"those are not the last {LAST} signs of {short(handle)}"
+            self.begin("apply", one)
+            return None
+
+        self.put(question, answer, "enter stops it, esc stops nothing")
+
+    def action_verify(self) -> None:
+        """Ask the platform again."""
+        if (one := self._chosen("verify", "signed")) is not None:
+            self.begin("verify", one)
+
+    def action_restore(self) -> None:
+        """Ask, then put back what was there."""
+        one = self._chosen("restore", "put back")
+        if one is None:
+            return
+
+        def answer(typed: str) -> str | None:
+            if typed.strip().lower() != "y":
+                return "y lets it in again; esc leaves it stopped"
+            self.begin("restore", one)
+            return None
+
+        self.put([Span("let it in again?  ", "strong"), say(short(one.what))], answer,
+                 "esc leaves it stopped", [("y", "put back what was there before")])  # fmt: skip
+
+
+SCREEN = StopsScreen
