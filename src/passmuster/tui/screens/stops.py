@@ -267,6 +267,8 @@ class StopsScreen(Carrying):
             self.back(self._ask_handle, (one, changed))
 
     def _ask_handle(self, about: tuple[Remedy, list[str]]) -> None:
+        if self.typing is not None or not self.is_current:
+            return  # the person went on to something else meanwhile
         one, changed = about
         handle = one.part or campaigns.subject_of(one.uri)[2]
         question: Line = [say(f"{one.what}: type the last {LAST} signs of {short(handle)}",
