@@ -282,6 +282,9 @@ def _first_line(error: Exception) -> str:
 
 def _settings(where: Where) -> tuple[dict[str, Any], str]:
     """What libpq is told, and how the cluster is called in errors."""
+    endpoint = where.settings.get("endpoint")
+    if not endpoint:
+        raise where.no_endpoint('endpoint = "postgresql://HOST:5432/postgres"')
     try:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
@@ -289,9 +292,6 @@ def _settings(where: Where) -> tuple[dict[str, Any], str]:
         raise UsageError(
             "PostgreSQL live needs psycopg: pip install 'passmuster[postgres]'"
         ) from None
-    endpoint = where.settings.get("endpoint")
-    if not endpoint:
-        raise where.no_endpoint('endpoint = "postgresql://HOST:5432/postgres"')
     try:
         given = {k: str(v) for k, v in conninfo_to_dict(endpoint).items()}
     except ProgrammingError:
