@@ -99,6 +99,7 @@ def test_the_whole_round_by_its_commands(place: Town, tmp_path: Path, muster: Mu
     assert (code, "nothing waits to be sent" in said) == (1, True)
 
 
+@pytest.mark.ci
 def test_the_block_of_stock_tools_checks_a_packet_and_finds_what_was_changed(
     place: Town, tmp_path: Path, muster: Muster
 ) -> None:

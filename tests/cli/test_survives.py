@@ -121,6 +121,7 @@ def test_kill_9_while_importing_leaves_the_state_before_or_after(
     assert kills, "no run was killed: the test tried nothing"
 
 
+@pytest.mark.ci
 def test_kill_9_while_deciding_loses_no_acknowledged_draft(
     folder: Path, review: list[str], muster: Muster
 ) -> None:
@@ -140,6 +141,7 @@ def test_kill_9_while_deciding_loses_no_acknowledged_draft(
     assert kills
 
 
+@pytest.mark.ci
 def test_kill_9_while_signing_leaves_all_of_the_batch_or_none(
     folder: Path, review: list[str], muster: Muster
 ) -> None:

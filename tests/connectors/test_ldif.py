@@ -46,6 +46,7 @@ names = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True).filter(
 value_lists = st.dictionaries(names, st.lists(st.text(max_size=80), min_size=1, max_size=4))
 
 
+@pytest.mark.ci
 @given(
     st.lists(st.tuples(st.text(min_size=1, max_size=60), value_lists), min_size=1, max_size=5),
     st.integers(2, 90),

@@ -60,6 +60,7 @@ def test_the_newest_result_of_each_stands_in_the_tables(content: Content, remedi
     ]  # fmt: skip
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
 def test_the_commands_of_the_page_come_to_the_same(remedied: Path, stock: Stock) -> None:
     done = stock(remedied)
@@ -98,6 +99,7 @@ def test_what_came_of_an_emergency_stands_in_the_pack_that_it_counts_in(
         _check.check(Memory(seal(content, hurried.boss)))
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
 def test_the_commands_of_the_page_know_it_too(hurried: Scene, tmp_path: Path, stock: Stock) -> None:
     done = stock(tmp_path / "pack")

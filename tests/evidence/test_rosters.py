@@ -317,6 +317,7 @@ def test_who_lacks_the_role_is_caught_by_both(
         assert "is not on the roster in a role that a decisions statement needs" in done.stderr
 
 
+@pytest.mark.ci
 def test_every_byte_of_a_roster_matters(packed: Path, team: Scene) -> None:
     """The forger seals anew with the genuine key whatever was flipped."""
     from passmuster.evidence import _check

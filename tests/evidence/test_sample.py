@@ -93,6 +93,7 @@ def test_the_lowest_are_taken_of_all_and_of_each_outcome(tmp_path: Path) -> None
     assert {p.item for p in other} != set(ranked[:40])
 
 
+@pytest.mark.ci
 def test_memory_of_a_sample_does_not_grow_with_the_pack(tmp_path: Path) -> None:
     import tracemalloc
 

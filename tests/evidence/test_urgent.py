@@ -118,6 +118,7 @@ def test_the_pack_has_the_stops_of_its_items_with_what_was_shown(pack: Path) -> 
     assert (pack / "remediation-results.jsonl").read_text().count('"not_supported"') == 2
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
 def test_the_stock_tools_come_to_the_same(pack: Path, stock: Stock) -> None:
     done = stock(pack)
