@@ -49,25 +49,36 @@ class SshSignature:
     counter: int | None
 
 
-class _Reader:
+class Reader:
     """The strings and numbers of the SSH wire format (RFC 4251 §5)."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
 
     def take(self, size: int) -> bytes:
+        """The next bytes; ValueError where there are not so many."""
         if len(self._data) < size:
             raise ValueError("it is cut off")
         found, self._data = self._data[:size], self._data[size:]
         return found
 
-    def number(self) -> int:
-        return int(struct.unpack(">I", self.take(4))[0])
+    def number(self, form: str = ">I") -> int:
+        """A number of the form that `struct` calls *form*."""
+        return int(struct.unpack(form, self.take(struct.calcsize(form)))[0])
 
     def string(self) -> bytes:
+        """The next string."""
         return self.take(self.number())
 
+    def strings(self) -> list[bytes]:
+        """All strings up to the end."""
+        found = []
+        while self._data:
+            found.append(self.string())
+        return found
+
     def end(self) -> None:
+        """Raise ValueError where something is left."""
         if self._data:
             raise ValueError("there is more than belongs there")
 
@@ -93,7 +104,7 @@ def public_blob(line: str) -> bytes:
         blob = base64.b64decode(words[1], validate=True)
     except binascii.Error:
         raise ValueError("not a public-key line") from None
-    if _Reader(blob).string() != words[0].encode():
+    if Reader(blob).string() != words[0].encode():
         raise ValueError("a public-key line of two types")
     return blob
 
@@ -116,7 +127,7 @@ def check_key(public: str) -> None:
 
 
 def _check_key(blob: bytes) -> None:
-    reader = _Reader(blob)
+    reader = Reader(blob)
     kind = reader.string().decode("ascii")
     plain = kind.removeprefix("sk-").removesuffix("@openssh.com")
     if kind not in KEY_TYPES:
@@ -192,11 +203,11 @@ def _parse(armor: bytes) -> SshSignature:
     data = base64.b64decode("".join(rows[1:-2]), validate=True)
     if _armor(data) != armor:
         raise ValueError("it is written in another way than ssh-keygen does")
-    reader = _Reader(data)
+    reader = Reader(data)
     if reader.take(len(MAGIC)) != MAGIC or reader.number() != 1:
         raise ValueError("another version than 1")
     key, namespace, reserved = reader.string(), reader.string(), reader.string()
-    digest, inner = reader.string().decode("ascii"), _Reader(reader.string())
+    digest, inner = reader.string().decode("ascii"), Reader(reader.string())
     reader.end()
     if reserved or digest not in HASHES:
         raise ValueError(f"a reserved field is filled, or its hash is {digest!r}")
@@ -240,7 +251,7 @@ def _touch(flags: int | None, *, pin: bool) -> None:
 
 def _check(found: SshSignature, blob: bytes, data: bytes) -> None:
     """The signature itself; the key fixes what kind it must be."""
-    reader = _Reader(blob)
+    reader = Reader(blob)
     kind = reader.string().decode("ascii")
     if kind == "ssh-rsa":
         if found.kind not in ("rsa-sha2-256", "rsa-sha2-512"):
@@ -261,7 +272,7 @@ def _check(found: SshSignature, blob: bytes, data: bytes) -> None:
     raise ValueError(f"a key of type {kind}, which is not known here")
 
 
-def _for_hardware(found: SshSignature, key: _Reader, data: bytes) -> bytes:
+def _for_hardware(found: SshSignature, key: Reader, data: bytes) -> bytes:
     """What the key signed: for a hardware key (PROTOCOL.u2f) hashes, flags and counter."""
     if found.flags is None or found.counter is None:
         key.end()
@@ -287,7 +298,7 @@ def _ecdsa(curve: str, point: bytes, signature: bytes, data: bytes) -> None:
         "nistp256": ec.SECP256R1, "nistp384": ec.SECP384R1, "nistp521": ec.SECP521R1,
     }  # fmt: skip
     key = ec.EllipticCurvePublicKey.from_encoded_point(curves[curve](), point)
-    reader = _Reader(signature)
+    reader = Reader(signature)
     r, s = (int.from_bytes(reader.string(), "big") for _ in range(2))
     reader.end()
     digest = getattr(hashes, ECDSA[curve].upper())()

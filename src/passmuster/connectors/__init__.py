@@ -14,6 +14,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +42,15 @@ class Context:
     """The parsed mapping file of the generic formats."""
     max_yaml_bytes: int = 32 * 1024 * 1024
     """YAML is read whole, so it has a limit of its own, in bytes."""
+
+    def named(self, why: str) -> str:
+        """`--source`, for an export that does not name its tenant; ImportRefused with *why* where
+        nobody gave it.
+        """
+        if not self.source_label:
+            raise ImportRefused(why)
+        return self.source_label
+
     label_is_tenant: bool = False
     """The label is the tenant that was asked for live, and no name that a person gave."""
 
@@ -204,9 +214,11 @@ def collectable() -> list[str]:
     return [name for name in platforms() if _of(name, "collect")]
 
 
-def platforms() -> list[str]:
-    """Names of the connectors."""
-    return [i.name for i in pkgutil.iter_modules(__path__) if not i.name.startswith("_")]
+@cache
+def platforms() -> tuple[str, ...]:
+    """Names of the connectors: asked for each item that is planned."""
+    found = (info.name for info in pkgutil.iter_modules(__path__))
+    return tuple(name for name in found if not name.startswith("_"))
 
 
 def _of(platform: str, name: str) -> Callable[..., Any] | None:

@@ -5,7 +5,9 @@ So that an export made by muster has the digest of one that the vendor's command
 
 import base64
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from passmuster.connectors._ldap3 import Found
 from passmuster.text import visible
 
 
@@ -19,6 +21,13 @@ def written(dn: str, values: Mapping[str, Iterable[bytes]]) -> bytes:
 def referred(address: str) -> bytes:
     """A part of the tree that another server has, as a comment."""
     return b"# ref" + visible(address).encode("ascii", "replace") + b"\n\n"
+
+
+def export(path: Path, entries: Iterable[Found | str]) -> None:
+    """Write a whole search: entries, and the addresses of what other servers have."""
+    with path.open("wb") as out:
+        for item in entries:
+            out.write(written(item.dn, item.values) if isinstance(item, Found) else referred(item))
 
 
 def _line(name: str, value: bytes) -> bytes:

@@ -22,7 +22,7 @@ from passmuster.connectors import Act, Context, Format, Plan, Verdict, Where
 from passmuster.connectors._json import mapping, optional, required, when
 from passmuster.connectors._pages import records, sniff
 from passmuster.connectors._secrets import REMOVED, is_secret
-from passmuster.errors import Declined, ImportRefused, Unreachable, UsageError
+from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.model import Credential, Identity, Record, Source
 from passmuster.transport import Service
 
@@ -36,9 +36,8 @@ _STATUS = {"active": "enabled", "inactive": "disabled", "archived": "deleted",
 
 def _parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """Records of every key in the pages."""
-    if not context.source_label:
-        raise ImportRefused("a list of API keys does not name its organisation: give --source ORG")
-    yield Source("anthropic", context.source_label)
+    tenant = context.named("a list of API keys does not name its organisation: give --source ORG")
+    yield Source("anthropic", tenant)
     yield from records(stream, _key, inside="data", what="API key")
 
 

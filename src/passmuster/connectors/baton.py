@@ -43,9 +43,8 @@ def _parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise ImportRefused(f"line 1: no column {missing[0]!r}: not what `baton export csv` writes")
-    if not context.source_label:
-        raise ImportRefused("Baton's CSV does not name its platform: give --source")
-    yield Source("baton", context.source_label)
+    tenant = context.named("Baton's CSV does not name its platform: give --source")
+    yield Source("baton", tenant)
     yield from not_empty(_records(rows))
 
 

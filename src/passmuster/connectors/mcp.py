@@ -64,9 +64,8 @@ def _sniff(head: bytes) -> bool:
 
 def _parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """Records of every server in the file."""
-    if not context.source_label:
-        raise ImportRefused("a configuration does not say whose it is: --source MACHINE/CLIENT")
-    yield Source("mcp", context.source_label)
+    tenant = context.named("a configuration does not say whose it is: --source MACHINE/CLIENT")
+    yield Source("mcp", tenant)
     said = False
     for part in _each(stream):
         for record in guarded(_maker(str(part.key)), part):

@@ -70,9 +70,8 @@ class _Read(NamedTuple):
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """The certificates of one place: a host, a team, a trust store."""
-    if not context.source_label:
-        raise ImportRefused("a PEM file does not name the place that it is of: give --source NAME")
-    parser = _Parser(context.source_label)
+    tenant = context.named("a PEM file does not name the place that it is of: give --source NAME")
+    parser = _Parser(tenant)
     for block in _blocks(stream):
         if block.label.endswith("PRIVATE KEY"):
             yield from parser.key(block)

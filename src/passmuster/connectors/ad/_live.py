@@ -11,7 +11,7 @@ from pathlib import Path
 
 from passmuster.connectors import _directory as directory
 from passmuster.connectors._ldap3 import INVALID_CREDENTIALS, Directory, Found, context_of
-from passmuster.connectors._ldif_write import referred, written
+from passmuster.connectors._ldif_write import export
 from passmuster.connectors._live import Act, Verdict, Where
 from passmuster.connectors.ad._export import ATTRIBUTES, FILTER
 from passmuster.connectors.ad._plan import DISABLED
@@ -39,12 +39,7 @@ def collect(where: Where, folder: Path) -> None:
     found = _opened(where)
     try:
         base = _context(found, where.tenant)
-        with (folder / f"{directory.domain(base)}.ldif").open("wb") as out:
-            for item in found.entries(base, FILTER, ATTRIBUTES):
-                if isinstance(item, Found):
-                    out.write(written(item.dn, item.values))
-                else:
-                    out.write(referred(item))
+        export(folder / f"{directory.domain(base)}.ldif", found.entries(base, FILTER, ATTRIBUTES))
     finally:
         found.close()
 

@@ -16,7 +16,6 @@ from passmuster.connectors._listing import attributes, fold, objects, refused, s
 from passmuster.connectors._table import not_empty
 from passmuster.connectors.entra import _grants
 from passmuster.connectors.entra._shapes import ARRAYS, flat, is_guid, kind, known, own_tenant
-from passmuster.errors import ImportRefused
 from passmuster.model import (
     Credential,
     Identity,
@@ -42,12 +41,10 @@ def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
 
 def tenant_of(context: Context) -> str:
     """The tenant, which only `--source` tells: an export names the owners of applications only."""
-    if not context.source_label:
-        raise ImportRefused(
-            "an Entra export does not name its tenant: give --source with the tenant's id "
-            "(az account show --query tenantId -o tsv)"
-        )
-    return context.source_label
+    return context.named(
+        "an Entra export does not name its tenant: give --source with the tenant's id "
+        "(az account show --query tenantId -o tsv)"
+    )
 
 
 class _Reader:

@@ -19,7 +19,6 @@ from passmuster.connectors.github import _records
 from passmuster.connectors.github._collect import EDGES, MEMBERS, collect
 from passmuster.connectors.github._live import connect
 from passmuster.connectors.github._plan import plan
-from passmuster.errors import ImportRefused
 from passmuster.model import Record, Source
 from passmuster.text import Json
 
@@ -70,9 +69,8 @@ def _parser(
         if whose:
             yield from records(stream, naming, inside=inside, what=what)
             return
-        if not context.source_label:
-            raise ImportRefused(f"a list of {what}s does not name its organisation: --source ORG")
-        where = context.source_label.lower()
+        why = f"a list of {what}s does not name its organisation: --source ORG"
+        where = context.named(why).lower()
         yield Source("github", where)
         yield from records(stream, named, inside=inside, what=what)
 

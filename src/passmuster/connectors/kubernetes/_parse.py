@@ -59,11 +59,9 @@ class _Cluster:
     """One reading of one file."""
 
     def __init__(self, context: Context) -> None:
-        if not context.source_label:
-            raise ImportRefused(
-                "a Kubernetes export does not name its cluster: give --source <cluster>"
-            )
-        self._tenant = context.source_label
+        self._tenant = context.named(
+            "a Kubernetes export does not name its cluster: give --source <cluster>"
+        )
         self._roles: dict[str, tuple[str, str | None, int]] = {}
         """Cluster roles that were read: level, reason, built in."""
         self._bound: dict[tuple[str, str], int] = {}

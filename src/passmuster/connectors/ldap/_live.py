@@ -19,7 +19,7 @@ from passmuster.connectors._ldap3 import (
     Tried,
     context_of,
 )
-from passmuster.connectors._ldif_write import referred, written
+from passmuster.connectors._ldif_write import export
 from passmuster.connectors._live import Act, Verdict, Where
 from passmuster.errors import Declined
 from passmuster.text import Json, visible
@@ -53,12 +53,7 @@ def collect(where: Where, folder: Path) -> None:
     found = Directory(where)
     try:
         base = _context(found, where.tenant)
-        with (folder / "directory.ldif").open("wb") as out:
-            for item in found.entries(base, "(objectClass=*)", ATTRIBUTES):
-                if isinstance(item, Found):
-                    out.write(written(item.dn, item.values))
-                else:
-                    out.write(referred(item))
+        export(folder / "directory.ldif", found.entries(base, "(objectClass=*)", ATTRIBUTES))
     finally:
         found.close()
 

@@ -23,7 +23,6 @@ from passmuster.connectors._json import (
 )
 from passmuster.connectors._secrets import without
 from passmuster.connectors._table import not_empty
-from passmuster.errors import ImportRefused
 from passmuster.model import (
     Credential,
     Entitlement,
@@ -69,13 +68,12 @@ def _records(stream: BinaryIO, context: Context) -> Iterator[Record]:
                 yield Source("openbao", required(data, "cluster_id"), context.source_label)
             continue
         if not named:
-            if not context.source_label:
-                raise ImportRefused(
-                    f"line {line}: these answers do not name their cluster: begin with "
-                    "sys/health, or give --source <cluster>"
-                )
+            tenant = context.named(
+                f"line {line}: these answers do not name their cluster: begin with "
+                "sys/health, or give --source <cluster>"
+            )
             named = True
-            yield Source("openbao", context.source_label)
+            yield Source("openbao", tenant)
         make = _reader(path, data) if isinstance(data, dict) else None
         if make is None:
             why = "no data in it" if not isinstance(data, dict) else "an answer that is not read"

@@ -72,12 +72,11 @@ def tenant(context: Context, found: str | None) -> Source:
         raise ImportRefused(f"system_identifier is no number: {found[:40]!r}")
     if found:
         return Source("postgres", found, context.source_label)
-    if not context.source_label:
-        raise ImportRefused(
-            "this export does not name its cluster: give --source <cluster>, or add "
-            "(SELECT system_identifier FROM pg_control_system()) to the query"
-        )
-    return Source("postgres", context.source_label)
+    tenant = context.named(
+        "this export does not name its cluster: give --source <cluster>, or add "
+        "(SELECT system_identifier FROM pg_control_system()) to the query"
+    )
+    return Source("postgres", tenant)
 
 
 def records(role: Role) -> Iterator[Record]:

@@ -11,7 +11,6 @@ from passmuster import text
 from passmuster.connectors import Context
 from passmuster.connectors._json import Part, guarded, listed, mapping, outline, parts, required
 from passmuster.connectors._table import not_empty
-from passmuster.errors import ImportRefused
 from passmuster.model import Credential, Entitlement, Grant, Identity, Record, Source
 
 _ARRAYS = ("users", "permissions", "topic_permissions", "global_parameters", "vhosts", "parameters",
@@ -44,14 +43,13 @@ def _records(stream: BinaryIO, context: Context) -> Iterator[Record]:
             yield Source("rabbitmq", cluster, context.source_label)
         elif part.key in ("users", "permissions"):
             if not named:
-                if not context.source_label:
-                    raise ImportRefused(
-                        "these definitions do not name their cluster before its users: give "
-                        "--source <cluster>, or put global_parameters first (jq "
-                        "'{global_parameters} + .')"
-                    )
+                tenant = context.named(
+                    "these definitions do not name their cluster before its users: give "
+                    "--source <cluster>, or put global_parameters first (jq "
+                    "'{global_parameters} + .')"
+                )
                 named = True
-                yield Source("rabbitmq", context.source_label)
+                yield Source("rabbitmq", tenant)
             make = _user if part.key == "users" else _permission
             yield from guarded(make, Part(part.key, part.value, part.line), ("name", "user"))
 

@@ -46,9 +46,8 @@ def sniff(head: bytes) -> bool:
 
 def parse(stream: BinaryIO, context: Context) -> Iterator[Record]:
     """Users, with what they may do."""
-    if not context.source_label:
-        raise ImportRefused("a list of users does not name its server: give --source <server>")
-    yield from not_empty(_records(stream, context.source_label))
+    tenant = context.named("a list of users does not name its server: give --source <server>")
+    yield from not_empty(_records(stream, tenant))
 
 
 def _records(stream: BinaryIO, tenant: str) -> Iterator[Record]:

@@ -173,12 +173,10 @@ class _Parser:
 
 def label_of(context: Context) -> str:
     """The host; ImportRefused where nobody says it."""
-    if not context.source_label:
-        raise ImportRefused(
-            "files of SSH do not name their host: give --source <host>, "
-            "or --source <account>@<host> for the file of one account"
-        )
-    return context.source_label
+    return context.named(
+        "files of SSH do not name their host: give --source <host>, "
+        "or --source <account>@<host> for the file of one account"
+    )
 
 
 def login(account: str, host: str) -> Entitlement:

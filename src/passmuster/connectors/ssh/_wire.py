@@ -10,6 +10,8 @@ import hashlib
 import struct
 from typing import NamedTuple
 
+from passmuster.sshsig import Reader
+
 LINES_BYTES = 1 << 16
 """Of a file read at a time: such lines are short, and many at once would weigh."""
 CERT = "-cert-v01@openssh.com"
@@ -50,30 +52,6 @@ class Certificate(NamedTuple):
     """sha256 of the whole certificate, in hexadecimal."""
 
 
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def take(self, size: int) -> bytes:
-        if len(self._data) < size:
-            raise ValueError("it is cut off")
-        found, self._data = self._data[:size], self._data[size:]
-        return found
-
-    def number(self, form: str = ">I") -> int:
-        return int(struct.unpack(form, self.take(struct.calcsize(form)))[0])
-
-    def string(self) -> bytes:
-        return self.take(self.number())
-
-    def strings(self) -> list[bytes]:
-        """All strings up to the end."""
-        found = []
-        while self._data:
-            found.append(self.string())
-        return found
-
-
 def fingerprint(blob: bytes) -> str:
     """`SHA256:…` of a key's blob."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
@@ -85,14 +63,14 @@ def blob_of(algorithm: str, encoded: str) -> bytes:
         blob = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         raise ValueError("broken base64") from None
-    if _Reader(blob).string() != algorithm.encode():
+    if Reader(blob).string() != algorithm.encode():
         raise ValueError(f"it says {algorithm[:40]} and holds another type of key")
     return blob
 
 
 def key_of(blob: bytes) -> Key:
     """The key whose blob that is; ValueError where it is none that OpenSSH knows."""
-    reader = _Reader(blob)
+    reader = Reader(blob)
     algorithm = reader.string().decode("ascii", "replace")
     if algorithm not in _KEY_FIELDS:
         raise ValueError(f"{algorithm[:40]}: no type of key that muster knows")
@@ -106,7 +84,7 @@ def key_of(blob: bytes) -> Key:
 
 def certificate_of(blob: bytes) -> Certificate:
     """The certificate whose blob that is; ValueError where it is none."""
-    reader = _Reader(blob)
+    reader = Reader(blob)
     kind = reader.string().decode("ascii", "replace")
     algorithm = kind.removesuffix(CERT)
     # the hardware kinds are called sk-ssh-ed25519-cert-v01@… and their keys sk-ssh-ed25519@…
@@ -118,10 +96,10 @@ def certificate_of(blob: bytes) -> Certificate:
     plain = b"".join(struct.pack(">I", len(f)) + f for f in (algorithm.encode(), *fields))
     serial, role = reader.number(">Q"), reader.number()
     key_id = reader.string()
-    principals = _Reader(reader.string()).strings()
+    principals = Reader(reader.string()).strings()
     begins, ends = reader.number(">Q"), reader.number(">Q")
-    critical = _Reader(reader.string()).strings()
-    extensions = _Reader(reader.string()).strings()
+    critical = Reader(reader.string()).strings()
+    extensions = Reader(reader.string()).strings()
     reader.string()  # reserved
     authority = key_of(reader.string())
     if role not in (1, 2) or len(critical) % 2 or len(extensions) % 2:
@@ -139,4 +117,4 @@ def _words(data: bytes) -> str:
 
 
 def _value(data: bytes) -> str:
-    return _words(_Reader(data).string()) if data else ""
+    return _words(Reader(data).string()) if data else ""
