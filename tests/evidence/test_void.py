@@ -346,3 +346,15 @@ def test_what_a_thief_decided_is_no_review(team: Scene) -> None:
     assert known() == (True, ["approve"], 1, True)
     tell(team)
     assert known() == (False, [], 0, False)
+
+
+def test_an_item_counts_from_the_first_decision_that_holds(team: Scene) -> None:
+    decide(team, "approve", EARLY)
+    decide(team, "revoke", LATER)
+
+    def first() -> list[str]:
+        return [batch.at for batch in campaigns.course(team.db, team.campaign).batches]
+
+    assert first() == [EARLY]
+    team.db.execute("INSERT INTO void_entry SELECT min(entry_id), 'a lost key' FROM decision")
+    assert first() == [LATER]
