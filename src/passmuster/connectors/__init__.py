@@ -214,10 +214,14 @@ def collectable() -> list[str]:
     return [name for name in platforms() if _of(name, "collect")]
 
 
-@cache
 def platforms() -> tuple[str, ...]:
-    """Names of the connectors: asked for each item that is planned."""
-    found = (info.name for info in pkgutil.iter_modules(__path__))
+    """Names of the connectors."""
+    return _modules(tuple(__path__))
+
+
+@cache  # asked for each item that is planned; by its folders, so that one added later counts
+def _modules(folders: tuple[str, ...]) -> tuple[str, ...]:
+    found = (info.name for info in pkgutil.iter_modules(folders))
     return tuple(name for name in found if not name.startswith("_"))
 
 
