@@ -55,6 +55,17 @@ def test_a_fresh_connection_syncs_in_wal_mode_and_knows_what_refers_to_what(
     other.close()
 
 
+def test_a_table_aside_stays_until_the_outermost_that_asked_for_it_ends(db: Database) -> None:
+    with db.aside():
+        db.execute("CREATE TABLE aside.some (x)")
+        with db.atomic(), db.aside():
+            db.execute("INSERT INTO aside.some VALUES (1)")
+        assert db.value("SELECT x FROM aside.some") == 1
+    with db.aside():
+        assert db.value("SELECT count(*) FROM aside.sqlite_master") == 0
+    assert not list(db.path.parent.glob(".aside-*"))
+
+
 def test_a_file_of_a_newer_release_is_refused_and_left_alone(db: Database, folder: Path) -> None:
     newer = store.SCHEMA_VERSION + 1
     db.execute(f"PRAGMA user_version = {newer}")

@@ -96,7 +96,11 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
         """In the block tables can be made in `aside.`, a file that nobody else sees.
 
         A temporary table would do, but the SQLite that ships with the driver holds those in memory.
+        It nests: the outermost has the file, which cannot be made inside a transaction.
         """
+        if self.value("SELECT 1 FROM pragma_database_list WHERE name = 'aside'"):
+            yield
+            return
         handle, name = tempfile.mkstemp(prefix=".aside-", dir=self.path.parent)
         os.close(handle)
         try:
