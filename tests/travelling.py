@@ -85,7 +85,7 @@ class Desk:
             with self.db.atomic():
                 for digest in missing:
                     assert blobs.put(self.db, log.blobs[digest]) == digest
-        with self.db.atomic():
+        with self.db.aside(), self.db.atomic():
             campaigns.apply(self.db, record, self.me, self.now, self.trust)
             remediation.take(self.db, record.statement)
 

@@ -58,7 +58,7 @@ def collect(
         if context.source_label is None:  # what a file cannot name is what was asked for
             context = replace(context, source_label=where.tenant or None, label_is_tenant=True)
         options["context"] = context
-        with db.atomic(durable=False):
+        with db.aside(), db.atomic(durable=False):
             runs = inventory.import_files(
                 db, paths, now=now, by=settings.me, just_made=True, **options
             )

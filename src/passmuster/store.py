@@ -105,7 +105,7 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
         os.close(handle)
         try:
             self.execute("ATTACH ? AS aside", (name,))
-            self.execute("PRAGMA aside.journal_mode = OFF")
+            self.execute("PRAGMA aside.journal_mode = MEMORY")
             self.execute("PRAGMA aside.synchronous = OFF")
             self.execute("PRAGMA aside.cache_size = -8192")
         finally:

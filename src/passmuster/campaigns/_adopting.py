@@ -48,12 +48,10 @@ def queues_of(db: Database, publication: Attestation) -> Queues:
     return found
 
 
-def adopt(
-    db: Database, publication: Attestation, chunks: Iterable[Chunk], now: str
-) -> tuple[int, list[int]]:
+def adopt(db: Database, publication: Attestation, chunks: Iterable[Chunk], now: str) -> None:
     """Make the campaign of *publication* one of this workspace, with the items of *chunks*.
 
-    Its id, and the ids of the items. Raises VerificationFailed when anything is not as signed.
+    Raises VerificationFailed when anything is not as signed.
     """
     digest = publication.predicate["campaign"]
     opened = opening(db, digest)
@@ -64,7 +62,7 @@ def adopt(
     leaves.check(said)
     campaign_id = _insert_campaign(db, digest, opened)
     lines = (line for chunk in chunks for line in verified(db, chunk, leaves))
-    return campaign_id, add_items(db, campaign_id, digest, definition, lines, now)
+    add_items(db, campaign_id, digest, definition, lines, now)
 
 
 def _same_campaign(publication: Attestation, said: Json) -> None:
@@ -209,13 +207,13 @@ _STAGED = (
 
 def add_items(
     db: Database, campaign_id: int, digest: str, definition: Json, lines: Iterable[Line], now: str
-) -> list[int]:
+) -> None:
     """Items of verified *lines*, in the order of the population, with what their dossiers say.
 
-    Those that are here already stay as they are. The ids of the new ones.
+    Those that are here already stay as they are. What comes waits in a file aside (`db.aside`).
     """
-    db.execute("DROP TABLE IF EXISTS temp.staged")
-    db.execute(f"CREATE TEMP TABLE staged ({_STAGED})")
+    db.execute("DROP TABLE IF EXISTS aside.staged")
+    db.execute(f"CREATE TABLE aside.staged ({_STAGED})")
     needing = Needing(db, seconds.parse(definition.get("second")))
     held: list[Line] = []
     count = 0
@@ -230,16 +228,14 @@ def add_items(
                     count += _stage(db, held, needing, out)
                     held.clear()
             count += _stage(db, held, needing, out)
-        if count and path.stat().st_size:
+        if path.stat().st_size:
             # the very same lines were brought by another campaign, and newer ones since
             with contextlib.suppress(ImportRefused):
                 inventory.import_file(db, path, now=now, by=None, format_name=FORMAT)
-    ids = _insert_items(db, campaign_id)
-    db.execute("DROP TABLE temp.staged")
-    if ids:
+    if count:
+        _insert_items(db, campaign_id)
         name_items(db, campaign_id, digest)
         policy.evaluate(db, _settings(db), now)
-    return ids
 
 
 def _is_here(db: Database, campaign_id: int, line: Line) -> bool:
@@ -270,7 +266,7 @@ def _stage(db: Database, held: list[Line], needing: Needing, out: Any) -> int:
             a["reviewer"], a["assigned"], dossier["risk"], p["dossier"], p["material"], chunk,
             position, p["salt"], *needing.note(dossier, a["reviewer"]),
         ))  # fmt: skip
-    db.executemany(f"INSERT INTO temp.staged VALUES ({', '.join('?' * 14)})", rows)
+    db.executemany(f"INSERT INTO aside.staged VALUES ({', '.join('?' * 14)})", rows)
     return len(rows)
 
 
@@ -283,24 +279,21 @@ def _known_better(db: Database, dossier: Json) -> bool:
     ))  # fmt: skip
 
 
-def _insert_items(db: Database, campaign_id: int) -> list[int]:
-    before = db.value("SELECT coalesce(max(id), 0) FROM item")
+def _insert_items(db: Database, campaign_id: int) -> None:
     db.execute(
         "INSERT INTO item (campaign_id, uri, subject_id, identity_id, reviewer, assigned, risk,"
         " dossier, material, chunk, position, salt, needs_second, barred, place)"
         " SELECT ?, t.uri, y.id, y.id, t.reviewer, t.assigned, t.risk, t.dossier, t.material,"
         " t.chunk, t.position, t.salt, t.needs_second, t.barred, t.place"
-        " FROM temp.staged t JOIN source s ON s.uid = t.source"
-        " JOIN identity y ON y.source_id = s.id AND y.uid = t.uid"
+        # CROSS: in the order of the population, which is that of the table, with nothing to sort
+        " FROM aside.staged t CROSS JOIN source s ON s.uid = t.source"
+        " CROSS JOIN identity y ON y.source_id = s.id AND y.uid = t.uid"
         " WHERE true ORDER BY t.place ON CONFLICT (campaign_id, uri) DO NOTHING",
         (campaign_id,),
     )
     lost = db.value(
-        "SELECT t.uri FROM temp.staged t WHERE NOT EXISTS (SELECT 1 FROM item n"
+        "SELECT t.uri FROM aside.staged t WHERE NOT EXISTS (SELECT 1 FROM item n"
         " WHERE n.campaign_id = ? AND n.uri = t.uri) LIMIT 1", (campaign_id,),
     )  # fmt: skip
     if lost is not None:
         raise VerificationFailed(f"the dossier of {lost} cannot be read: ask who opened the review")
-    return [row[0] for row in db.execute(
-        "SELECT id FROM item WHERE campaign_id = ? AND id > ? ORDER BY id", (campaign_id, before)
-    )]  # fmt: skip

@@ -74,7 +74,7 @@ def import_files(
     if not just_made and (done := _already(db, files, options)):
         return done
     try:
-        with db.atomic(durable=False):
+        with db.aside(), db.atomic(durable=False):
             runs = _import(db, files, context, options, now, by, progress)
             if dry_run:
                 raise DryRun

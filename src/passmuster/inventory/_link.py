@@ -154,11 +154,13 @@ def privileges(db: Database) -> None:
     From the few strong entitlements down to their holders, so the cost follows the privileged,
     not the population.
     """
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS strong (identity_id PRIMARY KEY, entitlement_id)")
-    db.execute("DELETE FROM temp.strong")
+    db.execute(
+        "CREATE TABLE IF NOT EXISTS aside.strong (identity_id INTEGER PRIMARY KEY, entitlement_id)"
+    )
+    db.execute("DELETE FROM aside.strong")
     db.execute(
         """
-        INSERT INTO temp.strong
+        INSERT INTO aside.strong
         WITH RECURSIVE holds (identity_id, entitlement_id) AS (
             SELECT g.identity_id, e.id FROM entitlement e JOIN grant g ON g.entitlement_id = e.id
             WHERE e.permission_level IN ('admin', 'owner') AND g.identity_id IS NOT NULL
@@ -174,12 +176,12 @@ def privileges(db: Database) -> None:
     )
     db.execute(
         "UPDATE identity SET is_privileged = 0, privilege_reason = NULL WHERE is_privileged"
-        " AND id NOT IN (SELECT identity_id FROM temp.strong) AND nhi_detail IS NOT 'aws.root'"
+        " AND id NOT IN (SELECT identity_id FROM aside.strong) AND nhi_detail IS NOT 'aws.root'"
     )
     db.execute(
         "UPDATE identity SET is_privileged = 1, privilege_reason = found.reason"
         " FROM (SELECT s.identity_id AS id, e.display_name || coalesce(': ' || e.level_reason, '')"
-        " AS reason FROM temp.strong s JOIN entitlement e ON e.id = s.entitlement_id) found"
+        " AS reason FROM aside.strong s JOIN entitlement e ON e.id = s.entitlement_id) found"
         " WHERE identity.id = found.id AND privilege_reason IS NOT found.reason"
     )
     db.execute(

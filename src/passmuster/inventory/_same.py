@@ -27,17 +27,17 @@ def settle(db: Database, source_id: int, fmt: str, batch: int, now: str, *, part
         return
     which = ", ".join(f"'{detail}'" for detail in details)
     db.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS named"
+        "CREATE TABLE IF NOT EXISTS aside.named"
         " (id INTEGER, identity_id INTEGER, detail TEXT, uid TEXT, created_at TEXT)"
     )
-    db.execute("DELETE FROM temp.named")
+    db.execute("DELETE FROM aside.named")
     db.execute(
-        "INSERT INTO temp.named SELECT id, identity_id, credential_detail, uid, created_at"
+        "INSERT INTO aside.named SELECT id, identity_id, credential_detail, uid, created_at"
         f" FROM credential c WHERE source_id = ? AND credential_detail IN ({which})"
         f" AND NOT {_STAND_IN.format('c')}",
         (source_id,),
     )
-    if db.value("SELECT 1 FROM temp.named LIMIT 1"):
+    if db.value("SELECT 1 FROM aside.named LIMIT 1"):
         _pair(db, source_id)
         _mark_gone(db, source_id, now, None if partial else batch)
         _give_way(db, batch, now)
@@ -68,22 +68,22 @@ def _details(db: Database, source_id: int, fmt: str) -> tuple[str, ...]:
 def _pair(db: Database, source_id: int) -> None:
     _link.identities(db, "credential", "identity_uid", source_id)
     db.execute(
-        "UPDATE temp.named SET identity_id ="
+        "UPDATE aside.named SET identity_id ="
         " (SELECT identity_id FROM credential c WHERE c.id = named.id)"
     )
     # CROSS: from the few names to the numbers of their identities, by an index.
     # exactly one of each side: two keys of one second cannot be told apart
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS same (named INTEGER, stand_in INTEGER)")
-    db.execute("DELETE FROM temp.same")
+    db.execute("CREATE TABLE IF NOT EXISTS aside.same (named INTEGER, stand_in INTEGER)")
+    db.execute("DELETE FROM aside.same")
     db.execute(
-        "INSERT INTO temp.same SELECT min(n.id), s.id FROM temp.named n CROSS JOIN credential s"
+        "INSERT INTO aside.same SELECT min(n.id), s.id FROM aside.named n CROSS JOIN credential s"
         " ON s.identity_id = n.identity_id AND s.credential_detail = n.detail"
         f" AND s.created_at = n.created_at AND {_STAND_IN.format('s')}"
         " GROUP BY s.id HAVING count(*) = 1"
     )
     db.execute(
-        "DELETE FROM temp.same WHERE named IN"
-        " (SELECT named FROM temp.same GROUP BY named HAVING count(*) > 1)"
+        "DELETE FROM aside.same WHERE named IN"
+        " (SELECT named FROM aside.same GROUP BY named HAVING count(*) > 1)"
     )
 
 
@@ -93,27 +93,27 @@ def _mark_gone(db: Database, source_id: int, now: str, batch: int | None) -> Non
     *batch* is None where the format does not speak for the identities that it does not name.
     """
     listed = (
-        "SELECT n.identity_id FROM temp.named n JOIN credential c ON c.id = n.id"
+        "SELECT n.identity_id FROM aside.named n JOIN credential c ON c.id = n.id"
         f" WHERE {_AT.format('c')} = ?1"
     )
     gone = "UPDATE credential SET absent_since = ?1 WHERE absent_since IS NULL AND"
     # the names of these identities were listed now: nothing else is theirs
     db.execute(
         f"{gone} source_id = ?2 AND identity_id IN ({listed})"
-        " AND credential_detail IN (SELECT detail FROM temp.named)"
-        f" AND (id IN (SELECT id FROM temp.named) AND {_AT.format('credential')} < ?1"
+        " AND credential_detail IN (SELECT detail FROM aside.named)"
+        f" AND (id IN (SELECT id FROM aside.named) AND {_AT.format('credential')} < ?1"
         f"  OR {_STAND_IN.format('credential')}"
-        "  AND id NOT IN (SELECT stand_in FROM temp.same))",
+        "  AND id NOT IN (SELECT stand_in FROM aside.same))",
         (now, source_id),
     )
     if batch is None:
         return
     # only numbers were listed now: a name that no number stands for is gone
     db.execute(
-        f"{gone} id IN (SELECT id FROM temp.named)"
+        f"{gone} id IN (SELECT id FROM aside.named)"
         f" AND identity_id NOT IN ({listed})"
         " AND identity_id IN (SELECT id FROM identity WHERE source_id = ?2 AND last_seen_run >= ?3)"
-        " AND id NOT IN (SELECT named FROM temp.same m JOIN credential s ON s.id = m.stand_in"
+        " AND id NOT IN (SELECT named FROM aside.same m JOIN credential s ON s.id = m.stand_in"
         f"  WHERE {_AT.format('s')} = ?1)",
         (now, source_id, batch),
     )
@@ -130,7 +130,7 @@ def _give_way(db: Database, batch: int, now: str) -> None:
     db.execute(
         "INSERT INTO observation (identity_id, subject, field, old, new, run_id, observed_at)"
         " SELECT c.identity_id, 'credential ' || c.uid, 'uid', s.uid, c.uid,"
-        " max(c.last_seen_run, s.last_seen_run), ? FROM temp.same m"
+        " max(c.last_seen_run, s.last_seen_run), ? FROM aside.same m"
         " JOIN credential c ON c.id = m.named JOIN credential s ON s.id = m.stand_in"
         " WHERE s.first_seen_run < ? AND c.first_seen_run >= ?",
         (now, batch, batch),
@@ -146,13 +146,13 @@ def _give_way(db: Database, batch: int, now: str) -> None:
         " last_seen_run = max(credential.last_seen_run, x.last_seen_run),"
         f" absent_since = CASE WHEN x.newer AND credential.absent_since IS NOT '{now}'"
         "  THEN x.absent_since ELSE credential.absent_since END"
-        f" FROM (SELECT s.*, c.id AS named, {newer} AS newer, ({used}) AS used FROM temp.same m"
+        f" FROM (SELECT s.*, c.id AS named, {newer} AS newer, ({used}) AS used FROM aside.same m"
         "  JOIN credential c ON c.id = m.named JOIN credential s ON s.id = m.stand_in) x"
         " WHERE credential.id = x.named"
     )  # fmt: skip
-    db.execute("DELETE FROM credential WHERE id IN (SELECT stand_in FROM temp.same)")
+    db.execute("DELETE FROM credential WHERE id IN (SELECT stand_in FROM aside.same)")
     # items and findings are of a row: the one that was there first goes on
     db.execute(
-        "UPDATE credential SET id = m.stand_in FROM temp.same m"
+        "UPDATE credential SET id = m.stand_in FROM aside.same m"
         " WHERE credential.id = m.named AND m.stand_in < m.named"
     )

@@ -30,7 +30,7 @@ def evaluate(db: Database, settings: Settings, now: str) -> list[RuleRun]:
     Raises UsageError for a threshold of a rule or parameter that does not exist.
     """
     check(settings)
-    with db.atomic(durable=False):  # can be repeated at any time
+    with db.aside(), db.atomic(durable=False):  # can be repeated at any time
         have = supplied(db)
         _retire(db, now)
         runs = [_run(db, rule, have, rule.where_params(now, settings)) for rule in _all()]
@@ -114,14 +114,14 @@ def _run(db: Database, rule: Rule, have: set[str], params: dict[str, str | int])
 
 def _reconcile(db: Database, rule: Rule, params: dict[str, str | int]) -> int:
     db.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS hit"
+        "CREATE TABLE IF NOT EXISTS aside.hit"
         " (subject_id INTEGER PRIMARY KEY, identity_id INTEGER NOT NULL, detail TEXT NOT NULL)"
     )
-    db.execute("DELETE FROM temp.hit")
+    db.execute("DELETE FROM aside.hit")
     try:
         db.execute(
             # a subject is hit once; a hit without words is still a hit
-            "INSERT INTO temp.hit SELECT subject_id, identity_id, coalesce(detail, '')"
+            "INSERT INTO aside.hit SELECT subject_id, identity_id, coalesce(detail, '')"
             f" FROM (\n{rule.sql}\n) WHERE true ON CONFLICT (subject_id) DO NOTHING",
             params,
         )
@@ -130,13 +130,13 @@ def _reconcile(db: Database, rule: Rule, params: dict[str, str | int]) -> int:
     key = {"rule": rule.id, "kind": rule.subject, "severity": rule.severity, **params}
     db.execute(
         "UPDATE finding SET cleared_at = :now WHERE rule = :rule AND cleared_at IS NULL"
-        " AND (subject_kind <> :kind OR subject_id NOT IN (SELECT subject_id FROM temp.hit))",
+        " AND (subject_kind <> :kind OR subject_id NOT IN (SELECT subject_id FROM aside.hit))",
         key,
     )
     db.execute(
         "INSERT INTO finding"
         " (rule, subject_kind, subject_id, identity_id, severity, detail, first_seen)"
-        " SELECT :rule, :kind, subject_id, identity_id, :severity, detail, :now FROM temp.hit"
+        " SELECT :rule, :kind, subject_id, identity_id, :severity, detail, :now FROM aside.hit"
         " WHERE true ORDER BY subject_id"
         " ON CONFLICT (rule, subject_kind, subject_id) DO UPDATE SET"
         " identity_id = excluded.identity_id, severity = excluded.severity,"
@@ -145,7 +145,7 @@ def _reconcile(db: Database, rule: Rule, params: dict[str, str | int]) -> int:
         " (excluded.identity_id, excluded.severity, excluded.detail, NULL)",
         key,
     )
-    return int(db.value("SELECT count(*) FROM temp.hit"))
+    return int(db.value("SELECT count(*) FROM aside.hit"))
 
 
 def _retire(db: Database, now: str) -> None:

@@ -19,9 +19,9 @@ _COLUMNS = (
 # The bit of a rule is its place among the rule ids (`load_rules`). SQLite has no OR over a group;
 # the sum of distinct powers of two is one.
 _SCORE = f"""
-INSERT INTO temp.score
+INSERT INTO aside.score
 SELECT identity_id, {RISK_SQL}, count(*), sum(DISTINCT b.bit), {SEVERITY_SQL}
-FROM finding JOIN temp.rule_bit b USING (rule)
+FROM finding JOIN aside.rule_bit b USING (rule)
 WHERE cleared_at IS NULL
 GROUP BY identity_id
 """
@@ -29,7 +29,7 @@ GROUP BY identity_id
 # The one to show of several owners: known before unknown, assigned before guessed, owner before
 # other roles, then the one that came first. min() makes SQLite take the other columns of that row.
 _HOLDER = """
-INSERT INTO temp.holder
+INSERT INTO aside.holder
 SELECT o.identity_id,
     coalesce(p.email, p.display_name, t.display_name, o.person_uid, o.team_uid, o.handle),
     CASE WHEN o.person_uid IS NULL AND o.team_uid IS NULL THEN 'unmatched' ELSE 'known' END
@@ -52,8 +52,8 @@ SELECT i.id, coalesce(f.risk, 0), coalesce(f.findings, 0), coalesce(f.reasons, 0
     coalesce(i.environment, s.environment), i.supplier, i.is_privileged, i.last_used_at,
     i.last_used_state, h.state, i.absent_since
 FROM identity i JOIN source s ON s.id = i.source_id
-    LEFT JOIN temp.score f ON f.identity_id = i.id
-    LEFT JOIN temp.holder h ON h.identity_id = i.id
+    LEFT JOIN aside.score f ON f.identity_id = i.id
+    LEFT JOIN aside.holder h ON h.identity_id = i.id
 WHERE true
 ORDER BY i.id
 ON CONFLICT (identity_id) DO UPDATE SET
@@ -71,10 +71,10 @@ _SCRATCH = {
 def rebuild(db: Database) -> None:
     """Bring `listing` in line with the inventory and the open findings."""
     for name, columns in _SCRATCH.items():
-        db.execute(f"DROP TABLE IF EXISTS temp.{name}")
-        db.execute(f"CREATE TEMP TABLE {name} ({columns})")
+        db.execute(f"DROP TABLE IF EXISTS aside.{name}")
+        db.execute(f"CREATE TABLE aside.{name} ({columns})")
     db.execute(
-        "INSERT INTO temp.rule_bit SELECT value, 1 << key FROM json_each(?)",
+        "INSERT INTO aside.rule_bit SELECT value, 1 << key FROM json_each(?)",
         (json.dumps(list(load_rules())),),
     )
     db.execute(_SCORE)
@@ -82,7 +82,7 @@ def rebuild(db: Database) -> None:
     db.execute("DELETE FROM listing WHERE identity_id NOT IN (SELECT id FROM identity)")
     db.execute(_FILL)
     for name in _SCRATCH:
-        db.execute(f"DROP TABLE temp.{name}")
+        db.execute(f"DROP TABLE aside.{name}")
 
 
 def rules_of(reasons: int) -> list[str]:

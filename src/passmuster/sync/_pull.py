@@ -154,6 +154,11 @@ def _entry(line: bytes, expected: int) -> Fed | str:
 
 def apply(work: Work, done: Pulled) -> None:
     """Apply the verified records that wait, each in a transaction of its own."""
+    with work.db.aside():  # of them all: it cannot be made inside of one
+        _apply_all(work, done)
+
+
+def _apply_all(work: Work, done: Pulled) -> None:
     blocked: set[str | None] = set()
     done.waiting = 0
     for count, one in enumerate(tlog.waiting(work.db), 1):
