@@ -29,6 +29,9 @@ opening a current workspace need not import sqlite_utils."""
 BUSY_S = 300.0
 """How long a writer waits for another process, in seconds."""
 
+SPAN_ROWS = 20_000
+"""Rows that one statement changes, of many (`Database.spans`)."""
+
 SQLITE_VERSION = sqlite3.sqlite_version
 DRIVER = sqlite3.__name__.split(".")[0]
 SqliteError = sqlite3.Error
@@ -43,12 +46,18 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
     path: Path
 
     @contextmanager
-    def atomic(self, *, durable: bool = True) -> Iterator[None]:
+    def atomic(self, *, durable: bool = True, joins: bool = False) -> Iterator[None]:
         """All of the block or nothing of it; nests.
+
+        In a larger block it can be taken back alone, for which SQLite holds in memory how each
+        page was that it changes; where it *joins*, a failure must end the larger block too.
 
         *durable* syncs the commit to the disk before returning (`synchronous=FULL`), as every
         piece of a person's work must be; an import can be repeated and need not be.
         """
+        if self.in_transaction and joins:
+            yield
+            return
         if self.in_transaction:
             self.execute("SAVEPOINT nested")
             try:
@@ -114,6 +123,20 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
             yield
         finally:
             self.execute("DETACH aside")
+
+    def spans(self, table: str) -> Iterator[tuple[int, int]]:
+        """The first and the last row id of each `SPAN_ROWS` rows of *table*, as it is then.
+
+        For one statement after the other: one over a million rows holds in memory how each page
+        was that it changes, since it could fail at the last.
+        """
+        after = self.value(f"SELECT min(rowid) - 1 FROM {table}")
+        chosen = f"SELECT rowid FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {SPAN_ROWS}"
+        while after is not None:
+            last = self.value(f"SELECT max(rowid) FROM ({chosen})", (after,))
+            if last is not None:
+                yield after + 1, last
+            after = last
 
     def _begin(self) -> None:
         try:

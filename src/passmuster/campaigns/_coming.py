@@ -64,7 +64,7 @@ def apply(db: Database, record: Record, me: str, now: str, trust: str | None = N
     said = record.statement
     if record.campaign is not None and said.kind != "campaign":
         opening(db, record.campaign)
-    with db.aside(), db.atomic():
+    with db.aside(), db.atomic(joins=True):
         index = tlog.take(db, record.line, record.campaign, now, trust)
         match said.kind:
             case "roster":

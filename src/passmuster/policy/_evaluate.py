@@ -30,7 +30,7 @@ def evaluate(db: Database, settings: Settings, now: str) -> list[RuleRun]:
     Raises UsageError for a threshold of a rule or parameter that does not exist.
     """
     check(settings)
-    with db.aside(), db.atomic(durable=False):  # can be repeated at any time
+    with db.aside(), db.atomic(durable=False, joins=True):  # can be repeated at any time
         have = supplied(db)
         _retire(db, now)
         runs = [_run(db, rule, have, rule.where_params(now, settings)) for rule in _all()]
@@ -133,19 +133,21 @@ def _reconcile(db: Database, rule: Rule, params: dict[str, str | int]) -> int:
         " AND (subject_kind <> :kind OR subject_id NOT IN (SELECT subject_id FROM aside.hit))",
         key,
     )
-    db.execute(
-        "INSERT INTO finding"
-        " (rule, subject_kind, subject_id, identity_id, severity, detail, first_seen)"
-        " SELECT :rule, :kind, subject_id, identity_id, :severity, detail, :now FROM aside.hit"
-        " WHERE true ORDER BY subject_id"
-        " ON CONFLICT (rule, subject_kind, subject_id) DO UPDATE SET"
-        " identity_id = excluded.identity_id, severity = excluded.severity,"
-        " detail = excluded.detail, cleared_at = NULL"
-        " WHERE (identity_id, severity, detail, cleared_at) IS NOT"
-        " (excluded.identity_id, excluded.severity, excluded.detail, NULL)",
-        key,
-    )
+    for first, last in db.spans("aside.hit"):
+        db.execute(_FOUND, {**key, "first": first, "last": last})
     return int(db.value("SELECT count(*) FROM aside.hit"))
+
+
+_FOUND = """
+INSERT INTO finding (rule, subject_kind, subject_id, identity_id, severity, detail, first_seen)
+SELECT :rule, :kind, subject_id, identity_id, :severity, detail, :now FROM aside.hit
+WHERE subject_id BETWEEN :first AND :last ORDER BY subject_id
+ON CONFLICT (rule, subject_kind, subject_id) DO UPDATE SET
+    identity_id = excluded.identity_id, severity = excluded.severity, detail = excluded.detail,
+    cleared_at = NULL
+WHERE (identity_id, severity, detail, cleared_at) IS NOT
+    (excluded.identity_id, excluded.severity, excluded.detail, NULL)
+"""
 
 
 def _retire(db: Database, now: str) -> None:

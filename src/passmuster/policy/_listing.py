@@ -54,7 +54,7 @@ SELECT i.id, coalesce(f.risk, 0), coalesce(f.findings, 0), coalesce(f.reasons, 0
 FROM identity i JOIN source s ON s.id = i.source_id
     LEFT JOIN aside.score f ON f.identity_id = i.id
     LEFT JOIN aside.holder h ON h.identity_id = i.id
-WHERE true
+WHERE i.id BETWEEN ? AND ?
 ORDER BY i.id
 ON CONFLICT (identity_id) DO UPDATE SET
     {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS[1:])}
@@ -80,7 +80,8 @@ def rebuild(db: Database) -> None:
     db.execute(_SCORE)
     db.execute(_HOLDER)
     db.execute("DELETE FROM listing WHERE identity_id NOT IN (SELECT id FROM identity)")
-    db.execute(_FILL)
+    for span in db.spans("identity"):
+        db.execute(_FILL, span)
     for name in _SCRATCH:
         db.execute(f"DROP TABLE aside.{name}")
 
