@@ -53,6 +53,11 @@ def test_no_file_is_over_400_lines_and_no_function_over_60() -> None:
     assert not long
 
 
+def test_no_table_is_temporary_since_the_driver_would_hold_it_in_memory() -> None:
+    temporary = re.compile(r"CREATE TEMP TABLE|\btemp\.[a-z_]+ (?:SELECT|VALUES)")
+    assert not [p.name for p in SOURCES if temporary.search(p.read_text())]
+
+
 def test_each_table_is_written_by_one_module() -> None:
     owner = {table: module for module, tables in WRITERS.items() for table in tables}
     writes = re.compile(r"(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM) ([a-z_]+)\b(?! *\()")

@@ -66,6 +66,36 @@ def test_a_table_aside_stays_until_the_outermost_that_asked_for_it_ends(db: Data
     assert not list(db.path.parent.glob(".aside-*"))
 
 
+def test_spans_hold_each_row_once_and_none_holds_more_rows_than_one_statement_may_change(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SPAN_ROWS", 3)
+    db.execute("CREATE TABLE some (id INTEGER PRIMARY KEY)")
+    assert list(db.spans("some")) == []
+    ids = [-5, 1, 2, 90, 91, 92, 500]
+    db.executemany("INSERT INTO some VALUES (?)", [(i,) for i in ids])
+    spans = list(db.spans("some"))
+    assert [[i for i in ids if first <= i <= last] for first, last in spans] == [
+        [-5, 1, 2], [90, 91, 92], [500]
+    ]  # fmt: skip
+
+
+def test_where_it_joins_a_failure_ends_the_larger_block_and_otherwise_only_itself(
+    db: Database,
+) -> None:
+    db.execute("CREATE TABLE some (x)")
+    with db.atomic():
+        db.execute("INSERT INTO some VALUES (1)")
+        with pytest.raises(KeyError), db.atomic():
+            db.execute("INSERT INTO some VALUES (2)")
+            raise KeyError
+    with pytest.raises(KeyError), db.atomic():
+        db.execute("INSERT INTO some VALUES (3)")
+        with db.atomic(joins=True):
+            raise KeyError
+    assert [x for (x,) in db.execute("SELECT x FROM some")] == [1]
+
+
 def test_a_file_of_a_newer_release_is_refused_and_left_alone(db: Database, folder: Path) -> None:
     newer = store.SCHEMA_VERSION + 1
     db.execute(f"PRAGMA user_version = {newer}")

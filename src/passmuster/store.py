@@ -63,8 +63,9 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
             try:
                 yield
             except BaseException:
-                self.execute("ROLLBACK TO nested")
-                self.execute("RELEASE nested")
+                if self.in_transaction:  # a failing statement may have ended all of it already
+                    self.execute("ROLLBACK TO nested")
+                    self.execute("RELEASE nested")
                 raise
             self.execute("RELEASE nested")
             return

@@ -50,13 +50,13 @@ def left_out(
 
     *ids* are those in the scope, *without* those of them that have nothing to decide, and why.
     """
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (id INTEGER PRIMARY KEY)")
-    db.execute("DELETE FROM temp.chosen")
-    db.executemany("INSERT INTO temp.chosen VALUES (?)", ((i,) for i in ids if i not in without))
+    db.execute("CREATE TABLE IF NOT EXISTS aside.chosen (id INTEGER PRIMARY KEY)")
+    db.execute("DELETE FROM aside.chosen")
+    db.executemany("INSERT INTO aside.chosen VALUES (?)", ((i,) for i in ids if i not in without))
     outside = f"outside the scope {scope!r}" if scope else "outside the scope"
     rows = db.execute(
         "SELECT i.id, s.uid, i.uid, i.kind, i.absent_since FROM identity i"
-        " JOIN source s ON s.id = i.source_id WHERE i.id NOT IN (SELECT id FROM temp.chosen)"
+        " JOIN source s ON s.id = i.source_id WHERE i.id NOT IN (SELECT id FROM aside.chosen)"
         " ORDER BY i.id"
     )
     for identity_id, source, uid, kind, absent_since in rows:
