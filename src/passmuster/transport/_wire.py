@@ -130,7 +130,8 @@ class Wire(httpx.BaseTransport):
         parsed = httpx.URL(url)
         shared: dict[str, Any] = {
             "ssl_context": _trust(ca, client, parsed.scheme),
-            "network_backend": _Backend(deadline), "http1": True, "http2": False, "max_connections": 2, "max_keepalive_connections": 1,
+            "network_backend": _Backend(deadline), "http1": True, "http2": False,
+            "max_connections": 2, "max_keepalive_connections": 1,
             "keepalive_expiry": 15.0,
         }  # fmt: skip
         proxy = _proxy(parsed)
