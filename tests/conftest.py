@@ -31,11 +31,15 @@ ROOM = 2 * 1024**3
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put what tests write into memory where that can be done: they wait long for a disk's syncs.
+    """Put what tests write into memory where that can be done, and look for garbage seldom.
 
-    A place that is small or runs no programs, as in many containers, is not taken, nobody's own
-    choice is overruled, and the long tests, which write gigabytes, stay on the disk.
+    Tests wait long for a disk's syncs. A place that is small or runs no programs, as in many
+    containers, is not taken, nobody's own choice is overruled, and the long tests, which write
+    gigabytes, stay on the disk. Syntax trees and screens are thousands of objects that refer to
+    each other: looking through them at Python's own thresholds was a third of the workstation's
+    tests.
     """
+    gc.set_threshold(20_000, 20, 10)
     if config.option.markexpr == "long":
         return
     with contextlib.suppress(OSError):
@@ -46,14 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage seldom, and never among what was imported and collected.
-
-    Each screen leaves thousands of objects that refer to each other: at Python's own thresholds a
-    third of the workstation's tests was spent on looking through them and through all else.
-    """
+    """Never look for garbage among what was imported and collected."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 10)
 
 
 @pytest.fixture(scope="session")
