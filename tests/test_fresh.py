@@ -13,8 +13,8 @@ from tests.once import once
 from tests.scene import freeze_chance
 
 
-def schema(db: Database) -> list[tuple[object, ...]]:
-    return db.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+def schema(db: Database) -> list[object]:
+    return list(db.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name"))
 
 
 def test_a_fresh_workspace_is_as_the_store_makes_one_with_a_device_of_its_own(
