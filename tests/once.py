@@ -6,8 +6,7 @@ where it was.
 """
 
 import secrets
-import shutil
-import tempfile
+import stat
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ from passmuster.store import Database
 class _Made:
     db: Database
     chances: int
-    folder: tempfile.TemporaryDirectory[str] | None
+    files: list[tuple[Path, int, bytes | None]]
+    """Path in the folder, mode, content of a file; a folder comes before what is in it."""
 
 
 _made: dict[Hashable, _Made] = {}
@@ -41,9 +41,13 @@ def once(
     made.db.backup(db)
     for _ in range(made.chances):
         secrets.token_hex(1)
-    if made.folder is not None:
+    for path, mode, data in made.files:
         assert folder is not None
-        shutil.copytree(made.folder.name, folder)
+        if data is None:
+            (folder / path).mkdir()
+        else:
+            (folder / path).write_bytes(data)
+        (folder / path).chmod(mode)
 
 
 def _make(db: Database, make: Callable[[], object], folder: Path | None) -> _Made:
@@ -59,8 +63,9 @@ def _make(db: Database, make: Callable[[], object], folder: Path | None) -> _Mad
         make()
     held = Database(":memory:")
     db.backup(held)
-    kept = None
-    if folder is not None:
-        kept = tempfile.TemporaryDirectory()
-        shutil.copytree(folder, kept.name, dirs_exist_ok=True)
-    return _Made(held, asked, kept)
+    paths = [folder, *sorted(folder.rglob("*"))] if folder is not None else []
+    return _Made(held, asked, [
+        (path.relative_to(paths[0]), stat.S_IMODE(path.stat().st_mode),
+         None if path.is_dir() else path.read_bytes())
+        for path in paths
+    ])  # fmt: skip

@@ -44,10 +44,12 @@ def test_what_is_made_once_is_copied_with_its_folder_and_chance_goes_on(
                 store.remember(db, "word", secrets.token_hex(4))
                 folder.mkdir()
                 (folder / "file").write_text(secrets.token_hex(4))
+                (folder / "file").chmod(0o640)
 
             once(db, name, make, folder)
             word = db.value("SELECT value FROM workspace WHERE key = 'word'")
             came.append((word, (folder / "file").read_text(), secrets.token_hex(4)))
+            assert stat.S_IMODE((folder / "file").stat().st_mode) == 0o640
             store.remember(db, "word", "mine")
             (folder / "file").write_text("mine")
         db.close()
