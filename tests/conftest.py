@@ -1,6 +1,7 @@
 """What every test gets: a person, a clock, an empty home, and no settings of the machine."""
 
 import contextlib
+import gc
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from passmuster import store
 from passmuster.store import Database
+from tests.fresh import fresh
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -29,11 +31,15 @@ ROOM = 2 * 1024**3
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put what tests write into memory where that can be done: they wait long for a disk's syncs.
+    """Put what tests write into memory where that can be done, and look for garbage seldom.
 
-    A place that is small or runs no programs, as in many containers, is not taken, nobody's own
-    choice is overruled, and the long tests, which write gigabytes, stay on the disk.
+    Tests wait long for a disk's syncs. A place that is small or runs no programs, as in many
+    containers, is not taken, nobody's own choice is overruled, and the long tests, which write
+    gigabytes, stay on the disk. Syntax trees and screens are thousands of objects that refer to
+    each other: looking through them at Python's own thresholds was a third of the workstation's
+    tests.
     """
+    gc.set_threshold(20_000, 20, 10)
     if config.option.markexpr == "long":
         return
     with contextlib.suppress(OSError):
@@ -43,11 +49,23 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+def pytest_collection_finish() -> None:
+    """Never look for garbage among what was imported and collected."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home of its own, so that no test reads or writes a person's settings."""
-    home = tmp_path / "home"
-    home.mkdir()
+def own_world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty home, so that no test reads or writes a person's settings, or another test's."""
+    if any(home.iterdir()):
+        shutil.rmtree(home)
+        home.mkdir()
     for name in list(os.environ):
         if name.startswith(OF_THE_MACHINE):
             monkeypatch.delenv(name)
@@ -60,24 +78,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "workspace"
 
 
-@pytest.fixture(scope="session")
-def empty_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty workspace, to be copied: making the tables anew costs more than most tests do."""
-    made = tmp_path_factory.mktemp("empty") / "workspace"
-    store.create(made).close()
-    return made
-
-
 @pytest.fixture
-def db(folder: Path, empty_workspace: Path) -> Iterator[Database]:
+def db(folder: Path) -> Iterator[Database]:
     """An empty workspace, with a device of its own as each has; or the one that is there."""
-    is_new = not folder.exists()
-    if is_new:
-        shutil.copytree(empty_workspace, folder)
-    opened = store.open_(folder)
-    if is_new:
-        opened.execute("UPDATE workspace SET value = lower(hex(randomblob(16)))"
-                       " WHERE key = 'device'")  # fmt: skip
+    opened = store.open_(folder) if folder.exists() else fresh(folder)
     yield opened
     opened.close()
 

@@ -73,11 +73,16 @@ def key(principal: str, seed: int) -> SigningKey:
 
 def bring_in(db: Database, folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Import the testbed and run the rules."""
+    path = _export(folder, patch)
+    inventory.import_file(db, path, now=NOW, by=BOSS, format_name=FORMAT.name)
+    policy.evaluate(db, config.Settings(), NOW)
+
+
+def _export(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     path = folder / "testbed.txt"
     path.write_bytes(RAW)
     patch.setattr(connectors, "named", lambda _: FORMAT)
-    inventory.import_file(db, path, now=NOW, by=BOSS, format_name=FORMAT.name)
-    policy.evaluate(db, config.Settings(), NOW)
+    return path
 
 
 def draft(verdict: str, reason: str, **more: object) -> Draft:
@@ -142,9 +147,7 @@ def open_scene(
     """A review opened by Boss for Rev to decide, with as many rules as are asked for."""
     if db.value("SELECT 1 FROM identity LIMIT 1") is None:
         bring_in(db, folder, patch)
-    few = dict(list(policy.load_rules().items())[:rules])
-    patch.setattr(policy, "load_rules", lambda: few)
-    patch.setattr(policy, "not_evaluated", lambda _: {})
+    _few_rules(patch, rules)
     people = key(BOSS, seed), key(rev, seed + 1), key(SECOND, seed + 2)
     for one in people:
         tlog.enrol(db, one, NOW)
@@ -152,3 +155,16 @@ def open_scene(
                                   second=second, second_when=when)  # fmt: skip
     campaigns.open_campaign(db, wanted, people[0], config.Settings(), NOW)
     return Scene(db, campaigns.campaign(db, name), *people)
+
+
+def again(db: Database, folder: Path, patch: pytest.MonkeyPatch) -> Scene:
+    """What `open_scene` made by itself alone, when `once` has copied its database."""
+    _export(folder, patch)
+    _few_rules(patch, 1)
+    return Scene(db, campaigns.campaign(db, "Autumn"), key(BOSS, 1), key(REV, 2), key(SECOND, 3))
+
+
+def _few_rules(patch: pytest.MonkeyPatch, rules: int) -> None:
+    few = dict(list(policy.load_rules().items())[:rules])
+    patch.setattr(policy, "load_rules", lambda: few)
+    patch.setattr(policy, "not_evaluated", lambda _: {})

@@ -64,6 +64,7 @@ def made(db: Database, where: str = "file") -> keys.SigningKey:
     return keys.new(db, REV, where, lambda: PASSPHRASE, NOW, TIMEOUT_S)
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not here")
 def test_a_key_file_is_bcrypt_100_and_ssh_keygen_reads_it(db: Database) -> None:
     key = made(db)

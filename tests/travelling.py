@@ -24,6 +24,7 @@ from passmuster.keys import SigningKey
 from passmuster.model import Attention, Draft, SecondDraft
 from passmuster.store import Database
 from tests.estates import report
+from tests.fresh import fresh
 from tests.scene import key
 
 NOW = "2026-11-23T08:00:00Z"
@@ -151,7 +152,7 @@ class Desk:
 
 def desk(folder: Path, me: str, *, seed: int | None = None) -> Desk:
     """A new workspace with the person's enrolled key."""
-    db = store.create(folder)
+    db = fresh(folder)
     held = key(me, SEEDS[me] if seed is None else seed)
     tlog.enrol(db, held, NOW)
     return Desk(db, me, held)

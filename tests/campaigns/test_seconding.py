@@ -10,7 +10,8 @@ from passmuster.keys import SigningKey
 from passmuster.model import Attention, SecondDraft, SecondVerdict
 from passmuster.store import Database
 from passmuster.text import strict_json
-from tests.scene import BOSS, END, LATER, REV, SECOND, Scene, draft, key, open_scene
+from tests.once import once
+from tests.scene import BOSS, END, LATER, REV, SECOND, Scene, again, draft, key, open_scene
 
 THIRD = "third@example.com"
 THIRD_KEY = key(THIRD, 7)
@@ -23,7 +24,10 @@ def heard(verdict: SecondVerdict, reason: str = "looked into it") -> SecondDraft
 @pytest.fixture
 def two(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A review in which the one privileged identity needs two persons."""
-    return open_scene(db, tmp_path, monkeypatch, second=(SECOND, THIRD), when="privileged")
+    who = (SECOND, THIRD)
+    once(db, ("open", *who, "privileged"),
+         lambda: open_scene(db, tmp_path, monkeypatch, second=who, when="privileged"))  # fmt: skip
+    return again(db, tmp_path, monkeypatch)
 
 
 def approve(scene: Scene, name: str = "ci-deploy", verdict: str = "approve") -> int:

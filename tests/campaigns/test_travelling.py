@@ -28,6 +28,7 @@ from passmuster.model import Attention, Draft
 from passmuster.store import Database
 from passmuster.text import Json, canonical, sha256, strict_json
 from tests.estates import report
+from tests.once import once
 from tests.travelling import ANN, BOB, BOSS, END, LATER, NOW, SEC, Desk, Log, desk, opened
 
 OWNERS = {"deploy": ANN, "backup": ANN, "etl": BOB, "probe": BOB, "mail": BOSS}
@@ -41,7 +42,7 @@ def log() -> Log:
 @pytest.fixture
 def boss(tmp_path: Path, log: Log) -> Desk:
     made = desk(tmp_path / "boss", BOSS)
-    opened(made, tmp_path, OWNERS)
+    once(made.db, ("published", *OWNERS.items()), lambda: opened(made, tmp_path, OWNERS))
     made.push(log)
     return made
 

@@ -171,9 +171,9 @@ def state(folder: Path) -> list[object]:
 
 @pytest.mark.parametrize(("words", "code", "tells"), NO_WORKSPACE)
 def test_without_a_workspace_it_says_how_to_make_one(
-    muster: Muster, junk: None, words: list[str], code: int | None, tells: str
+    inside: Muster, junk: None, words: list[str], code: int | None, tells: str
 ) -> None:
-    done = muster(*words, code=None)
+    done = inside(*words, code=None)
     assert done.returncode == code if code else done.returncode in (1, 4)
     complain(done, tells)
 
@@ -230,42 +230,42 @@ def test_settings_that_cannot_be_used_are_named_with_the_nearest_right_key(
     ("", 0o755, "chmod 700"), ("workspace.db", 0o644, "chmod 600"),
 ])  # fmt: skip
 def test_a_workspace_that_others_may_read_is_refused_with_the_command_that_mends_it(
-    muster: Muster, folder: Path, path: str, mode: int, mend: str
+    inside: Muster, folder: Path, path: str, mode: int, mend: str
 ) -> None:
-    muster("init")
+    inside("init")
     (folder / path).chmod(mode)
-    complain(muster("campaign", "list", code=1), mend)
+    complain(inside("campaign", "list", code=1), mend)
     subprocess.run(["chmod", mend.split()[1], str(folder / path)], check=True)
-    muster("campaign", "list")
+    inside("campaign", "list")
 
 
 def test_everything_in_a_workspace_is_for_its_owner_alone(
-    muster: Muster, folder: Path, junk: None, passphrase_file: Path
+    inside: Muster, folder: Path, junk: None, passphrase_file: Path
 ) -> None:
-    muster("init", "--me", ME)
-    muster("key", "new", "--key-store", "file")
-    muster("import", "report.csv")
+    inside("init", "--me", ME)
+    inside("key", "new", "--key-store", "file")
+    inside("import", "report.csv")
     for path in [folder, *folder.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_init_says_who_i_am_in_settings_that_are_there_too(
-    muster: Muster, folder: Path, monkeypatch: pytest.MonkeyPatch
+    inside: Muster, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MUSTER_ME")
-    assert "Next: muster init --me you@example.com, then muster key new" in muster("init").stderr
+    assert "Next: muster init --me you@example.com, then muster key new" in inside("init").stderr
     (folder / "config.toml").write_text('theme = "muster-light"\n')
     (folder / "config.toml").chmod(0o600)
-    assert "Next: muster key new" in muster("init", "--me", ME).stderr
+    assert "Next: muster key new" in inside("init", "--me", ME).stderr
     assert f'me = "{ME}"' in (folder / "config.toml").read_text()
     assert "theme" in (folder / "config.toml").read_text()
-    assert "has another `me`" in muster("init", "--me", "x@example.com", code=2).stderr
+    assert "has another `me`" in inside("init", "--me", "x@example.com", code=2).stderr
 
 
-def test_a_closed_pipe_is_silent(muster: Muster, folder: Path, tmp_path: Path) -> None:
-    muster("init")
+def test_a_closed_pipe_is_silent(inside: Muster, folder: Path, tmp_path: Path) -> None:
+    inside("init")
     (tmp_path / "r.csv").write_text(report(*(f"svc-{n}" for n in range(3000))))
-    muster("import", str(tmp_path / "r.csv"))
+    inside("import", str(tmp_path / "r.csv"))
     import os
     import sys
 
@@ -278,10 +278,10 @@ def test_a_closed_pipe_is_silent(muster: Muster, folder: Path, tmp_path: Path) -
     assert len(done.stdout.splitlines()) == 3
 
 
-def test_formats_are_listed_of_one_platform_and_a_wrong_one_is_told(muster: Muster) -> None:
-    said = muster("import", "--formats", "postgres").stdout
+def test_formats_are_listed_of_one_platform_and_a_wrong_one_is_told(inside: Muster) -> None:
+    said = inside("import", "--formats", "postgres").stdout
     assert "postgres.roles.csv" in said and "github" not in said
-    assert "did you mean postgres?" in muster("import", "--formats", "postgers", code=2).stderr
+    assert "did you mean postgres?" in inside("import", "--formats", "postgers", code=2).stderr
 
 
 def test_what_was_signed_to_be_stopped_names_the_command_that_does_it(

@@ -13,6 +13,7 @@ from passmuster import central, keys, roster, store, sync, tlog
 from passmuster.text import rfc3339
 from passmuster.transport import Caller
 from tests.conftest import Muster
+from tests.fresh import fresh
 
 for needed in ("starlette", "uvicorn", "msgspec", "jwt"):
     pytest.importorskip(needed, reason="passmuster[server] is not installed")
@@ -46,7 +47,7 @@ class Team:
             return done
 
         if not folder.exists():
-            store.create(folder).close()
+            fresh(folder).close()
             run("key", "new", "--key-store", "file")
         return run
 

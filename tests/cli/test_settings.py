@@ -214,6 +214,7 @@ def screen(folder: Path, until: str, *words: str, **environment: str) -> str:
 MOUSE_ON = "\x1b[?1000h"
 
 
+@pytest.mark.ci
 def test_no_mouse_leaves_the_mouse_to_the_terminal(
     db: Database, folder: Path, tmp_path: Path
 ) -> None:
@@ -238,6 +239,7 @@ def _parts(sgr: str) -> list[str]:
     return [p for p in sgr.split(";") if p and int(p) >= 30]
 
 
+@pytest.mark.ci
 def test_the_ansi_theme_sends_only_colours_of_the_terminal_and_none_under_no_color(
     db: Database, folder: Path, tmp_path: Path
 ) -> None:

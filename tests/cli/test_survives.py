@@ -191,6 +191,7 @@ def test_two_musters_on_one_workspace_lose_no_draft_and_fork_no_chain(
     assert (now["signed"], now["drafts"]) == (6, 0)
 
 
+@pytest.mark.ci
 def test_sign_off_in_two_connections_commits_one_chain(folder: Path, review: list[str]) -> None:
     """The compare-and-swap itself, without processes: the second of two signers is refused."""
     from passmuster import keys

@@ -23,7 +23,8 @@ from passmuster.text import canonical, sha256
 from tests.evidence.conftest import read
 from tests.evidence.test_attacks import chain, payload_of, put, seal, set_chain
 from tests.evidence.test_stock_tools import MISSING, Stock, stock
-from tests.scene import END, LATER, SECOND, Scene, bring_in, draft, key, open_scene
+from tests.once import once
+from tests.scene import END, LATER, SECOND, Scene, again, bring_in, draft, key, open_scene
 
 THIRD = "Third@Example.com"
 THIRD_KEY = key(THIRD, 7)
@@ -35,7 +36,10 @@ needs_tools = pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MI
 @pytest.fixture
 def two(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A review in which every item needs two persons."""
-    return open_scene(db, tmp_path, monkeypatch, second=(SECOND, THIRD), when="all")
+    who = (SECOND, THIRD)
+    once(db, ("open", *who, "all"),
+         lambda: open_scene(db, tmp_path, monkeypatch, second=who, when="all"))  # fmt: skip
+    return again(db, tmp_path, monkeypatch)
 
 
 def decide(scene: Scene, verdict: str = "approve", *names: str, **more: object) -> None:

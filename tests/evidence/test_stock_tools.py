@@ -67,6 +67,7 @@ def write(pack: Path, content: dict[str, bytes]) -> None:
         (pack / name).write_bytes(data)
 
 
+@pytest.mark.ci
 def test_a_genuine_pack_verifies(pack: Path, stock: Stock, scene: Scene) -> None:
     before = read(pack)
     started = time.monotonic()

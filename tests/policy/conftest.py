@@ -1,16 +1,16 @@
 """A real workspace to put an estate into, row by row, and to ask the rules about."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from passmuster import policy, store
+from passmuster import policy
 from passmuster.config import Settings
 from passmuster.policy._rulebook import NEEDS
+from tests.fresh import fresh
 
 NOW = "2026-11-22T00:00:00Z"
 FACTS = [need for need in NEEDS if need not in ("review", "emergency", "agent")]
@@ -49,7 +49,7 @@ class Estate:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.db = store.create(folder)
+        self.db = fresh(folder)
         self.count = 0
         self.row(
             "source", uid="aws:111122223333", platform="aws", tenant_uid="111122223333",
@@ -155,9 +155,8 @@ class Estate:
 
 
 @pytest.fixture
-def estate(tmp_path: Path, empty_workspace: Path) -> Iterator[Estate]:
+def estate(tmp_path: Path) -> Iterator[Estate]:
     """An empty estate."""
-    shutil.copytree(empty_workspace, tmp_path / "workspace")
     made = Estate(tmp_path / "workspace")
     yield made
     made.db.close()

@@ -14,6 +14,7 @@ from passmuster.keys import SigningKey
 from passmuster.model import Change, Draft
 from passmuster.remediation import Remedy
 from passmuster.store import Database
+from tests.once import once
 from tests.remediation.server import Platform, serving
 from tests.scene import BOSS, NOW, REV, draft, key
 
@@ -57,6 +58,10 @@ class Estate:
         """Import what the toy has."""
         where = self.where(SOURCE)
         connectors.collect(where, self.folder)
+        self.take_in(now)
+
+    def take_in(self, now: str = NOW) -> None:
+        """Import what was collected."""
         intake.import_files(self.db, [self.folder / "accounts.json"], self.settings, now=now)
 
     def where(self, source: str) -> Where:
@@ -110,7 +115,8 @@ class Estate:
 def estate(db: Database, toy: Platform, tmp_path: Path) -> Iterator[Estate]:
     """Three accounts, imported."""
     made = Estate(db, toy, tmp_path)
-    made.bring_in()
+    connectors.collect(made.where(SOURCE), tmp_path)
+    once(db, "toy", made.take_in)  # of the same export each time
     yield made
     if made.live is not None:
         made.live.close()

@@ -10,6 +10,7 @@ from passmuster.errors import VerificationFailed
 from passmuster.remediation import Remedy
 from passmuster.remediation._table import record, settle
 from passmuster.text import Json, canonical, sha256, strict_json
+from tests.once import once
 from tests.travelling import ANN, BOSS, END, LATER, Desk, Log, desk, opened
 
 
@@ -21,7 +22,7 @@ def log() -> Log:
 @pytest.fixture
 def boss(tmp_path: Path, log: Log) -> Desk:
     made = desk(tmp_path / "boss", BOSS)
-    opened(made, tmp_path, {"deploy": ANN, "backup": ANN})
+    once(made.db, "ann's two", lambda: opened(made, tmp_path, {"deploy": ANN, "backup": ANN}))
     made.push(log)
     return made
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpcore
+import httpx
 import pytest
 import trustme
 import zstandard
@@ -14,6 +16,7 @@ import zstandard
 from passmuster.errors import Declined, Unreachable, UsageError
 from passmuster.sync import PROTOCOL
 from passmuster.transport import Caller, Patience
+from passmuster.transport._wire import Deadline, Wire
 from tests.sync.faults import (
     JSON,
     OK,
@@ -283,6 +286,19 @@ def test_another_authority_is_not_believed_and_is_told_from_another_name(
     assert "authority that is not trusted" in over_tls(tls(trustme.CA(), "127.0.0.1"), ca_file)
     assert "authority that is not trusted" in over_tls(tls(authority, "127.0.0.1"), None)
     assert "certificate of another name" in over_tls(tls(authority, "other.example"), ca_file)
+
+
+def test_the_systems_authorities_are_believed_but_not_over_a_plain_address(
+    authority: trustme.CA, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    context, deadline = tls(authority, "127.0.0.1"), Deadline(time.monotonic)
+    assert over_tls(context, None) == {"a": 1}
+    with serving(GOOD, context) as served, httpx.Client(
+        transport=Wire("http://127.0.0.1", None, deadline)
+    ) as client, pytest.raises(httpcore.ConnectError, match="VERIFY_FAILED"):  # fmt: skip
+        deadline.begin(30)
+        client.get(f"{served.url}/v1/about")
 
 
 def hasty(sock: Any, _: bytes) -> None:

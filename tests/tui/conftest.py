@@ -4,6 +4,7 @@ Fourteen identities of a platform of the tests' own that calls itself AWS, so th
 lines to run; among them one whose names attack the terminal.
 """
 
+import contextlib
 import os
 import shutil
 import time
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from textual.pilot import Pilot
+from textual.worker import WorkerCancelled
 
 from passmuster import campaigns, config, connectors, inventory, keys, policy, store, tlog
 from passmuster.campaigns import Campaign
@@ -267,12 +269,14 @@ async def settle(pilot: Pilot[None]) -> None:
         assert time.monotonic() < ends, "the workstation did not begin"
         await pilot.pause()
     for _ in range(2):
+        with contextlib.suppress(WorkerCancelled):  # a newer reading has taken its place
+            await app.workers.wait_for_complete()
         await app.workers.wait_for_complete()
         app.writer.flush()
         await pilot.pause()
 
 
-_STARTS_A_THREAD = ("dollar_sign", "s", "enter", "slash")
+_STARTS_A_THREAD = ("dollar_sign", "s", "enter", "slash", "p")
 
 
 async def press(pilot: Pilot[None], *keys_: str) -> None:

@@ -149,7 +149,10 @@ def test_a_storm_of_sizes_leaves_the_screen_that_a_fresh_start_would_have(queue:
 # what is not
 
 
-@pytest.mark.parametrize("past_import", [False, True], ids=["imported", "past the import"])
+@pytest.mark.parametrize("past_import", [
+    pytest.param(False, id="imported", marks=pytest.mark.ci),
+    pytest.param(True, id="past the import"),
+])  # fmt: skip
 def test_no_byte_of_a_name_reaches_the_terminal_as_a_control(
     db: Database, folder: Path, tmp_path: Path, past_import: bool
 ) -> None:
