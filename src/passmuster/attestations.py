@@ -43,6 +43,9 @@ def predicate_type(kind: str) -> str:
     return f"https://{DOMAIN}/attestation/{kind}/v1"
 
 
+_KINDS = {predicate_type(kind): kind for kind in PREDICATES}
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """Where a statement stands in its device's chain; dropping and reordering show by it."""
@@ -282,14 +285,13 @@ def _take_apart(payload: bytes, signatures: tuple[Signature, ...]) -> Attestatio
             raise ValueError("other fields than a statement")
         if body["_type"] != STATEMENT_TYPE:
             raise ValueError("another statement type")
-        kinds = {predicate_type(kind): kind for kind in PREDICATES}
-        if body["predicateType"] not in kinds:
+        if body["predicateType"] not in _KINDS:
             raise UnknownKind(
                 f"not a statement of ours: an unknown predicate {body['predicateType']!r}"
             )
         subject = tuple((s["name"], s["digest"]["sha256"]) for s in body["subject"])
         found = Attestation(
-            kinds[body["predicateType"]], sha256(payload), subject, body["predicate"], payload,
+            _KINDS[body["predicateType"]], sha256(payload), subject, body["predicate"], payload,
             pae(payload), signatures,
         )  # fmt: skip
         if len(found.signers) > 1 and found.kind not in SEVERAL:
