@@ -139,6 +139,20 @@ def test_only_who_the_roster_lets_sign_gets_a_record_in(
     ]  # fmt: skip
 
 
+def test_what_is_logged_is_a_duplicate_even_when_its_signer_has_left_since(
+    speak: Speak, town: Town, campaign: str
+) -> None:
+    first, second = town.decisions(REV, campaign, 2)
+    boss = speak(BOSS)
+    assert codes(send(boss, town, [first])) == ["accepted"]
+    town.lines = tuple(
+        type(x)(x.principal, x.public, x.after, "2025-12-31T00:00:00Z") if x.principal == REV else x
+        for x in town.lines
+    )
+    assert codes(send(boss, town, [town.roster(2)])) == ["accepted"]
+    assert codes(boss.send([first, second])) == ["duplicate", "not-listed"]
+
+
 def test_a_signature_that_does_not_hold_is_told(speak: Speak, town: Town, campaign: str) -> None:
     rev = speak(REV)
     one, two = (strict_json(line) for line in town.decisions(REV, campaign, 2))
