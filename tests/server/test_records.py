@@ -62,6 +62,10 @@ def test_the_same_bytes_again_are_a_duplicate_at_their_first_place(
     assert [r["index"] for r in again["results"]] == [4, 3, 5, 5]
     assert codes(again) == ["duplicate", "duplicate", "accepted", "duplicate"]
     assert (first["size"], again["size"]) == (5, 6)
+    whole = rev.send(lines)
+    assert [(r["status"], r["index"]) for r in whole["results"]] == [
+        ("duplicate", 3), ("duplicate", 4), ("duplicate", 5),
+    ]  # fmt: skip
 
 
 def test_another_signature_over_the_same_statement_is_a_duplicate(
