@@ -177,14 +177,24 @@ def verify(envelope: bytes, keys: Mapping[str, str]) -> Attestation:
     keys themselves. Every signature must hold. Raises VerificationFailed.
     """
     payload, signatures = _open(envelope)
-    data = pae(payload)
+    _check_all(signatures, pae(payload), keys)
+    return _take_apart(payload, signatures)
+
+
+def check(statement: Attestation, keys: Mapping[str, str]) -> None:
+    """The same for an envelope that was taken apart by `unchecked` already, from its own bytes."""
+    _check_all(statement.signatures, statement.pae, keys)
+
+
+def _check_all(signatures: Sequence[Signature], data: bytes, keys: Mapping[str, str]) -> None:
+    if not signatures:
+        raise VerificationFailed("nobody signed it")
     for signature in signatures:
         if signature.fingerprint not in keys:
             raise VerificationFailed(
                 f"signed by {signature.fingerprint}, which is not among the known keys"
             )
         check_signature(keys[signature.fingerprint], signature, data)
-    return _take_apart(payload, signatures)
 
 
 def unchecked(envelope: bytes) -> Attestation:

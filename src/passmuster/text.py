@@ -71,7 +71,7 @@ def canonical(value: Any) -> bytes:
     return _compact(value).encode("utf-8")
 
 
-def _object(items: list[tuple[str, Any]]) -> Json:
+def _pairs(items: list[tuple[str, Any]]) -> Json:
     out = dict(items)
     if len(out) != len(items):
         raise ValueError("a key stands twice in one object")
@@ -89,7 +89,7 @@ def _integer(number: str) -> int:
 
 
 _strict = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse, parse_int=_integer
+    object_pairs_hook=_pairs, parse_float=_refuse, parse_constant=_refuse, parse_int=_integer
 ).decode
 
 
