@@ -9,7 +9,7 @@ from passmuster import attestations, blobs, keys, roster, store, tlog
 from passmuster.attestations import Link
 from passmuster.errors import VerificationFailed
 from passmuster.store import Database
-from passmuster.text import sha256
+from passmuster.text import canonical, sha256, strict_json
 from tests.scene import NOW, key
 from tests.test_roster import begin
 
@@ -61,6 +61,16 @@ def test_taking_a_record_again_changes_nothing(db: Database, ann: Database) -> N
     assert [tlog.take(db, e, None, NOW) for e in all_of(ann)] == first == [1, 2, 3]
     assert tlog.check(db) == 3
     assert all(not tlog.look_up(db, n).wrong for n in first)
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_every_signature_must_hold(db: Database, ann: Database, wrong: int) -> None:
+    tlog.take(db, all_of(ann)[0], None, NOW)
+    one, other = map(strict_json, signs(ann, key(ANN, 21), 2))
+    one["signatures"][wrong]["sig"] = other["signatures"][wrong]["sig"]
+    with pytest.raises(VerificationFailed, match="signature"):
+        tlog.take(db, canonical(one), None, NOW)
+    assert tlog.check(db) == 1
 
 
 @pytest.mark.parametrize("order", [(0, 2, 3), (0, 3, 1), (0, 3, 2, 1)])

@@ -43,6 +43,9 @@ def predicate_type(kind: str) -> str:
     return f"https://{DOMAIN}/attestation/{kind}/v1"
 
 
+_KINDS = {predicate_type(kind): kind for kind in PREDICATES}
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """Where a statement stands in its device's chain; dropping and reordering show by it."""
@@ -174,14 +177,24 @@ def verify(envelope: bytes, keys: Mapping[str, str]) -> Attestation:
     keys themselves. Every signature must hold. Raises VerificationFailed.
     """
     payload, signatures = _open(envelope)
-    data = pae(payload)
+    _check_all(signatures, pae(payload), keys)
+    return _take_apart(payload, signatures)
+
+
+def check(statement: Attestation, keys: Mapping[str, str]) -> None:
+    """The same for an envelope that was taken apart by `unchecked` already, from its own bytes."""
+    _check_all(statement.signatures, statement.pae, keys)
+
+
+def _check_all(signatures: Sequence[Signature], data: bytes, keys: Mapping[str, str]) -> None:
+    if not signatures:
+        raise VerificationFailed("nobody signed it")
     for signature in signatures:
         if signature.fingerprint not in keys:
             raise VerificationFailed(
                 f"signed by {signature.fingerprint}, which is not among the known keys"
             )
         check_signature(keys[signature.fingerprint], signature, data)
-    return _take_apart(payload, signatures)
 
 
 def unchecked(envelope: bytes) -> Attestation:
@@ -282,14 +295,13 @@ def _take_apart(payload: bytes, signatures: tuple[Signature, ...]) -> Attestatio
             raise ValueError("other fields than a statement")
         if body["_type"] != STATEMENT_TYPE:
             raise ValueError("another statement type")
-        kinds = {predicate_type(kind): kind for kind in PREDICATES}
-        if body["predicateType"] not in kinds:
+        if body["predicateType"] not in _KINDS:
             raise UnknownKind(
                 f"not a statement of ours: an unknown predicate {body['predicateType']!r}"
             )
         subject = tuple((s["name"], s["digest"]["sha256"]) for s in body["subject"])
         found = Attestation(
-            kinds[body["predicateType"]], sha256(payload), subject, body["predicate"], payload,
+            _KINDS[body["predicateType"]], sha256(payload), subject, body["predicate"], payload,
             pae(payload), signatures,
         )  # fmt: skip
         if len(found.signers) > 1 and found.kind not in SEVERAL:

@@ -71,34 +71,35 @@ def canonical(value: Any) -> bytes:
     return _compact(value).encode("utf-8")
 
 
+def _pairs(items: list[tuple[str, Any]]) -> Json:
+    out = dict(items)
+    if len(out) != len(items):
+        raise ValueError("a key stands twice in one object")
+    return out
+
+
+def _refuse(number: str) -> Any:
+    raise ValueError(f"the number {number[:20]} is not a plain integer")
+
+
+def _integer(number: str) -> int:
+    if len(number) > 17 or abs(int(number)) >= 2**53:
+        _refuse(number)
+    return int(number)
+
+
+_strict = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_float=_refuse, parse_constant=_refuse, parse_int=_integer
+).decode
+
+
 def strict_json(data: bytes) -> Any:
     """Parse *data* and refuse what two readers may read differently.
 
     Raises ValueError on duplicate keys (jq and Python silently take the last), floats, NaN,
     integers of 2**53 and above, and bytes that are not their own canonical form.
     """
-
-    def pairs(items: list[tuple[str, Any]]) -> Json:
-        out = dict(items)
-        if len(out) != len(items):
-            raise ValueError("a key stands twice in one object")
-        return out
-
-    def refuse(number: str) -> Any:
-        raise ValueError(f"the number {number[:20]} is not a plain integer")
-
-    def integer(number: str) -> int:
-        if len(number) > 17 or abs(int(number)) >= 2**53:
-            refuse(number)
-        return int(number)
-
-    value = json.loads(
-        data.decode("utf-8"),
-        object_pairs_hook=pairs,
-        parse_float=refuse,
-        parse_constant=refuse,
-        parse_int=integer,
-    )
+    value = _strict(data.decode("utf-8"))
     if canonical(value) != data:
         raise ValueError("the bytes are not in canonical form (RFC 8785)")
     return value

@@ -62,6 +62,10 @@ def test_the_same_bytes_again_are_a_duplicate_at_their_first_place(
     assert [r["index"] for r in again["results"]] == [4, 3, 5, 5]
     assert codes(again) == ["duplicate", "duplicate", "accepted", "duplicate"]
     assert (first["size"], again["size"]) == (5, 6)
+    whole = rev.send(lines)
+    assert [(r["status"], r["index"]) for r in whole["results"]] == [
+        ("duplicate", 3), ("duplicate", 4), ("duplicate", 5),
+    ]  # fmt: skip
 
 
 def test_another_signature_over_the_same_statement_is_a_duplicate(
@@ -137,6 +141,20 @@ def test_only_who_the_roster_lets_sign_gets_a_record_in(
     assert codes(send(boss, town, lines)) == [
         "accepted", "not-listed", "not-listed", "not-listed", "not-listed", "not-yours",
     ]  # fmt: skip
+
+
+def test_what_is_logged_is_a_duplicate_even_when_its_signer_has_left_since(
+    speak: Speak, town: Town, campaign: str
+) -> None:
+    first, second = town.decisions(REV, campaign, 2)
+    boss = speak(BOSS)
+    assert codes(send(boss, town, [first])) == ["accepted"]
+    town.lines = tuple(
+        type(x)(x.principal, x.public, x.after, "2025-12-31T00:00:00Z") if x.principal == REV else x
+        for x in town.lines
+    )
+    assert codes(send(boss, town, [town.roster(2)])) == ["accepted"]
+    assert codes(boss.send([first, second])) == ["duplicate", "not-listed"]
 
 
 def test_a_signature_that_does_not_hold_is_told(speak: Speak, town: Town, campaign: str) -> None:

@@ -1,6 +1,7 @@
 """The port to the server's database says the same in both dialects; appending is shared."""
 
 import asyncio
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from passmuster import attestations
 from passmuster.central import Result
 from passmuster.errors import WorkspaceError
 from passmuster.server import Central, _blobs, _log
+from passmuster.server._accept import COLUMNS
 from passmuster.server._http import Problem
 from passmuster.server._store import Store, Tx, Unavailable, _PostgresTx, connect
 from tests.server.postgres import Cluster
@@ -42,6 +44,39 @@ def test_both_dialects_give_the_same_answers(store: Store) -> None:
         assert [int(row[0]) for row in found] == [7]
         assert tx.one("SELECT id FROM upload WHERE id = ?", ("x",)) is None
         assert bytes(tx.value("SELECT packed FROM piece WHERE n = 200")) == b"\xc8"
+
+
+def test_rows_come_back_as_they_went_in(store: Store) -> None:
+    """What COPY would read as something else, and a line that does not fit into a page."""
+    rows = [
+        (n, bytes([n]), "\\N", "\\.", "ü€😀", "a\tb\nc", "d", 2**53 - n, campaign, line, "")
+        for n, (campaign, line) in enumerate([
+            (None, b""), ("", bytes(range(256))), ("\\N", random.Random(1).randbytes(65_535)),
+        ])
+    ]  # fmt: skip
+    for part in (rows[:1], rows[1:]):
+        with store.transaction() as tx:
+            tx.insert("record", COLUMNS, part)
+    with store.reading() as tx:
+        found = tx.execute(f"SELECT {COLUMNS} FROM record ORDER BY idx")
+    assert [tuple(row) for row in found] == rows
+
+
+def test_a_database_of_an_older_server_is_brought_up_to_date_with_what_is_in_it(
+    store: Store, tmp_path: Path, database: str | None
+) -> None:
+    newest = f"{store.dialect}/003.sql"
+    with store.transaction() as tx:
+        tx.execute("INSERT INTO upload (id, begun_at) VALUES ('a', '1')")
+        tx.execute("CREATE INDEX record_campaign ON record (campaign, idx)")
+        tx.execute("CREATE INDEX record_enrolment ON record (idx)")
+        assert tx.change("DELETE FROM migration WHERE name = ?", (newest,)) == 1
+    again = connect(database or tmp_path / "a.db")
+    with again.transaction() as tx:
+        assert tx.value("SELECT id FROM upload") == "a"
+        assert tx.value("SELECT 1 FROM migration WHERE name = ?", (newest,)) == 1
+        tx.execute("CREATE INDEX record_campaign ON record (campaign, idx)")  # it was dropped
+    again.close()
 
 
 def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(store: Store) -> None:

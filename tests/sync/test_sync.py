@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from passmuster import central, merkle, note, server, store, sync, tlog
+from passmuster import attestations, central, merkle, note, server, store, sync, tlog
 from passmuster.central import Limits
 from passmuster.errors import Conflict, NotFound, Unreachable, UsageError, VerificationFailed
 from passmuster.note import Policy, VerifierKey, witness_key
+from passmuster.sync import _pull
 from tests.sync.town import Desk, Town, town
 
 
@@ -31,6 +32,21 @@ def whole(place: Town) -> None:
         assert (at.size, at.root.hex()) == (len(lines), merkle.root(lines))
         assert tlog.unsent(desk.db) == 0
         assert tlog.void(desk.db) == []
+
+
+def test_a_record_of_a_kind_that_is_newer_is_carried_and_not_void(synced: Town) -> None:
+    synced.boss.says("one")
+    synced.boss.sync()
+    synced.rev.sync()
+    db, work = synced.rev.db, synced.rev.work()
+    [last] = [e.envelope for e in tlog.entries(db)][-1:]
+    payload = attestations.unchecked(last).payload.replace(b"/chain/v1", b"/chain/v2")
+    newer = attestations.sign(payload, synced.boss.key)
+    place = tlog.pinned(db).size - 1
+    db.execute("UPDATE mirror SET envelope = ?, state = 'waiting' WHERE idx = ?", (newer, place))
+    _pull.apply(work, done := _pull.Pulled())
+    assert db.value("SELECT state FROM mirror WHERE idx = ?", (place,)) == "carried"
+    assert (done.applied, done.void, done.waiting) == (0, [], 0)
 
 
 def test_what_one_signs_the_other_has_after_a_sync(synced: Town) -> None:

@@ -29,16 +29,10 @@ class Record:
     leaf: bytes
     """SHA-256(0x00 || line): its name, and its leaf in the log."""
     statement: Attestation
-
-    @property
-    def campaign(self) -> str | None:
-        """Digest of the campaign statement that it belongs to, None for people and keys."""
-        return campaign_of(self.statement)
-
-    @property
-    def blobs(self) -> tuple[str, ...]:
-        """Digests of the bytes that must arrive before it."""
-        return blobs_of(self.statement)
+    campaign: str | None
+    """Digest of the campaign statement that it belongs to, None for people and keys."""
+    blobs: tuple[str, ...]
+    """Digests of the bytes that must arrive before it."""
 
 
 def read(line: bytes) -> Record:
@@ -49,13 +43,12 @@ def read(line: bytes) -> Record:
     if len(line) > LIMITS.record_bytes:
         raise VerificationFailed(f"a record of {len(line):,} bytes; {LIMITS.record_bytes:,} fit")
     statement = attestations.unchecked(line)  # refuses what is not in its one canonical form
-    record = Record(line, merkle.leaf_hash(line), statement)
     try:
         attestations.check_basis(statement)
-        _ = record.campaign, record.blobs
+        campaign, blobs = campaign_of(statement), blobs_of(statement)
     except (KeyError, TypeError, AttributeError) as error:
         raise VerificationFailed(f"the statement lacks what its kind has: {error}") from None
-    return record
+    return Record(line, merkle.leaf_hash(line), statement, campaign, blobs)
 
 
 def kind_of(line: bytes) -> str | None:

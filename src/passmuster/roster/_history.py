@@ -50,10 +50,15 @@ def envelopes(db: Database) -> list[tuple[bytes, bytes]]:
 
 def signers_of(db: Database, envelope: bytes) -> bytes:
     """The `allowed_signers` of a roster that is in the log."""
+    return blobs.get(db, _file_of(envelope))
+
+
+@functools.lru_cache(maxsize=16)
+def _file_of(envelope: bytes) -> str:
     subject = attestations.unchecked(envelope).subject
     if len(subject) != 1:
         raise VerificationFailed("a roster is about one file")
-    return blobs.get(db, subject[0][1])
+    return subject[0][1]
 
 
 def _read(db: Database, envelope: bytes) -> Roster:

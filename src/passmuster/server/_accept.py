@@ -135,9 +135,8 @@ class Accepting:
     rosters: list[Roster]
     now: str
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    leaves: dict[bytes, int] = field(default_factory=dict)
-    places: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
-    """(device, seq) → (statement, index)."""
+    places: dict[tuple[str, int], tuple[str, int, bytes]] = field(default_factory=dict)
+    """(device, seq) → (statement, index, leaf)."""
     campaigns: dict[str, str] = field(default_factory=dict)
     """Statement → who opened it."""
     blobs: set[str] = field(default_factory=set)
@@ -148,10 +147,7 @@ class Accepting:
 
     def look(self, candidates: Iterable[Candidate]) -> None:
         """Ask the database once for all that these records need to know."""
-        found = [c for c in candidates if c.record is not None]
-        records = [c.record for c in found if c.record is not None]
-        self._ask("SELECT leaf, idx FROM record WHERE leaf", [c.leaf for c in found],
-                  lambda row: self.leaves.__setitem__(bytes(row[0]), int(row[1])))  # fmt: skip
+        records = [c.record for c in candidates if c.record is not None]
         self._ask("SELECT statement, principal FROM record WHERE kind = 'campaign' AND statement",
                   [of for r in records if (of := r.campaign)],
                   lambda row: self.campaigns.__setitem__(row[0], row[1]))  # fmt: skip
@@ -172,9 +168,11 @@ class Accepting:
         for at in range(0, len(wanted), 500):
             part = wanted[at : at + 500]
             among, args = self.tx.among_pairs(part)
-            sql = f"SELECT device, seq, statement, idx FROM record WHERE (device, seq) {among}"
-            for device, seq, statement, idx in self.tx.execute(sql, args):
-                self.places[device, int(seq)] = statement, int(idx)
+            sql = (
+                f"SELECT device, seq, statement, idx, leaf FROM record WHERE (device, seq) {among}"
+            )
+            for device, seq, statement, idx, leaf in self.tx.execute(sql, args):
+                self.places[device, int(seq)] = statement, int(idx), bytes(leaf)
 
     def take(self, job: Job) -> list[Result]:
         """What becomes of each record of a request."""
@@ -182,15 +180,15 @@ class Accepting:
 
     def _take(self, candidate: Candidate, job: Job) -> Result:
         name = candidate.leaf.hex()
-        if (index := self.leaves.get(candidate.leaf)) is not None:
-            return Result(name, "duplicate", index)
+        there = self._there(candidate.record)
+        if there is not None and there[2] == candidate.leaf:  # whoever its signer is by now
+            return Result(name, "duplicate", there[1])
         try:
             if candidate.refused is not None or candidate.record is None:
                 raise candidate.refused or Refused("not-a-record", "unread")
             self._check_signer(candidate, job)
             statement = candidate.record.statement
             said = statement.predicate
-            there = self.places.get((said["device"], said["seq"]))
             # one payload has one place: another signature over it is the same statement
             if there is not None and there[0] == statement.name:
                 return Result(name, "duplicate", there[1])
@@ -201,6 +199,16 @@ class Accepting:
             return self._add(candidate, candidate.record, new)
         except Refused as refused:
             return Result(name, "rejected", None, refused.code, str(refused))
+
+    def _there(self, record: Record | None) -> tuple[str, int, bytes] | None:
+        """What the log has at the place in its device's chain that a record claims.
+
+        A line names its own place, so the same line could be logged nowhere else.
+        """
+        if record is None:
+            return None
+        said = record.statement.predicate
+        return self.places.get((said["device"], said["seq"]))
 
     def _check_signer(self, candidate: Candidate, job: Job) -> None:
         assert candidate.record is not None
@@ -292,8 +300,7 @@ class Accepting:
             index, candidate.leaf, statement.name, statement.kind, said["principal"],
             statement.keyid, said["device"], said["seq"], record.campaign, candidate.line, self.now,
         ))  # fmt: skip
-        self.leaves[candidate.leaf] = index
-        self.places[said["device"], said["seq"]] = statement.name, index
+        self.places[said["device"], said["seq"]] = statement.name, index, candidate.leaf
         if statement.kind == "campaign":
             self.campaigns[statement.name] = said["principal"]
         if new is not None:

@@ -252,8 +252,8 @@ def _translated(sql: str) -> str:
 class _PostgresTx:
     for_update = " FOR UPDATE"
 
-    def __init__(self, db: "psycopg.Connection[Row]") -> None:
-        self._db = db
+    def __init__(self, db: "psycopg.Connection[Row]", types: dict[str, list[int]]) -> None:
+        self._db, self._types = db, types
 
     def execute(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         cursor = self._db.execute(_translated(sql).encode(), args)
@@ -269,10 +269,21 @@ class _PostgresTx:
         return self._db.execute(_translated(sql).encode(), args).rowcount
 
     def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
-        text = f"COPY {table} ({columns}) FROM STDIN".encode()
-        with self._db.cursor() as cursor, cursor.copy(text) as copy:
-            for row in rows:
-                copy.write_row(row)
+        text = f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)".encode()
+        with self._db.cursor() as cursor:
+            types = self._types_of(cursor, f"SELECT {columns} FROM {table} LIMIT 0")
+            with cursor.copy(text) as copy:
+                copy.set_types(types)
+                for row in rows:
+                    copy.write_row(row)
+
+    def _types_of(self, cursor: "psycopg.Cursor[Row]", sql: str) -> list[int]:
+        """The types of a statement's columns, which the binary form does not say itself."""
+        if sql not in self._types:
+            description = cursor.execute(sql.encode()).description
+            assert description is not None
+            self._types[sql] = [column.type_code for column in description]
+        return self._types[sql]
 
     def among(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
         if isinstance(values[0], bytes):
@@ -302,6 +313,7 @@ class _Postgres:
     def __init__(self, url: str) -> None:
         self._url = url
         self._pool: Pool[psycopg.Connection[Row]] = Pool()
+        self._types: dict[str, list[int]] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
@@ -325,7 +337,7 @@ class _Postgres:
                     f"the database: {_first_line(error)}: is it running, and the URL right?"
                 ) from error
             try:
-                yield _PostgresTx(db)
+                yield _PostgresTx(db, self._types)
                 db.execute("COMMIT")
             except psycopg.OperationalError as error:
                 db.close()

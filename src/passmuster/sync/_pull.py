@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 
 from passmuster import campaigns, central, remediation, store, tlog
 from passmuster.central import LINE_BYTES, NDJSON, Record
-from passmuster.errors import Declined, MusterError, Unreachable, VerificationFailed
+from passmuster.errors import (
+    Declined,
+    MusterError,
+    UnknownKind,
+    Unreachable,
+    VerificationFailed,
+)
 from passmuster.sync import _blobs
 from passmuster.sync._enrolling import trusted_roster
 from passmuster.sync._work import Page, Work
@@ -164,11 +170,10 @@ def _apply_all(work: Work, done: Pulled) -> None:
     for count, one in enumerate(tlog.waiting(work.db), 1):
         work.progress("records applied", count, None)
         try:
-            kind = central.kind_of(one.line)
-            if kind is None:
-                tlog.settle(work.db, one.place, "carried")
-                continue
             record = central.read(one.line)
+        except UnknownKind:
+            tlog.settle(work.db, one.place, "carried")
+            continue
         except VerificationFailed as error:
             _void(work, one.place, "a record", error, done)
             continue
@@ -179,12 +184,12 @@ def _apply_all(work: Work, done: Pulled) -> None:
         try:
             why = _apply(work, one.place, record)
         except VerificationFailed as error:
-            _void(work, one.place, kind, error, done)
+            _void(work, one.place, record.statement.kind, error, done)
             continue
         if why is None:
             done.applied += 1
             done.received += is_new
-            done.scope_moved |= kind == "roster"
+            done.scope_moved |= record.statement.kind == "roster"
         else:
             done.scope_moved = True
             blocked.add(record.campaign)

@@ -5,7 +5,7 @@ never two statements at one place of it, and neighbours name each other. One's o
 """
 
 from passmuster import keys, roster, store
-from passmuster.attestations import Attestation, unchecked, verify
+from passmuster.attestations import Attestation, check, unchecked
 from passmuster.errors import VerificationFailed
 from passmuster.store import Database
 from passmuster.tlog._checkpoints import proven_time
@@ -34,7 +34,7 @@ def take(
         if said.kind == "roster":
             _roster(db, envelope, said, trust)
         else:
-            said = _signed(db, envelope, said, now)
+            _check_signed(db, envelope, said, now)
         _in_chain(db, said)
         index = insert(db, said, envelope, leaf, campaign, now)
         if said.kind == "roster":
@@ -54,19 +54,18 @@ def _roster(db: Database, envelope: bytes, said: Attestation, trust: str | None)
         roster.drop(db)
 
 
-def _signed(db: Database, envelope: bytes, said: Attestation, now: str) -> Attestation:
-    """The statement, once its key is known, is its principal's, and might sign it."""
+def _check_signed(db: Database, envelope: bytes, said: Attestation, now: str) -> None:
+    """Raise VerificationFailed unless its key is known, is its principal's, and might sign it."""
     if said.kind == "enrolment":
         request = roster.possession(envelope)
         keys.keep_foreign(db, request.principal, request.public, now)
-    statement = verify(envelope, known_keys(db))
-    principal = str(statement.predicate["principal"])
-    whose = db.value("SELECT principal FROM signing_key WHERE fingerprint = ?", (statement.keyid,))
+    check(said, known_keys(db))
+    principal = str(said.predicate["principal"])
+    whose = db.value("SELECT principal FROM signing_key WHERE fingerprint = ?", (said.keyid,))
     if whose.lower() != principal.lower():
         raise VerificationFailed(f"it speaks for {principal}, its key for {whose}")
     rosters = roster.history(db)
-    roster.judge(statement, rosters, rosters, None)
-    return statement
+    roster.judge(said, rosters, rosters, None)
 
 
 def _in_chain(db: Database, said: Attestation) -> None:

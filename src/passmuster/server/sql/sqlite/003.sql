@@ -1,0 +1,3 @@
+-- nobody asks by these
+DROP INDEX record_campaign;
+DROP INDEX record_enrolment;
