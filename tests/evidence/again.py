@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from passmuster.evidence import _check
+from passmuster.evidence import _check, _remedies
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._walk import Judged, walk
 from passmuster.evidence.formats import Draft
@@ -35,7 +35,8 @@ def redraft(pack: Path, scene: Scene, out: Path) -> Draft:
         if not line[66:].startswith(("exports/", "VERIFY.md", "chain.tsv")):
             writer.digests[line[66:]] = line[:64]
     return Draft(
-        scene.db, scene.campaign, files, writer, sealed.statements, sealed.opened, END
+        scene.db, scene.campaign, files, writer, sealed.statements, sealed.opened, END,
+        results=_remedies.newest(files, sealed.statements, ()),
     )  # fmt: skip
 
 

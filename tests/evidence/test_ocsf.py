@@ -86,7 +86,8 @@ def validator(class_uid: int) -> Any:
     from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
     schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=ocsf.VERSION))
-    name = {3004: "entity_management", 2003: "compliance_finding"}[class_uid]
+    name = {3004: "entity_management", 2003: "compliance_finding", 3001: "account_change",
+            3005: "user_access"}[class_uid]  # fmt: skip
     return jsonschema_rs.validator_for(schema.get_class_schema(name))
 
 

@@ -94,14 +94,15 @@ def _unseen(db: Database, campaign: Campaign, runs: Sequence[Json]) -> dict[str,
 def stops(judged: Judged, unseen: str | None) -> Iterator[Stop]:
     """Each thing that the outcome of an item stops or changes; *unseen* is why it is not known."""
     for verb, part in judged.outcome.remediations:
-        yield Stop(verb, part, *_state(judged, verb, part, unseen))
+        yield Stop(verb, part, *state(judged, verb, part, unseen))
     if judged.outcome.effect == "stands_until" and judged.after is not None:
         seen = min((run["imported_at"] for run in judged.after["runs"]), default="")
         if f"{judged.outcome.until}T23:59:59Z" < seen:
-            yield Stop(ENDS, None, *_state(judged, ENDS, None, unseen))
+            yield Stop(ENDS, None, *state(judged, ENDS, None, unseen))
 
 
-def _state(judged: Judged, verb: str, part: str | None, unseen: str | None) -> tuple[State, str]:
+def state(judged: Judged, verb: str, part: str | None, unseen: str | None) -> tuple[State, str]:
+    """How the source has something by now, and what says so; *unseen* is why it is not known."""
     if judged.after is None:
         return "unknown", unseen or "no export after the review speaks of this identity"
     return _seen(judged, judged.after, verb, part)

@@ -137,6 +137,7 @@ class _Build:
         draft = Draft(
             self.db, self.campaign, self.files, self.writer, statements, opened, self.now,
             self.settings, after.unseen, self.void,
+            _remedies.newest(self.files, statements, self.void),
         )  # fmt: skip
         written = [module.begin(draft) for module in formats.modules()]
         self._judged(draft, after, written)
@@ -253,7 +254,7 @@ class _Build:
         if self.void:
             self.writer.add(_tables.VOID_CSV, _tables.void_lines(draft.statements, self.void))
         second = policy(draft.opened)
-        found = _remedies.newest(self.files, draft.statements, self.void)
+        found = draft.results
         if found:
             self.writer.add(_remedies.FILE, _remedies.lines(found))
         with (

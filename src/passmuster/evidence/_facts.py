@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from passmuster.evidence import _after
+from passmuster.evidence import _came
+from passmuster.evidence._came import Came
 from passmuster.evidence._six import Miss, Six, is_owner
 from passmuster.evidence._tables import name
 from passmuster.evidence._tally import Tally
@@ -74,7 +75,12 @@ class Facts:
         self.pace: dict[str, Counter[str]] = {"approve": Counter(), "other": Counter()}
         self.acts: dict[str, tuple[int, str, str]] = {}
         self.listed: dict[str, Listed] = {}
-        self.stops: dict[tuple[str, str], int] = {}
+        self.stops: Counter[tuple[str, str]] = Counter()
+        """(verb, how its source has it) → how many."""
+        self.came: Counter[tuple[_came.Heard, str]] = Counter()
+        """The same by what the newest signed result comes to."""
+        self.carried: Counter[str] = Counter()
+        """How many are proved, late, asked for in an emergency, and so on."""
         self.excluded: Counter[str] = Counter()
         self.seconds: Counter[str] = Counter()
         """Items that need a second person, and those that have one's word."""
@@ -97,11 +103,29 @@ class Facts:
         asked.open += judged.reviewer not in judged.final
         for ballot in judged.final.values():
             self._decided(judged, ballot)
-        for stop in _after.stops(judged, self.draft.unseen.get(source)):
-            key = (stop.verb, stop.state)
-            self.stops[key] = self.stops.get(key, 0) + 1
+        self.carried["urgent"] += _came.is_urgent(judged)
+        for one in _came.came(judged, self.draft.results, self.draft.unseen.get(source)):
+            self._came(judged, one)
         for miss in self.six.judge(judged):
             self._miss(miss)
+
+    def _came(self, judged: Judged, one: Came) -> None:
+        """Count one thing that is to stop; list it where somebody should look."""
+        row = (name(judged.dossier), judged.uri, one)
+        if not one.is_asked:
+            self._list("beside", *row)
+            return
+        self.stops[one.verb, one.state] += 1
+        self.came[one.heard, one.state] += 1
+        late = one.is_late(self.draft.now)
+        self.carried["late"] += late
+        if one.is_done:
+            self.carried["gone" if one.state == "gone" else "proved"] += 1
+        else:
+            self.carried["put back" if one.heard == "reverted" else "open"] += 1
+            self._list("still there" if one.state == "standing" else "not proved", *row)
+        if late:
+            self._list("late", *row)
 
     def _person(self, who: str) -> Person:
         return self.people.setdefault(who, Person())

@@ -15,31 +15,36 @@ FILE = "remediation-results.jsonl"
 """The newest result of each remediation; the file is there where there is one."""
 SHOWN = ("item", "verb", "part", "state", "verdict", "said", "at")
 Key = tuple[str, str, str | None]
-Newest = Mapping[Key, Json]
+Asked = tuple[str, str | None]
+"""(verb, part)"""
+Newest = Mapping[str, Mapping[Asked, Json]]
 
 
 def newest(files: Files, statements: Sequence[Statement], void: Collection[int]) -> Newest:
-    """(item, verb, part) → its newest result that is not void, in log order."""
-    found: dict[Key, Json] = {}
+    """Item → what was asked of it → its newest result that is not void, in log order."""
+    found: dict[str, dict[Asked, Json]] = {}
     for statement in sorted(statements, key=lambda s: s.index):
         if statement.attestation.kind != "remediation" or statement.index in void:
             continue
         data = whole(files, f"{statement.folder}/{RESULTS['remediation']}")
         for row in remediation.rows_of(statement.attestation, data):
             shown = {name: row[name] for name in SHOWN}
-            found[row["item"], row["verb"], row["part"]] = {**shown, "statement": statement.folder}
+            of_item = found.setdefault(row["item"], {})
+            of_item[row["verb"], row["part"]] = {**shown, "statement": statement.folder}
     return found
 
 
 def lines(found: Newest) -> Iterator[bytes]:
     """The lines of `remediation-results.jsonl`, in the order in which jq sorts."""
-    for key in sorted(found, key=lambda k: (k[0], k[1], k[2] is not None, k[2] or "")):
-        yield canonical(found[key]) + b"\n"
+    for item in sorted(found):
+        for verb, part in sorted(found[item], key=lambda k: (k[0], k[1] is not None, k[1] or "")):
+            yield canonical(found[item][verb, part]) + b"\n"
 
 
 def cells(found: Newest, key: Key) -> tuple[str | None, ...]:
     """What `remediations.csv` says of one: state, verdict, what was said, when."""
-    row = found.get(key)
+    item, *asked = key
+    row = found.get(item, {}).get((asked[0], asked[1]))
     if row is None:
         return (None, None, None, None)
     return (row["state"], row["verdict"], row["said"], row["at"])

@@ -1,12 +1,9 @@
-"""The parts of the report for people that say what the review came to: tests, actions, exceptions.
+"""The parts of the report for people that say what the review came to: tests, exceptions, rules.
 
 Exceptions are told in full numbers and by their first few, whoever they embarrass.
 """
 
-from typing import Any
-
 from passmuster import policy
-from passmuster.evidence._after import ENDED, ENDS
 from passmuster.evidence._facts import (
     FAST_S,
     PACE,
@@ -18,10 +15,8 @@ from passmuster.evidence._facts import (
     Listed,
 )
 from passmuster.evidence._paper import (
-    MAX_ROWS,
     Html,
     Num,
-    bullets,
     code,
     facts,
     flagged,
@@ -36,6 +31,7 @@ from passmuster.evidence._paper import (
     table,
 )  # fmt: skip
 from passmuster.evidence._six import TESTS
+from passmuster.text import plural
 
 AUDIT = "exports/audit/"
 KINDS = {
@@ -69,30 +65,6 @@ def tests(found: Facts) -> Html:
         para("With notes: ", link(f"{AUDIT}tests.csv"), ". Each exception: ",
              link(f"{AUDIT}tests-exceptions.csv"), "."),
     )  # fmt: skip
-
-
-def carried_out(found: Facts) -> Html:
-    """What was to stop, and how its source has it now."""
-    verbs = sorted({verb for verb, _ in found.stops})
-    rows = [
-        (ENDED if verb == ENDS else verb.replace("_", "-"),
-         *(Num(found.stops.get((verb, state), 0)) for state in ("gone", "standing", "unknown")))
-        for verb in verbs
-    ]  # fmt: skip
-    unseen = [join(source, ": ", why) for source, why in found.six.unseen.items()]
-    parts = [
-        para("Access counts as gone when an export imported after the closing says so, and by"
-             " nothing else. What to run, with its undo: ", link("remediations.csv"), "."),
-        table("What the decisions stop or change",
-              ("action", "gone at the source", "still there", "not known"), rows)
-        if rows else para("No decision stops or changes anything."),
-    ]  # fmt: skip
-    if rows and unseen:
-        parts += [para("Not known, because:"), bullets(unseen[:MAX_ROWS])]
-    standing = found.listed.get("revoked")
-    if standing:
-        parts.append(_exception(found, "revoked", "Still there after the review", "reviewer"))
-    return section("What stops, and whether it was carried out", *parts)
 
 
 def _exception(found: Facts, kind: str, title: str, who_is: str = "person") -> Html:
@@ -149,29 +121,30 @@ def rules(found: Facts) -> Html:
     """What the rules hit at the opening, and which were not evaluated."""
     known = {rule["id"]: rule["title"] for rule in policy.catalogue()["rule"]}
     unable: dict[str, str] = found.definition["notEvaluated"]
-    rows = [
-        (named(known.get(rule, rule), rule), *_hits(found, rule, unable))
-        for rule in sorted(found.tally.rules)
+    all_of_them = sorted(found.tally.rules)
+    hit = [
+        (named(known.get(rule, rule), rule),
+         *map(Num, (hits.items, hits.stopped, hits.exceptions, hits.undecided)))
+        for rule in all_of_them if rule not in unable for hits in (found.tally.rules[rule],)
     ]  # fmt: skip
+    silent = [(named(known.get(rule, rule), rule), unable[rule])
+              for rule in all_of_them if rule in unable]  # fmt: skip
     return section(
         "Rules and findings, by control",
         table("Items that each rule hit at the opening, and what became of them",
-              ("rule", "items hit", "stopped", "access stands", "no verdict"), rows)
-        if rows else para("The review had no rules."),
+              ("rule", "items hit", "stopped", "access stands", "no verdict"), hit)
+        if hit else para("No rule was evaluated." if silent else "The review had no rules."),
+        join(para(flagged(f"{plural(len(silent), 'rule')} not evaluated"),
+                  ": that they hit nothing here says nothing."),
+             table("Not evaluated at the opening", ("rule", "why"), silent))
+        if silent else Html(""),
         table("Controls that each rule is evidence for", ("rule", "controls"), [
-            (rule, _controls(rule)) for rule in sorted(found.tally.rules)
-        ]) if rows else Html(""),
+            (rule, _controls(rule)) for rule in all_of_them
+        ]) if all_of_them else Html(""),
         para("A rule is evidence for these controls in this project's own judgement; it is no "
              "published crosswalk. By control, with its owner: ", link("exports/controls.csv"),
              ". The rules as they were run: ", code("rules/"), "."),
     )  # fmt: skip
-
-
-def _hits(found: Facts, rule: str, unable: dict[str, str]) -> tuple[Any, ...]:
-    if rule in unable:
-        return (flagged(f"not evaluated: {unable[rule]}"), None, None, None)
-    hits = found.tally.rules[rule]
-    return (Num(hits.items), Num(hits.stopped), Num(hits.exceptions), Num(hits.undecided))
 
 
 def _controls(rule: str) -> str:

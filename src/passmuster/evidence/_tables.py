@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from passmuster import connectors
-from passmuster.evidence import _remedies
+from passmuster.evidence import _came, _remedies
 from passmuster.evidence._remedies import Newest
 from passmuster.evidence._statements import Statement
 from passmuster.evidence._walk import Ballot, Judged
@@ -158,7 +158,7 @@ def remediation_lines(judged: Judged, found: Newest) -> Iterator[bytes]:
                         if b.leaf in judged.outcome.leaves)  # fmt: skip
     for verb, part in judged.outcome.remediations:
         head = (judged.uri, name(dossier), _source(dossier), verb, part,
-                _due(judged, verb, part), reasons)  # fmt: skip
+                _came.due(judged, verb, part), reasons)  # fmt: skip
         came = _remedies.cells(found, (judged.uri, verb, part))
         plans = connectors.plan(dossier, verb, part or _whole(dossier))
         for plan in plans:
@@ -192,14 +192,3 @@ def _whole(dossier: Json) -> str | None:
             return str(dossier["grants"][0]["entitlement"])
         case _:
             return str(dossier["subject"])
-
-
-def _due(judged: Judged, verb: str, part: str | None) -> str | None:
-    """The day by which the reviewers want it done, the earliest."""
-    days = [
-        change["by"]
-        for ballot in judged.ballots
-        for change in ballot.row["changes"]
-        if (change["verb"], change["target"]) == (verb, part) and change.get("by")
-    ]
-    return min(days, default=None)

@@ -16,6 +16,7 @@ from typing import Protocol, cast
 from passmuster.campaigns import Campaign
 from passmuster.config import Settings
 from passmuster.evidence._files import Folder, Writer
+from passmuster.evidence._remedies import Newest
 from passmuster.evidence._statements import Statement
 from passmuster.evidence._walk import Judged
 from passmuster.store import Database
@@ -40,6 +41,8 @@ class Draft:
     """Sources of which it is not known how they are after the review, and why (`_after`)."""
     void: Mapping[int, str] = field(default_factory=dict)
     """Index of each statement that counts for nothing, and why."""
+    results: Newest = field(default_factory=dict)
+    """What came of the remediations, by the newest signed result of each."""
 
 
 class Format(Protocol):

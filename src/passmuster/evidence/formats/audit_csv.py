@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
-from passmuster.evidence import _after, _tables
+from passmuster.evidence import _came, _tables
+from passmuster.evidence._came import HEARD, Came
 from passmuster.evidence._files import json_lines
 from passmuster.evidence._six import TESTS, Miss, Six
 from passmuster.evidence._tables import csv_line
@@ -38,7 +39,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "item", "identity", "name", "owner", "person", "still_here", "team", "role", "origin",
         "evidence",
     ),
-    "actions": ("item", "name", "action", "part", "state_at_the_source", "why"),
+    "actions": (
+        "item", "name", "action", "part", "state_at_the_source", "why", "due", "past_due",
+        "asked_for", "signed_result", "said", "at", "statement",
+    ),
     "tests-exceptions": ("test", "item", "name", "person", "what", "tested"),
 }  # fmt: skip
 """Files that grow as the items go by, by name, with their header."""
@@ -98,11 +102,18 @@ class AuditCsv:
             self._owners(judged)
             self._post_review(judged)
         unseen = self.draft.unseen.get(judged.dossier["source"]["uid"])
-        for stop in _after.stops(judged, unseen):
-            self._line("actions", (judged.uri, _name(judged), stop.verb, stop.part, stop.state,
-                                   stop.why))  # fmt: skip
+        for one in _came.came(judged, self.draft.results, unseen):
+            self._action(judged, one)
         for miss in self.six.judge(judged):
             self._miss(miss)
+
+    def _action(self, judged: Judged, one: Came) -> None:
+        said = one.result or {}
+        self._line("actions", (
+            judged.uri, _name(judged), one.verb, one.part, one.state, one.why, one.due,
+            "yes" if one.is_late(self.draft.now) else "no", "yes" if one.is_asked else "no",
+            HEARD[one.heard], said.get("said"), said.get("at"), said.get("statement"),
+        ))  # fmt: skip
 
     def _miss(self, miss: Miss) -> None:
         self._line("tests-exceptions", (*miss[:5], "yes" if miss.known else "no"))

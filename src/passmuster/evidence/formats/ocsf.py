@@ -2,18 +2,20 @@
 
 Version 1.8.0, the newest that can be validated offline. A decision is told as Entity Management
 (3004) of activity "Other" with its name in words: a decision is not yet an act, and no class says
-"decided". That an account *was* disabled (3001) or access *was* removed (3005) is said by nothing
-here. A finding is a Compliance Finding (2003), opened or closed; a rule that could not be
-evaluated is one too, with the status "not evaluated": never a pass. What simply stands is no
-event; `outcomes.jsonl` has it.
+"decided". That an account *was* disabled (3001) or access *was* removed (3005) is said by the
+signed results of remediations alone (`_acts`). A finding is a Compliance Finding (2003), opened or
+closed; a rule that could not be evaluated is one too, with the status "not evaluated": never a
+pass. What simply stands is no event; `outcomes.jsonl` has it.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from passmuster import __version__, campaigns
+from passmuster.evidence._came import HEARD
 from passmuster.evidence._walk import Ballot, Judged
-from passmuster.evidence.formats import Draft
+from passmuster.evidence.formats import Draft, _acts
+from passmuster.evidence.formats._acts import Act
 from passmuster.evidence.formats._common import (
     EXCEPTIONS,
     EXPORTS,
@@ -66,8 +68,10 @@ class _Events:
             self._put(self._decision(judged, kind, ballot))
 
     def end(self) -> None:
-        """The rules and what they found."""
+        """What was carried out, the rules and what they found."""
         with self._stack:
+            for act in _acts.acts(self._draft):
+                self._put(self._carried_out(act))
             stated = rules(self._draft)
             for rule in stated.values():
                 if rule.not_evaluated is not None:
@@ -126,6 +130,27 @@ class _Events:
             event["comment"] = said(ballot.row["reason"]["text"])
         return event
 
+    def _carried_out(self, act: Act) -> Json:
+        row, (class_uid, activity, activity_name) = act.row, _acts.kind_of(act)
+        words, status_id = HEARD[act.heard], _acts.status(act)
+        at, severity = millis(row["at"], self._draft.now), 3 if status_id == _acts.FAILURE else 1
+        event = self._base(class_uid, activity, at, severity, "remediation", act.leaf)
+        event |= {"activity_name": activity_name} if activity_name else {}
+        event |= {"status": "Not done by muster"} if status_id == OTHER else {}
+        event |= {"start_time": millis(row["sent"], row["at"])} if row["sent"] else {}
+        return event | _target(act, class_uid) | {
+            "status_id": status_id, "status_detail": f"{words}: {said(row['said'])}",
+            "message": f"{said(self._draft.campaign.name)}: {act.what}: {words}",
+            "actor": {"user": _person(act.statement.attestation.predicate["principal"])},
+            "unmapped": {
+                "item": row["item"], "verb": row["verb"], "part": row["part"],
+                "state": row["state"], "verdict": row["verdict"], "carrier": row["carrier"],
+                "undo_class": row["undoClass"], "remediation": row["remediation"],
+                "asked_by": "emergency" if "emergency" in row["basis"] else "decisions",
+                "statement": act.statement.folder, "row": act.leaf,
+            },
+        }  # fmt: skip
+
     def _finding(self, found: Json, rule: Stated | None) -> Json:
         cleared = found["cleared_at"]
         first = millis(found["first_seen"], self._draft.now)
@@ -173,6 +198,24 @@ def _entity(judged: Judged) -> Json:
                 "type": identity["kind"], "domain": said(dossier["source"]["uid"])}  # fmt: skip
         return {"type_id": 2, "type": "User", "uid": uri, "name": item_name(judged), "user": user}
     return {"type_id": 99, "type": dossier["of"], "uid": uri, "name": item_name(judged)}
+
+
+def _target(act: Act, class_uid: int) -> Json:
+    """What was acted on, in the attributes of the class."""
+    part, name = act.row["part"], said(act.name)
+    source = campaigns.subject_of(act.row["item"])[0]
+    user = {"uid": act.row["item"], "name": name, "type_id": USER_KINDS.get(act.of, OTHER),
+            "type": act.of, "domain": said(source)}  # fmt: skip
+    if class_uid == _acts.PRIVILEGES:
+        return {"user": user, "privileges": [said(part) if part else act.row["item"]]}
+    if class_uid == _acts.ACCOUNT:
+        return {"user": user}
+    uid = said(part) if part else act.row["item"]
+    entity = {"type_id": 99, "type": act.kind, "uid": uid,
+              "name": f"{name}: {said(part)}" if part else name}  # fmt: skip
+    if act.kind == "identity":
+        entity |= {"type_id": 2, "type": "User", "user": user}
+    return {"entity": entity}
 
 
 def _person(principal: str) -> Json:

@@ -1,9 +1,10 @@
 """OSCAL assessment results 1.2.3: totals and exceptions, the rest by digest.
 
 A campaign is one `result`; a rule is one observation and, once it hit, one risk; an exception is
-one observation about one inventory item. Findings are about objectives of SP 800-53A
-(`_objectives`). An objective is *satisfied* only where every rule that speaks of it was evaluated
-and hit nothing; what could not be evaluated is an observation that says so, and no finding.
+one observation about one inventory item. What a decision stops is a risk that is tracked by what
+came of it (`_tracking`). Findings are about objectives of SP 800-53A (`_objectives`). An objective
+is *satisfied* only where every rule that speaks of it was evaluated and hit nothing; what could
+not be evaluated is an observation that says so, and no finding.
 
 Small whatever the population: of each kind of exception the first `SHOWN` are told, all are
 counted, and `outcomes.jsonl` has every one. `attestations` are left out, since no form of them
@@ -31,6 +32,7 @@ from passmuster.evidence.formats._common import (
     when,
 )
 from passmuster.evidence.formats._judgement import Judgement, evidence, markup, prop, ref, tool
+from passmuster.evidence.formats._tracking import CARRIER, Tracking
 from passmuster.model import DOMAIN
 from passmuster.outcomes import STANDING
 from passmuster.text import Json, plural, utc
@@ -52,7 +54,8 @@ CHECK = (
 TABLES = {
     "outcomes.jsonl": "Outcome of each item, with the digest of each row that it follows from",
     "outcomes.csv": "Outcomes as a table",
-    "remediations.csv": "What must be stopped, and how",
+    "remediations.csv": "What must be stopped, how, and what came of it",
+    "remediation-results.jsonl": "What came of it, by the newest signed result of each",
     "rules.jsonl": "Rules as run, with thresholds, controls, and why one was not evaluated",
     "findings.jsonl": "What the rules found",
     "sources.jsonl": "Imports that the population comes from",
@@ -83,6 +86,9 @@ class _Results:
         self.items: list[Json] = []
         self.observations: list[Json] = []
         self.parties: dict[str, Json] = {}
+        self.tracking = Tracking(draft, self.names, self._person)
+        self._listed: set[str] = set()
+        """Items that are in the document: as many as are shown at most."""
         self.due = utc(draft.campaign.due_at) or draft.campaign.due_at
         batches = [s for s in draft.statements if s.attestation.kind in ROWS][:MAX_BATCHES]
         self.batches = {s.index: f"{s.folder}/{ROWS[s.attestation.kind]}" for s in batches}
@@ -91,6 +97,8 @@ class _Results:
         """Count it; keep it when it is among the first exceptions of its kind."""
         self.effects[judged.outcome.effect] += 1
         self.late += any(b.row["attention"]["decided"] > self.due for b in counted(judged))
+        if self.tracking.item(judged):
+            self._list(judged)
         kind = exception(judged)
         if kind is None:
             return
@@ -105,12 +113,7 @@ class _Results:
 
     def _keep(self, judged: Judged, kind: str) -> None:
         rows, outcome, name = counted(judged), judged.outcome, item_name(judged)
-        item = self.id("item", judged.uri)
-        self.items.append({
-            "uuid": item, "description": f"{judged.dossier['of']} {markup(name)}",
-            "props": [prop("item-id", judged.uri), prop("item-name", name),
-                      prop("dossier", json.loads(judged.population)["dossier"])],
-        })  # fmt: skip
+        item = self._list(judged)
         what = [prop("exception", kind), prop("effect", outcome.effect)]
         what += [prop("until", outcome.until)] if outcome.until else []
         what += [prop("change", f"{verb} {part}" if part else verb)
@@ -137,6 +140,18 @@ class _Results:
                              default=silence),
         })  # fmt: skip
 
+    def _list(self, judged: Judged) -> str:
+        """Put an item into the document, once; its UUID there."""
+        item, name = self.id("item", judged.uri), item_name(judged)
+        if item not in self._listed:
+            self._listed.add(item)
+            self.items.append({
+                "uuid": item, "description": f"{judged.dossier['of']} {markup(name)}",
+                "props": [prop("item-id", judged.uri), prop("item-name", name),
+                          prop("dossier", json.loads(judged.population)["dossier"])],
+            })  # fmt: skip
+        return item
+
     def _document(self) -> Json:
         campaign = self.campaign
         result = self._result()  # first: it is what parties are named by
@@ -150,7 +165,9 @@ class _Results:
                                   "identifier": campaign.digest}],
                 "roles": [{"id": OPENER, "title": "Who opened the review and signs its evidence"},
                           {"id": REVIEWER, "title": "Access reviewer"},
-                          {"id": SECOND, "title": "Who concurs with or objects to a decision"}],
+                          {"id": SECOND, "title": "Who concurs with or objects to a decision"},
+                          {"id": CARRIER, "title": "Who carries a decision out, and signs what "
+                           "came of it"}],
                 "parties": list(self.parties.values()),
                 "remarks": "The signed files beside this document are the evidence; this tells"
                 f" totals and exceptions. In the folder of this document, `{CHECK}` checks every"
@@ -193,8 +210,9 @@ class _Results:
                 {"uuid": self.id("log", key), "title": title, "start": at, "logged-by": [by]}
                 for key, title, at in log
             ]},
-            "observations": [self._whole(), *judged.observations, *self.observations],
-            "risks": judged.risks, "findings": judged.findings,
+            "observations": [self._whole(), *judged.observations, *self.observations,
+                             *self.tracking.observations],
+            "risks": [*judged.risks, *self.tracking.risks], "findings": judged.findings,
         }  # fmt: skip
         return {name: value for name, value in result.items() if value}
 
@@ -204,6 +222,7 @@ class _Results:
                    "shown-per-exception": SHOWN}  # fmt: skip
         numbers |= {f"effect-{effect}": n for effect, n in sorted(self.effects.items())}
         numbers |= {f"exception-{kind}": n for kind, n in sorted(self.kinds.items())}
+        numbers |= dict(self.tracking.numbers())
         return [prop(name, str(number)) for name, number in numbers.items()]
 
     def _totals(self) -> str:
@@ -217,7 +236,7 @@ class _Results:
         return (
             f"{plural(campaign.population, campaign.item_kind)} to decide, {campaign.excluded:,} "
             f"left out by the scope; due {campaign.due_at}, {closed}. "
-            f"Exceptions: {'; '.join(counts) or 'none'}.{told}"
+            f"Exceptions: {'; '.join(counts) or 'none'}.{told}{self.tracking.totals()}"
         )
 
     def _whole(self) -> Json:

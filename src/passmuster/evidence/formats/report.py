@@ -5,7 +5,7 @@ because it holds totals and the first few of each exception; the rest is in the 
 it names. It says what an auditor asks first, in that order, and what it does not prove.
 """
 
-from passmuster.evidence import _paper, _results, _sections
+from passmuster.evidence import _carried, _paper, _results, _sections
 from passmuster.evidence._facts import Facts
 from passmuster.evidence._walk import Judged
 from passmuster.evidence.formats import Draft
@@ -35,7 +35,7 @@ class Page:
         parts = [part(self.facts) for part in (
             _sections.head, _sections.reviewed, _sections.who, _sections.when, _sections.void,
             _results.tests,
-            _results.carried_out, _results.exceptions, _results.how, _results.rules,
+            _carried.carried_out, _results.exceptions, _results.how, _results.rules,
             _sections.keys, _sections.checking,
         )]  # fmt: skip
         title = f"Access review: {self.facts.six.body['name']}"
