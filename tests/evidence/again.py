@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from passmuster.evidence import _check, _remedies
+from passmuster.evidence._after import After
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._walk import Judged, walk
 from passmuster.evidence.formats import Draft
@@ -34,8 +35,10 @@ def redraft(pack: Path, scene: Scene, out: Path) -> Draft:
     for line in (pack / "SHA256SUMS").read_text().splitlines():
         if not line[66:].startswith(("exports/", "VERIFY.md", "chain.tsv")):
             writer.digests[line[66:]] = line[:64]
+    runs = sealed.opened.attestation.predicate["runs"]
     return Draft(
         scene.db, scene.campaign, files, writer, sealed.statements, sealed.opened, END,
+        unseen=After(scene.db, scene.campaign, runs).unseen,
         results=_remedies.newest(files, sealed.statements, ()),
     )  # fmt: skip
 
