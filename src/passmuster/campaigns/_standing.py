@@ -1,12 +1,13 @@
 """What it opens again in a review when statements in it are void.
 
-A void statement holds and counts for nothing: its decisions fall out, and an item that it handed
-over is its first reviewer's again. The rule is that of a pack (`evidence/_walk`): the rows of
-whoever had the item at the time, in the order of the log.
+A void statement holds and counts for nothing: its decisions fall out, an item that it handed over
+is its first reviewer's again, and an owner whom it named is none (`_owning`). The rule is that of a
+pack (`evidence/_walk`): the rows of whoever had the item at the time, in the order of the log.
 """
 
 from passmuster import attestations, blobs, tlog
 from passmuster.campaigns._campaign import Campaign, campaign
+from passmuster.campaigns._owning import name_anew
 from passmuster.campaigns._votes import mark_contested
 from passmuster.store import Database
 from passmuster.text import strict_json
@@ -49,7 +50,8 @@ def _turn(turns: Turns, first: dict[str, str], uri: str, order: int) -> str:
 
 
 def reopen(db: Database) -> int:
-    """Open again what was decided or handed over by what is void, in campaigns that are not closed.
+    """Open again what was decided or handed over by what is void, in campaigns that are not closed;
+    owners that it named are none any more, whether or not the campaign is closed.
 
     To be called when a roster or a witness's line has come. The number of items.
     """
@@ -59,6 +61,7 @@ def reopen(db: Database) -> int:
         " JOIN campaign c ON c.digest = e.campaign WHERE c.closed_at IS NULL"
     ).fetchall()
     with db.atomic():
+        name_anew(db)
         for campaign_id, name in rows:
             opened += _give_back(db, campaign(db, name))
             mark_contested(db, campaign_id, [row[0] for row in db.execute(

@@ -39,7 +39,7 @@ def tell_void(bench: Bench) -> None:
     from passmuster import campaigns, tlog
 
     found = tlog.voids(bench.db)
-    opened = campaigns.reopen(bench.db) if found else 0
+    opened = campaigns.reopen(bench.db)  # also where what was void is void no more
     for entry_id, why in found.items():
         talk(f"  void      log entry {entry_id}: {why}")
     if found:

@@ -25,6 +25,7 @@ from passmuster.store import Database
 __all__ = [
     "MAX_PURPOSE", "Match", "Run", "assign_owner", "called_now", "email_of", "import_file",
     "import_files", "is_secret", "matches", "only", "say_purpose", "secret_matches",
+    "unassign_owners",
 ]  # fmt: skip
 
 PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
@@ -199,6 +200,14 @@ def assign_owner(db: Database, item_id: int, owner: str, statement: str, by: str
         " WHERE n.id = ?4 ON CONFLICT DO UPDATE SET statement = excluded.statement,"
         " evidence = excluded.evidence, absent_since = NULL",
         (owner, f"assigned by {by} on {now[:10]}", statement, item_id),
+    )
+
+
+def unassign_owners(db: Database) -> None:
+    """Nobody is an owner by a signed statement any more: from the day on that each was logged."""
+    db.execute(
+        "UPDATE owner SET absent_since = (SELECT logged_at FROM entry e"
+        " WHERE e.statement = owner.statement) WHERE statement IS NOT NULL"
     )
 
 
