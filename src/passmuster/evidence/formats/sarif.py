@@ -2,9 +2,10 @@
 
 A finding that was there when the review was opened is `unchanged`, a later one `new`, one that
 holds no longer `absent` (section 3.27.24). A rule that could not be evaluated is a notification,
-so that a viewer does not take its silence for a pass. Viewers load a log whole, and code hosts
-take 25,000 results: the riskiest come first, open ones before cleared ones, and the rest is
-counted and referenced by digest. Every result is written as it is read.
+so that a viewer does not take its silence for a pass. A finding whose risk was accepted in so many
+words is suppressed (`_accepted`); an approval alone suppresses nothing. Viewers load a log whole,
+and code hosts take 25,000 results: the riskiest come first, open ones before cleared ones, and the
+rest is counted and referenced by digest. Every result is written as it is read.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from itertools import islice
 from passmuster import __version__, campaigns
 from passmuster.evidence._walk import Judged
 from passmuster.evidence.formats import Draft
+from passmuster.evidence.formats._accepted import Accepted
 from passmuster.evidence.formats._common import (
     EXPORTS,
     Names,
@@ -44,9 +46,11 @@ def begin(draft: Draft) -> "_Log":
 class _Log:
     def __init__(self, draft: Draft) -> None:
         self._draft, self._names = draft, Names(draft.campaign.digest)
+        self._accepted = Accepted(draft, self._names)
 
     def item(self, judged: Judged) -> None:
-        """Findings come from their own file."""
+        """Findings come from their own file; what of them is accepted comes from the items."""
+        self._accepted.item(judged)
 
     def end(self) -> None:
         """One run: the rules, what they found, what they could not say."""
@@ -96,6 +100,8 @@ class _Log:
             "message": {"text": _plain(f"{said(found['name'])}: {title}: {said(found['detail'])}")},
             "locations": [{"logicalLocations": places_of}],
             "partialFingerprints": {FINGERPRINT: sha256(mark)}, "properties": properties,
+            # of every result, also where it is empty: absent would mean that nothing is known
+            "suppressions": self._accepted.of(found),
         }  # fmt: skip
 
     def _run(self, stated: dict[str, Stated], rule_ids: list[str], total: int) -> Json:
@@ -120,7 +126,8 @@ class _Log:
                     _unevaluated(rule, rule_ids.index(rule.id)) for rule in stated.values()
                     if rule.not_evaluated is not None
                 ],
-                "toolExecutionNotifications": _left_out(total),
+                "toolExecutionNotifications": [*_left_out(total),
+                                               *_not_told(self._accepted.beyond)],
             }],
             "properties": {"campaign": campaign.digest, "findings": total,
                            "leftOut": max(0, total - MAX_RESULTS)},
@@ -157,6 +164,14 @@ def _left_out(total: int) -> list[Json]:
     text = (f"{plural(total - MAX_RESULTS, 'finding')} more than the {MAX_RESULTS:,} that this "
             "file takes stand in findings.jsonl, whose digest is under artifacts.")  # fmt: skip
     return [{"level": "warning", "message": {"text": text}}]
+
+
+def _not_told(items: int) -> list[Json]:
+    if not items:
+        return []
+    text = (f"Of {plural(items, 'item')} more the risk is accepted, and the findings are not marked"
+            " as suppressed here: outcomes.csv has the reasons.")  # fmt: skip
+    return [{"level": "note", "message": {"text": text}}]
 
 
 def _plain(words: str) -> str:
