@@ -187,6 +187,15 @@ def test_all_reviewed_names_the_silent_and_the_late(
     assert (review["completed_in_time"], review["threshold_days"]) == ("no", "38")
 
 
+def test_what_is_undecided_when_a_review_is_closed_is_not_in_time(
+    scene: Scene, tmp_path: Path
+) -> None:
+    pack = packed(scene, tmp_path / "p")
+    assert results(pack)["timeliness"] == ("3", "1", "0", "exceptions")
+    told = {(r["test"], r["name"]): r["what"] for r in table(pack, "tests-exceptions")}
+    assert told["timeliness", "vendor-etl"] == f"not decided when the review was closed, {END}"
+
+
 def test_a_review_that_nobody_decided_has_its_files(
     db: Database, tmp_path: Path, monkeypatch: Patch
 ) -> None:
@@ -194,7 +203,7 @@ def test_a_review_that_nobody_decided_has_its_files(
     pack = packed(scene, tmp_path / "p", NOW)
     assert results(pack)["all-reviewed"] == ("3", "3", "0", "exceptions")
     assert results(pack)["own-access"] == ("0", "0", "0", "nothing to test")
-    assert results(pack)["timeliness"][1] == "0"  # it is not due yet
+    assert results(pack)["timeliness"] == ("3", "0", "3", "not tested"), "it is not due yet"
     assert results(pack)["revoked"] == ("0", "0", "0", "nothing to test")
     assert "<h1>Autumn</h1>" in (pack / "report.html").read_text()
 

@@ -110,7 +110,7 @@ def test_the_page_says_in_sentences_what_was_stopped_proved_and_put_back(
     found = page(packed(scene, tmp_path))
     assert {tag for tag, _ in found.tags} <= OURS
     for words in (
-        "Asked for by the decisions: 2 stops and changes.",
+        "Stops and changes that the decisions ask for: 2.",
         "Stopped, by a signed result: 1 (refused when the platform was asked: 1; reads back as off,"
         " and nobody tried it: 0).",
         "Proved: 1 (gone or off in an export after the review: 0; by the platform's answer alone:"
@@ -125,8 +125,9 @@ def test_what_nobody_signed_anything_of_is_not_proved_and_late_when_its_day_is_p
     scene: Scene, tmp_path: Path
 ) -> None:
     said = page(packed(scene, tmp_path, LATE)).said
-    for words in ("Stopped, by a signed result: 0 ", "Not proved: 2", "Open past its day: 1",
-                  "no signed result 0 0 2", f"revoke {KEY}, by 2026-12-10",
+    for words in ("2 stops not proved : see what stops", "Stopped, by a signed result: 0 ",
+                  "Not proved: 2", "Open past its day: 1", "no signed result 0 0 2",
+                  f"revoke {KEY}, by 2026-12-10",
                   "Open past the day by which it was to be done: 1"):  # fmt: skip
         assert words in said, words
 
@@ -177,7 +178,7 @@ def test_an_emergency_is_told_and_so_is_one_that_the_review_took_back(
 ) -> None:
     pack = packed(hurried, tmp_path)
     said = page(pack).said
-    assert "Asked for by the decisions: 1 stops and changes; in an emergency: 1 item." in said
+    assert "Stops and changes that the decisions ask for: 1; in an emergency: 1 item." in said
     assert "Carried out, and asked for by no decision that counts: 1." in said
     assert "Carried out, and no decision that counts asks for it: 1" in said
     assert [e["unmapped"]["asked_by"] for e in told(pack)] == ["emergency"] * 2

@@ -65,7 +65,7 @@ def _sentences(found: Facts, asked: int) -> list[Html]:
     stopped = sum(heard[kind] for kind in STOPPED)
     urgent = f"; in an emergency: {plural(count['urgent'], 'item')}" if count["urgent"] else ""
     told = [
-        join(f"Asked for by the decisions: {asked:,} stops and changes{urgent}."),
+        join(f"Stops and changes that the decisions ask for: {asked:,}{urgent}."),
         join(f"Stopped, by a signed result: {stopped:,} (refused when the platform was asked: "
              f"{heard['refused']:,}; reads back as off, and nobody tried it: {heard['flag']:,})."),
         join(f"Proved: {count['gone'] + count['proved']:,} (gone or off in an export after the "

@@ -25,7 +25,7 @@ from passmuster.evidence._paper import (
     share,
     table,
 )  # fmt: skip
-from passmuster.evidence._six import SILENT, signed_at
+from passmuster.evidence._six import SILENT, URGENT, signed_at
 from passmuster.evidence._statements import principals
 from passmuster.text import plural
 
@@ -42,6 +42,7 @@ RARE = ("awaiting_second", "objected", "contested")
 RELATIONS = {
     "owner": "owner", "team lead": "decides for the team that owns it",
     "named": "named for this review", "unowned": "named, because the item has no owner",
+    URGENT: "on call, in an emergency",
 }  # fmt: skip
 AUDIT = "exports/audit/"
 
@@ -58,6 +59,7 @@ def head(found: Facts) -> Html:
     total = found.outcomes.total()
     state = join("Closed ", moment(at.closed_at)) if at.closed_at else "Not closed yet"
     silent = sum(found.outcomes[effect] for effect in SILENT)
+    undone = found.carried["open"] + found.carried["put back"]
     return join(
         Html('<header>\n<p class="kind">Access review</p>\n'),
         Html(f"<h1>{join(body['name'])}</h1>\n"),
@@ -69,6 +71,8 @@ def head(found: Facts) -> Html:
         note(flagged(f"{plural(silent, 'item')} where access neither stands nor stops"),
              ": silence approves nothing.")
         if silent else Html(""),
+        note(flagged(f"{plural(undone, 'stop')} not proved"), ": see what stops, below.")
+        if undone else Html(""),
         note(flagged(f"{plural(len(found.draft.void), 'signed statement')} void"),
              ": the signature holds and what it says counts for nothing; see below.")
         if found.draft.void else Html(""),

@@ -40,6 +40,10 @@ SILENT: dict[str, str] = {
 """Outcomes in which access neither stands nor stops, and what is missing."""
 
 
+URGENT = "on call"
+"""What somebody is to an item that they stopped in an emergency: nobody asked them."""
+
+
 class Miss(NamedTuple):
     """An exception, or something that could not be tested (`known` is False)."""
 
@@ -122,10 +126,14 @@ class Six:
         silent = SILENT.get(judged.outcome.effect)
         if silent:
             yield Miss("all-reviewed", *at, silent)
-        due = self.due
+        due, closed = self.due, self.draft.campaign.closed_at
         if silent:
-            if (self.draft.campaign.closed_at or self.draft.now) > due:
+            if (closed or self.draft.now) > due:
                 yield Miss("timeliness", *at, f"not decided by {due}")
+            elif closed is not None:
+                yield Miss("timeliness", *at, f"not decided when the review was closed, {closed}")
+            else:
+                yield Miss("timeliness", *at, f"not decided yet, and not due before {due}", False)
             return
         counted = [b for b in judged.final.values() if b.leaf in judged.outcome.leaves]
         when = max(self.signed_at[ballot.batch.index] for ballot in counted)
@@ -151,6 +159,8 @@ class Six:
     def relation(self, judged: Judged, ballot: Ballot) -> str:
         """What somebody who decided is to the item, as far as the signed files tell."""
         who = ballot.batch.principal
+        if ballot.batch.is_emergency:
+            return URGENT
         if is_owner(judged, who):
             return "owner"
         first, how = judged.first
