@@ -14,7 +14,7 @@ import pytest
 from passmuster import campaigns, evidence
 from passmuster.evidence import _facts, _paper
 from passmuster.evidence._walk import Judged
-from passmuster.evidence.formats import Draft, audit_csv, controls, report
+from passmuster.evidence.formats import Draft, audit_csv, controls, ocsf, oscal, report, sarif
 from passmuster.model import Attention, Bulk
 from passmuster.store import Database
 from tests.evidence.again import HOSTILE, judged, redraft
@@ -192,7 +192,8 @@ def peak(module: object, draft_: Draft, items_: Iterator[Judged]) -> int:
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize("module", [report, audit_csv, controls], ids=["page", "csv", "controls"])
+@pytest.mark.parametrize("module", [report, audit_csv, controls, oscal, ocsf, sarif],
+                         ids=["page", "csv", "controls", "oscal", "ocsf", "sarif"])  # fmt: skip
 def test_memory_and_the_page_do_not_grow_with_the_items(
     pack: Path, scene: Scene, tmp_path: Path, module: object
 ) -> None:

@@ -18,6 +18,7 @@ from passmuster.evidence._paper import (
     code,
     flagged,
     join,
+    kept,
     link,
     moment,
     more,
@@ -121,7 +122,7 @@ def _listed(found: Facts, kind: str, title: str) -> Html:
 def _asked(found: Facts, one: Came) -> Any:
     if one.due is None:
         return one.what
-    day = f"by {one.due}"
+    day = kept(f"by {one.due}")
     return join(one.what, ", ", flagged(day) if one.is_late(found.draft.now) else day)
 
 

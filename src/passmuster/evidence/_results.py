@@ -55,7 +55,7 @@ def tests(found: Facts) -> Html:
     """The six tests of a user access review."""
     rows = [
         (asked, Num(count.population), Num(count.exceptions), Num(count.unknown),
-         flagged(kept(count.result)) if count.exceptions or count.unknown else count.result)
+         kept(flagged(count.result)) if count.exceptions or count.unknown else count.result)
         for name, asked in TESTS.items() for count in (found.six.counts[name],)
     ]  # fmt: skip
     return section(

@@ -83,7 +83,7 @@ def head(found: Facts) -> Html:
 def reviewed(found: Facts) -> Html:
     """Scope, sources, exclusions, and numbers to compare with the sources."""
     body = found.six.body
-    scope = body["scope"]
+    scope, left_out = body["scope"], body["population"]["excludedCount"]
     return section(
         "What was reviewed",
         facts([
@@ -92,14 +92,15 @@ def reviewed(found: Facts) -> Html:
             ("Why this often", _basis(found)),
             ("One item is", f"one {body['itemKind']}"),
             ("Items", f"{body['population']['count']:,}"),
-            ("Left out", f"{body['population']['excludedCount']:,}, each with a reason"),
+            ("Left out", f"{left_out:,}, each with a reason" if left_out else "nothing"),
             ("Population", link(f"{found.draft.opened.folder}/population.jsonl")),
         ]),
         _runs(found), _reconciled(found), _compared(found),
         table("Left out, by reason", ("reason", "identities"), [
             (why, Num(count)) for why, count in found.excluded.most_common(SHOWN)
         ]) if found.excluded else Html(""),
-        para("Each one: ", link(f"{found.draft.opened.folder}/excluded.jsonl"), "."),
+        para("What was left out, each with its reason: ",
+             link(f"{found.draft.opened.folder}/excluded.jsonl"), ".") if left_out else Html(""),
     )  # fmt: skip
 
 
