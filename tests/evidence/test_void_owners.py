@@ -53,14 +53,23 @@ def test_an_owner_named_by_who_had_the_item_from_a_thief_is_none(team: Scene) ->
 def test_an_owner_of_a_closed_review_falls_too_and_the_next_pack_has_none(
     team: Scene, tmp_path: Path
 ) -> None:
+    name(team, BOSS, EARLY)
     before = owners(team)
     name(team, "thief@example.com", LATER)
     team.close()
     tell(team, at=END)
-    assert owners(team) == before
+    assert owners(team) == before and BOSS in before
     wanted = campaigns.Definition("Winter", "2027-03-31", SECOND, rationale="a test")
     campaigns.open_campaign(team.db, wanted, team.boss, Settings(), END)
     winter = campaigns.campaign(team.db, "Winter")
     evidence.build_pack(team.db, winter, tmp_path / "w", team.boss, END)
     text = (tmp_path / "w" / "exports/audit/owners.csv").read_text()
     assert "nobody-known" in text and "thief" not in text
+
+
+def test_an_owner_whom_no_import_names_any_more_does_not_come_back(team: Scene) -> None:
+    name(team, "thief@example.com", LATER)
+    with team.db.atomic():
+        team.db.execute("UPDATE owner SET absent_since = ? WHERE statement IS NULL", (EARLY,))
+    tell(team)
+    assert owners(team) == {}
