@@ -234,7 +234,7 @@ def test_what_was_taken_away_is_not_told_as_switched_off() -> None:
 
 def test_every_result_is_an_event_in_the_order_of_the_log(scene: Scene, tmp_path: Path) -> None:
     for kind in ("applied", "refused", "reverted"):
-        carry_out(scene, key=EACH[kind])  # type: ignore[arg-type]
+        carry_out(scene, key=EACH[kind])
     found = told(packed(scene, tmp_path))
     assert [e["unmapped"]["state"] for e in found] == ["applied", "verified", "reverted"]
     assert len({e["metadata"]["uid"] for e in found}) == 3

@@ -115,8 +115,8 @@ def test_the_pack_has_the_stops_of_its_items_with_what_was_shown(pack: Path) -> 
     rows = (pack / "outcomes.csv").read_text().splitlines()
     assert sum("call@example.com" in row for row in rows) == 2
     assert "leaked" in (pack / "remediations.csv").read_text()
-    rows = csv.DictReader((pack / "exports/audit/review-file.csv").read_text().splitlines())
-    (row,) = (r for r in rows
+    told = csv.DictReader((pack / "exports/audit/review-file.csv").read_text().splitlines())
+    (row,) = (r for r in told
               if (r["name"], r["decided_by"]) == ("ci-deploy", "call@example.com"))  # fmt: skip
     assert row["relation_to_item"] == "on call", "nobody handed it over"
     assert len(list(pack.glob("statements/*-remediation"))) == 2, "of its items, and no others"

@@ -43,8 +43,8 @@ def lines(found: Newest) -> Iterator[bytes]:
 
 def cells(found: Newest, key: Key) -> tuple[str | None, ...]:
     """What `remediations.csv` says of one: state, verdict, what was said, when."""
-    item, *asked = key
-    row = found.get(item, {}).get((asked[0], asked[1]))
+    item, verb, part = key
+    row = found.get(item, {}).get((verb, part))
     if row is None:
         return (None, None, None, None)
     return (row["state"], row["verdict"], row["said"], row["at"])

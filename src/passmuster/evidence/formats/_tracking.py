@@ -84,7 +84,7 @@ class Tracking:
 
     def _risk(self, judged: Judged, one: Came, seen: list[str]) -> Json:
         response, name = self._name("response", judged, one), markup(item_name(judged))
-        found = {
+        found: Json = {
             "uuid": self._name("stop", judged, one),
             "title": f"{name}: {markup(one.what)}",
             "description": f"The review stops or changes it. Signed result: {HEARD[one.heard]}. "
