@@ -191,7 +191,7 @@ def invited_lines(me: str, key: str, said: list[str], at: str, width: int) -> li
                 _press("S", "syncs: brings your items, sends what you signed"),
                 _press("b", "shows the campaigns that came")]  # fmt: skip
     elif not me or not key:
-        first = "who you are (step 1)" if not me else "your signing key (step 3)"
+        first = TITLES[WHO if not me else KEY]
         out += [[], [say(f"First: {first}.", "strong")]]
     else:
         out += [[], _press("enter", "paste it; nothing is sent before its pin is compared")]

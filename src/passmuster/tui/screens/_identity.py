@@ -16,6 +16,8 @@ from passmuster.tui.screens._stopping import Stopping
 from passmuster.tui.sections import SHORT_BELOW, View
 from passmuster.tui.widgets.keys_bar import Key
 
+ELSEWHERE = "nothing is decided here: esc, then Q shows it in your queue"
+
 
 class OfIdentities(Stopping):
     """A list of identities, or of something that each is of one."""
@@ -86,8 +88,15 @@ class OfIdentities(Stopping):
         from passmuster.tui.screens.details import DetailsScreen
 
         if (row_id := self.table.cursor_id) is not None:
-            dossier = self.dossier(row_id)
-            self.app.push_screen(DetailsScreen(self.evidence(row_id, full=True), dossier))
+
+            def handed(verb: str | None) -> None:
+                if verb is not None:  # of the row that was read: the cursor may be elsewhere by now
+                    self.stop_this(self.dossier(row_id))
+
+            self.app.push_screen(
+                DetailsScreen(self.evidence(row_id, full=True), self.dossier(row_id), ("stop",),
+                              why_not=ELSEWHERE), handed,
+            )  # fmt: skip
 
     def action_queue(self) -> None:
         """Go to where this identity is decided."""

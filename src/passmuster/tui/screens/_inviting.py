@@ -48,7 +48,7 @@ class WithInvitation(WithKeyStep):
             return "it does not say where: copy the invitation whole, from https:// on"
         with self.muster.reading() as db:
             if keys.signs_for(db, self.desk.me) is None:
-                return "make your signing key first (step 3)"
+                return "make your signing key first"
         self.making = KeyTalk(self, self._ask_key, self.say)
         self.say(f"enrolling at {by.url} …")
         self._enrol(by, by.url, self.making)

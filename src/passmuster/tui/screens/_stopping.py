@@ -22,10 +22,13 @@ class Stopping(ListScreen):
 
     def action_stop(self) -> None:
         """Show what would stop; nothing is stopped before its handle was typed."""
+        self.stop_this(self.to_stop())
+
+    def stop_this(self, dossier: Json | None) -> None:
+        """The same for what *dossier* is of, wherever the cursor is by now."""
         if self.muster.read_only:
             self.say("read only: nothing is stopped here until % allows it", "error")
             return
-        dossier = self.to_stop()
         if dossier is None:
             self.say("there is nothing here to stop")
             return

@@ -1,7 +1,7 @@
 """One item on a screen of its own: the whole evidence, its timeline, and the record as signed.
 
-Nothing is decided here. A verb's key goes back to the queue, which carries it out on this item
-(`handed`), so that there is one place where decisions are made.
+Nothing is decided or stopped here. A verb's key goes back to the list that it came from, which
+carries it out on this item, so that there is one place where each is done.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ HANDED = {
     "g": "right_size", "p": "parts", "o": "owner", "u": "clear", "z": "undo",
     "exclamation_mark": "stop",
 }  # fmt: skip
-"""The verbs that a key takes back to the queue, by the ids of their bindings there: a key that a
+"""The verbs that a key takes back to the list, by the ids of their bindings there: a key that a
 person has given to one of them is the same key here."""
 
 
@@ -98,8 +98,11 @@ class DetailsScreen(MusterScreen[str | None]):
     def __init__(
         self, evidence: Callable[[int], list[Line]], dossier: Json | None = None,
         verbs: Iterable[str] = (), due: str | None = None,
+        why_not: str = "nothing is decided on this screen: esc goes back",
     ) -> None:  # fmt: skip
         super().__init__()
+        self.why_not = why_not
+        """Said where a verb that is not among *verbs* is pressed."""
         self.dossier, self.verbs, self.due = dossier, frozenset(verbs), due
         self._evidence = evidence
         self.at, self._hit = 0, -1
@@ -154,11 +157,9 @@ class DetailsScreen(MusterScreen[str | None]):
         self.query_one(KeysBar).show_keys(keys, width)
 
     def _verb_keys(self) -> list[Key]:
-        return [
-            Key(key, verb, f"hand('{verb}')", True)
-            for key, verb in HANDED.items()
-            if verb in self.verbs and verb in ("approve", "revoke", "disable")
-        ]
+        shown = {"a": "approve", "r": "revoke", "d": "disable", "!": "stop"}
+        return [Key(key, "stop now" if verb == "stop" else verb, f"hand('{verb}')", True)
+                for key, verb in shown.items() if verb in self.verbs]  # fmt: skip
 
     def say(self, words: str, role: Role = "plain") -> None:
         """Tell the person something."""
@@ -273,11 +274,13 @@ class DetailsScreen(MusterScreen[str | None]):
     # away
 
     def action_hand(self, verb: str) -> None:
-        """Back to the queue, to do *verb* to this item."""
+        """Back to the list, to do *verb* to this item."""
         if verb in self.verbs:
             self.dismiss(verb)
+        elif verb == "stop":
+            self.say("nothing is stopped from here: ! does it in the inventory (i)", "error")
         else:
-            self.say("nothing is decided on this screen: esc goes back", "error")
+            self.say(self.why_not, "error")
 
     def action_leave(self) -> None:
         """From the hits, then from the screen."""

@@ -84,13 +84,12 @@ class GuideScreen(WithInvitation):
         return {n: self._row(n, self._steps[n]) for n in ids if n < len(self._steps)}
 
     def _row(self, place: int, step: Step) -> TableRow:
-        number = "   " if place == INVITED else f"{place + 1}  "
         state = f"done: {step.done}" if step.done else "to do"
         if step.done.startswith(first_steps.NOT_NEEDED):
             state = step.done
         elif place == INVITED and not step.done:
             state = "if you have one"
-        cells = {"step": f"{number}{step.title}", "state": state}
+        cells = {"step": step.title, "state": state}
         return TableRow(cells, "✓" if step.done else "", "dim" if step.done else "plain")
 
     def columns(self, width: int) -> Sequence[Column]:  # noqa: ARG002 - they fit at any width
@@ -161,7 +160,7 @@ class GuideScreen(WithInvitation):
         if here == WHO:
             self.put("who are you?", "you@example.com", self._i_am)
         elif not self.desk.me and here in (KEY, CAMPAIGN, INVITED):
-            self.say("say first who you are (step 1)", "error")
+            self.say("say first who you are", "error")
         elif here == IMPORT:
             self._ask_file()
         elif here == KEY:
@@ -169,7 +168,7 @@ class GuideScreen(WithInvitation):
         elif here == CAMPAIGN:
             self._ask_name()
         elif here == INVITED and not self._steps[KEY].done:
-            self.say("make your signing key first (step 3)", "error")
+            self.say("make your signing key first", "error")
         elif here == INVITED:
             self.ask_invitation()
 

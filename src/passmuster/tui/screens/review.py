@@ -339,15 +339,21 @@ class ReviewScreen(Stopping, Ahead):
         item_id = self.dossier_of
         if item_id is not None and self.here is not None:
             self.muster.sitting.details_opened.add(item_id)
-            verbs = () if self._refusal() else HANDED.values()
+            refusal = self._refusal()
+            verbs = ("stop",) if refusal else HANDED.values()
             self.app.push_screen(
                 DetailsScreen(self.drawn(item_id, self.here, full=True), self.here.dossier, verbs,
-                              self.campaign.due_at), self._handed,
+                              self.campaign.due_at, refusal or ""),
+                lambda verb: self._handed(verb, item_id),
             )  # fmt: skip
 
-    def _handed(self, verb: str | None) -> None:
+    def _handed(self, verb: str | None, item_id: int) -> None:
         """Carry out what was pressed in the details, on the item that was read there."""
-        if verb is not None:
+        if verb is None:
+            return
+        if self.table.cursor_id != item_id:  # the queue was read anew, and it is no longer in it
+            self.say("it is no longer in this view: nothing was done", "error")
+        else:
             self.call_later(self.run_action, keymap.known()[verb].action)
 
     def action_copy(self) -> None:

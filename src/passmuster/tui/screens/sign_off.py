@@ -1,10 +1,9 @@
 """What will be signed, read like a commit; `s` signs it, once, and nothing before that counts."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import work
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from passmuster import campaigns
@@ -14,14 +13,10 @@ from passmuster.model import VERDICTS
 from passmuster.text import Json, plural
 from passmuster.tui import second_lines
 from passmuster.tui.dossier import decision_words
-from passmuster.tui.key_talk import Box, KeyTalk
-from passmuster.tui.lines import Line, Role, Span, fold, say, short
-from passmuster.tui.screens._base import MusterScreen
-from passmuster.tui.widgets.ask_bar import AskBar
-from passmuster.tui.widgets.dossier_view import DossierView
-from passmuster.tui.widgets.keys_bar import Key, KeysBar
-from passmuster.tui.widgets.line_view import LineBar
-from passmuster.tui.widgets.text_line import TextLine
+from passmuster.tui.key_talk import KeyTalk
+from passmuster.tui.lines import Line, Span, fold, say, short
+from passmuster.tui.screens._signs import Signs
+from passmuster.tui.widgets.keys_bar import Key
 
 MOST_NAMED = 200
 """Rows that change access and are named one by one, with their dossiers read, on the UI thread."""
@@ -136,10 +131,9 @@ def _owners(batch: Batch) -> list[Line]:
     return out
 
 
-class SignOffScreen(MusterScreen[bool]):
+class SignOffScreen(Signs):
     """Read, then `s` or esc; true when it was signed."""
 
-    CSS = "#notice { height: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sign", "sign", id="sign_off.sign", tooltip="sign all of this with your key"),
         Binding("escape,q", "leave", "go back", id="sign_off.back", key_display="esc"),
@@ -148,60 +142,44 @@ class SignOffScreen(MusterScreen[bool]):
     def __init__(self, batch: Batch, campaign: str) -> None:
         super().__init__()
         self.frozen, self.campaign = batch, campaign
-        self._talk: KeyTalk | None = None
-        """Of the signing that goes on now."""
-        self._asked = False
-
-    def compose(self) -> ComposeResult:
-        """The summary, a line for what happens, a question, the keys."""
-        yield DossierView(id="pane")
-        yield LineBar(id="notice")
-        yield AskBar(id="ask")
-        yield KeysBar(id="keys")
-
-    @property
-    def typing(self) -> TextLine | None:
-        """The passphrase, while it is asked for."""
-        bar = self.query_one(AskBar)
-        return bar.text if bar.is_open else None
 
     def on_mount(self) -> None:
         """Read the evidence of what changes access, so that it can be named."""
-        self.query_one(AskBar).closed = self.question_closed
         frozen = self.frozen.rows
         rows = [*_acting(frozen)[0], *frozen.ends.first, *frozen.risky]
         db = self.muster.db
         dossiers = {r.item_id: campaigns.item_dossier(db, r.item_id) for r in rows}
         key, name = self.muster.signing_key_mark(), self.campaign
-        pane = self.query_one(DossierView)
-        pane.show(lambda width: summary(self.frozen, dossiers, name, key, width))
-        pane.focus()
-        self._show_keys()
+        self.pane.show(lambda width: summary(self.frozen, dossiers, name, key, width))
+        self.show_keys()
 
-    def _show_keys(self) -> None:
+    def keys(self) -> list[Key]:
+        """The keys that make sense now."""
+        if self.ask.is_open:
+            return [Key("enter", "sign", ""), Key("esc", "go back", "")]
+        if self.talk is not None:
+            return [Key("esc", "call it off", "leave")]
         count = len(self.frozen.rows) + len(self.frozen.own) + len(self.frozen.seconds)
-        self.query_one(KeysBar).show_keys(
-            [Key("s", f"sign {plural(count, 'draft')}", "sign"), Key("esc", "go back", "leave"),
-             Key("j/k", "scroll", "")], self.app.size.width,
-        )  # fmt: skip
-
-    def say(self, text: str, role: Role = "plain") -> None:
-        """Tell the person what happens."""
-        self.query_one("#notice", LineBar).show([Span(" "), say(text, role)])
+        return [Key("s", f"sign {plural(count, 'draft')}", "sign"), Key("esc", "go back", "leave"),
+                Key("j/k", "scroll", "")]  # fmt: skip
 
     def action_leave(self) -> None:
         """Back to the queue; nothing is signed, and a key that waits for a touch waits no more."""
-        if self._talk is None:
+        if self.talk is None:
             self.dismiss(False)
         else:
-            self._talk.call_off()
+            self.talk.call_off()
 
     def action_sign(self) -> None:
-        """Sign in a thread: a hardware key may wait for a touch, a key file takes a second."""
-        if self._talk is None:
-            self._talk = KeyTalk(self, self._put_question, self._told)
-            self.say("signing …")
-            self._sign(self._talk)
+        """Sign, once."""
+        if self.talk is None:
+            self.begin()
+
+    def begin(self) -> None:
+        """In a thread: a hardware key may wait for a touch, a key file takes a second."""
+        self.say("signing …")
+        self._sign(self.new_talk())
+        self.show_keys()
 
     @work(thread=True, exclusive=True, group="sign", exit_on_error=True)
     def _sign(self, talk: KeyTalk) -> None:
@@ -215,36 +193,25 @@ class SignOffScreen(MusterScreen[bool]):
             finally:
                 db.close()
         except WrongPassphrase as error:
-            self._back(self._locked, str(error))
+            self.back(self.locked, str(error))
         except MusterError as error:
-            self._back(self._refused, str(error))
+            self.back(self.refused, str(error))
         else:
             self.muster.syncing.soon(key)
-            self._back(self._done, signed)
+            self.back(self._done, signed)
 
-    def _back(self, then: Callable[[Any], None], what: object) -> None:
-        """Go on in the screen's own thread, if there is still a screen."""
-        if self.app.is_running:
-            self.app.call_from_thread(then, what)
-
-    def _told(self, words: str) -> None:
-        """The key has something to say: mostly that it waits for a touch."""
-        self.say(words, "accent")
-        self.query_one(KeysBar).show_keys([Key("esc", "call it off", "leave")],
-                                          self.app.size.width)  # fmt: skip
-
-    def _locked(self, why: str) -> None:
-        """After a wrong passphrase it is asked for again: what is typed next is one, not keys."""
-        self._refused(why)
-        if self._asked:
-            self.action_sign()
-            self.say(why, "error")
-
-    def _refused(self, why: str) -> None:
-        self._talk = None
+    def refused(self, why: str) -> None:
+        """Nothing is signed: say why."""
+        self.talk = None
         self.say(why, "error")
-        self._show_keys()
-        self.query_one(DossierView).focus()
+        self.show_keys()
+        self.pane.focus()
+
+    def question_closed(self, answered: bool) -> None:
+        """The passphrase is there: it is signed."""
+        super().question_closed(answered)
+        if answered:
+            self.say("signing …")
 
     def _done(self, signed: Signed) -> None:
         from passmuster.tui.screens.signed import SignedScreen
@@ -252,29 +219,3 @@ class SignOffScreen(MusterScreen[bool]):
         self.app.push_screen(
             SignedScreen(signed, self.frozen.campaign_id), lambda _: self.dismiss(True)
         )
-
-    # the passphrase
-
-    def _put_question(self, question: str, box: Box) -> None:
-        wrong, self._asked = self._asked, True
-
-        def answer(typed: str) -> str | None:
-            box.put(typed)
-            return None
-
-        if not wrong:
-            self.say("")
-        self.query_one(AskBar).ask(
-            [say(question, "strong")], (), answer, hint="enter signs, esc goes back", secret=True
-        )
-        self.query_one(KeysBar).show_keys(
-            [Key("enter", "sign", ""), Key("esc", "go back", "")], self.app.size.width
-        )
-
-    def question_closed(self, answered: bool) -> None:
-        """Without a passphrase nothing is signed."""
-        self.query_one(DossierView).focus()
-        if answered:
-            self.say("signing …")
-        elif self._talk is not None:
-            self._talk.call_off()

@@ -5,11 +5,9 @@ stopped by a slip of a key. Then a thread signs, stops and asks, each step shown
 What stops access is on no Enter but that one.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import work
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from passmuster import campaigns, logins, remediation, store
@@ -17,24 +15,20 @@ from passmuster.errors import MusterError, WrongPassphrase
 from passmuster.remediation import Offer, Result
 from passmuster.text import Json
 from passmuster.tui import stop_lines
-from passmuster.tui.key_talk import Box, KeyTalk
-from passmuster.tui.lines import Role, Span, say, short
-from passmuster.tui.screens._base import MusterScreen
+from passmuster.tui.key_talk import KeyTalk
+from passmuster.tui.lines import short
+from passmuster.tui.screens._signs import Signs
 from passmuster.tui.stop_lines import LAST, Shown
-from passmuster.tui.widgets.ask_bar import AskBar
-from passmuster.tui.widgets.dossier_view import DossierView
-from passmuster.tui.widgets.keys_bar import Key, KeysBar
-from passmuster.tui.widgets.line_view import LineBar
-from passmuster.tui.widgets.text_line import TextLine
+from passmuster.tui.widgets.keys_bar import Key
 
 MOST = 8
 """Credentials that are offered beside the whole account."""
 
 
-class StopScreen(MusterScreen[bool]):
+class StopScreen(Signs):
     """Which part, why, the last four signs, the steps; true where a decision was signed."""
 
-    CSS = "#notice { height: 1; }"
+    SECRET_HINT = "enter signs, esc stops nothing"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "go back", id="stop.back", key_display="esc"),
     ]
@@ -51,38 +45,17 @@ class StopScreen(MusterScreen[bool]):
         self._steps: list[str] = []
         self._failed = ""
         self._shown_at = ""
-        self._talk: KeyTalk | None = None
-        """Of the stop that goes on now."""
-        self._asked = self._signed = False
-
-    def compose(self) -> ComposeResult:
-        """What is told, a line for what happens, a question, the keys."""
-        yield DossierView(id="pane")
-        yield LineBar(id="notice")
-        yield AskBar(id="ask")
-        yield KeysBar(id="keys")
-
-    @property
-    def typing(self) -> TextLine | None:
-        """The question, while it waits."""
-        bar = self.query_one(AskBar)
-        return bar.text if bar.is_open else None
+        self._signed = False
 
     def on_mount(self) -> None:
         """Begin with what is to stop."""
         self._shown_at = self.desk.clock()
-        self.query_one(AskBar).closed = self.question_closed
-        self.query_one(DossierView).focus()
         self._look()
         live = [] if self.dossier["of"] != "identity" else self._live()
         if live:
             self._ask_what(live)
         else:
             self._ask_why()
-
-    def on_resize(self) -> None:
-        """The keys to the new width."""
-        self._keys()
 
     # what is told
 
@@ -95,34 +68,20 @@ class StopScreen(MusterScreen[bool]):
         facts = remediation.blast(self.muster.db, self.dossier, self.offered, now)
         shown = Shown(remediation.subject(self.dossier), facts, self.offered.plan, self._steps,
                       self.result, self._failed)  # fmt: skip
-        pane = self.query_one(DossierView)
-        pane.show(lambda width: stop_lines.lines(shown, width))
+        self.pane.show(lambda width: stop_lines.lines(shown, width))
         if self._steps or self._failed:
-            pane.scroll_lines(len(pane.lines))
-        self._keys()
+            self.pane.scroll_lines(len(self.pane.lines))
+        self.show_keys()
 
-    def _keys(self) -> None:
-        if self.typing is not None:
-            keys = [Key("enter", "go on", ""), Key("esc", "stop nothing", "leave")]
-        elif self._talk is not None:
-            keys = [] if self._signed else [Key("esc", "call it off", "leave")]
-        else:
-            keys = [Key("esc", "back", "leave"), Key("j/k", "scroll", "")]
-        self.query_one(KeysBar).show_keys(keys, self.app.size.width)
-
-    def say(self, words: str, role: Role = "plain") -> None:
-        """Tell the person what happens."""
-        self.query_one("#notice", LineBar).show([Span(" "), say(words, role)])
+    def keys(self) -> list[Key]:
+        """The keys that make sense now."""
+        if self.ask.is_open:
+            return [Key("enter", "go on", ""), Key("esc", "stop nothing", "leave")]
+        if self.talk is not None:
+            return [] if self._signed else [Key("esc", "call it off", "leave")]
+        return [Key("esc", "back", "leave"), Key("j/k", "scroll", "")]
 
     # the questions
-
-    def _put(
-        self, question: str, answer: Callable[[str], str | None], hint: str,
-        options: Sequence[tuple[str, str]] = (), *, secret: bool = False,
-    ) -> None:  # fmt: skip
-        self.query_one(AskBar).ask([say(question, "strong")], options, answer, hint=hint,
-                                   secret=secret)  # fmt: skip
-        self._keys()
 
     def _live(self) -> list[Json]:
         off = ("disabled", "deleted")
@@ -143,7 +102,7 @@ class StopScreen(MusterScreen[bool]):
             self._ask_why()
             return None
 
-        self._put("stop what?", answer, "a digit", options)
+        self.put("stop what?", answer, "a digit", options)
 
     def _ask_why(self) -> None:
         held = remediation.before(self.muster.db, self.dossier["uri"])
@@ -167,7 +126,7 @@ class StopScreen(MusterScreen[bool]):
             self._ask_handle()
             return None
 
-        self._put("why?", answer, "it is signed: words, no secret; for 4h at the end: for a while")
+        self.put("why?", answer, "it is signed: words, no secret; for 4h at the end: for a while")
 
     def _ask_handle(self) -> None:
         handle = remediation.handle(self.dossier)
@@ -175,42 +134,27 @@ class StopScreen(MusterScreen[bool]):
         def answer(typed: str) -> str | None:
             if not stop_lines.confirms(typed, handle):
                 return f"those are not the last {LAST} signs of {short(handle)}"
-            self._begin()
+            self.begin()
             return None
 
         what = self.offered.plan.what if self.offered.plan else "sign the decision alone"
-        self._put(f"{what}: type the last {LAST} signs of {short(handle)}", answer,
+        self.put(f"{what}: type the last {LAST} signs of {short(handle)}", answer,
                   "enter stops it, esc stops nothing")  # fmt: skip
 
     def question_closed(self, answered: bool) -> None:
         """Whoever goes back stops nothing."""
-        self.query_one(DossierView).focus()
-        self._keys()
-        if answered:
-            return
-        if self._talk is not None:
-            self._talk.call_off()
-        else:
+        super().question_closed(answered)
+        if not answered and self.talk is None:
             self.dismiss(False)
 
     # the stop
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Sign, stop and ask in a thread."""
         self._failed = ""
-        self._talk = KeyTalk(self, self._put_secret, lambda words: self.say(words, "accent"))
         self.say("stopping …")
-        self._stop(self._talk)
-
-    def _put_secret(self, question: str, box: Box) -> None:
-        wrong, self._asked = self._asked, True
-
-        def answer(typed: str) -> str | None:
-            box.put(typed)
-            return None
-
-        if not wrong:
-            self.say("")
-        self._put(question, answer, "enter signs, esc stops nothing", secret=True)
+        self._stop(self.new_talk())
+        self.show_keys()
 
     @work(thread=True, exclusive=True, group="stop", exit_on_error=True)
     def _stop(self, talk: KeyTalk) -> None:
@@ -221,7 +165,7 @@ class StopScreen(MusterScreen[bool]):
             try:
                 with_ = remediation.Desk(
                     key, desk.clock, lambda source: logins.where(settings, source),
-                    lambda step, words: self._back(self._step, (step, words)),
+                    lambda step, words: self.back(self._step, (step, words)),
                 )  # fmt: skip
                 held = remediation.before(db, self.dossier["uri"])
                 if held is not None:
@@ -231,12 +175,12 @@ class StopScreen(MusterScreen[bool]):
             finally:
                 db.close()
         except WrongPassphrase as error:
-            self._back(self._locked, str(error))
+            self.back(self.locked, str(error))
         except MusterError as error:
-            self._back(self._refused, str(error))
+            self.back(self.refused, str(error))
         else:
             self.muster.syncing.soon(key)
-            self._back(self._done, result)
+            self.back(self._done, result)
 
     def _urgent(self) -> campaigns.Emergency:
         return campaigns.Emergency(
@@ -244,38 +188,29 @@ class StopScreen(MusterScreen[bool]):
             self._shown_at, self.due,
         )  # fmt: skip
 
-    def _back(self, then: Callable[[Any], None], what: object) -> None:
-        """Go on in the screen's own thread, if there is still a screen."""
-        if self.app.is_running and self.is_attached:
-            self.app.call_from_thread(then, what)
-
     def _step(self, told: tuple[str, str]) -> None:
         self._signed = True
         self._steps.append(told[1])
         self.say("stopping …")
         self._draw()
 
-    def _locked(self, why: str) -> None:
-        """After a wrong passphrase it is asked for again."""
-        self._begin()
-        self.say(why, "error")
-
-    def _refused(self, why: str) -> None:
-        self._talk, self._failed = None, "" if self._signed else why
+    def refused(self, why: str) -> None:
+        """Nothing was stopped, or what was signed could not be gone on with."""
+        self.talk, self._failed = None, "" if self._signed else why
         self.say(why if self._signed else "nothing was stopped", "error")
         self._draw()
 
     def _done(self, result: Result) -> None:
-        self._talk, self.result = None, result
+        self.talk, self.result = None, result
         self.say("" if result.is_proved else "it is not proved to be refused: look above",
                  "plain" if result.is_proved else "error")  # fmt: skip
         self._draw()
 
     def action_leave(self) -> None:
         """Back; what is signed and under way is not called off."""
-        if self._talk is None:
+        if self.talk is None:
             self.dismiss(self._signed)
         elif self._signed:
             self.say("it is signed and under way: a moment")
         else:
-            self._talk.call_off()
+            self.talk.call_off()
