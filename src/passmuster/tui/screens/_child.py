@@ -42,7 +42,8 @@ class WithChild(ListScreen):
             out, into = os.pipe()
             os.write(into, secret)  # far less than a pipe holds
             os.close(into)
-            command += ["--passphrase-fd", str(out)]
+            end = command.index("--") if "--" in command else len(command)
+            command[end:end] = ["--passphrase-fd", str(out)]
         said: list[str] = []
         with subprocess.Popen(  # noqa: S603 - our own program, no shell between
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

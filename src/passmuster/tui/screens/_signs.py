@@ -23,7 +23,7 @@ class Signs(MusterScreen[bool]):
     """A page for which a key signs; true where it did."""
 
     DEFAULT_CSS = "Signs #notice { height: 1; }"
-    SECRET_HINT = "enter signs, esc goes back"
+    KEY_HINT = "enter signs, esc goes back"
     """Below the key's question."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class Signs(MusterScreen[bool]):
 
         if not wrong:
             self.say("")
-        self.put(question, answer, self.SECRET_HINT, secret=True)
+        self.put(question, answer, self.KEY_HINT, secret=True)
 
     def locked(self, why: str) -> None:
         """After a wrong passphrase that was typed it is asked for again: what is typed next is one,

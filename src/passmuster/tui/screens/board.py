@@ -19,7 +19,7 @@ from passmuster.tui.completion import Suggestions
 from passmuster.tui.course_lines import Known
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.look import Look, Section
-from passmuster.tui.screens._list import ListScreen
+from passmuster.tui.screens._opening import EVERYTHING_ASKED, INTAKE_ASKED, WithOpening
 from passmuster.tui.screens._typing import Command
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
@@ -66,7 +66,7 @@ def row(at: Campaign, course: Course | None, now: str) -> TableRow:
     return TableRow(cells, "◀" if how == "overdue" else "", "dim" if at.closed_at else "plain")
 
 
-class BoardScreen(ListScreen):
+class BoardScreen(WithOpening):
     """Every campaign, and the course of the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -74,6 +74,8 @@ class BoardScreen(ListScreen):
                 tooltip="review what is mine in this campaign"),
         Binding("y", "copy", "copy", id="board.copy",
                 tooltip="copy the addresses of who is silent, or how to open a campaign"),
+        Binding("N", "new", "new campaign", id="campaign.new",
+                tooltip="open a campaign: over every identity, or over what is new"),
     ]  # fmt: skip
     NOUN = "campaign"
     FILTER_HINT = "words of a campaign's name"
@@ -205,20 +207,20 @@ class BoardScreen(ListScreen):
     def hints(self) -> list[Key]:
         """The keys that make sense now."""
         if not self.table.rank:
-            return [Key("y", "copy the command", "copy"), Key("q", "back", "leave"),
-                    Key("?", "more", "help")]  # fmt: skip
+            return [Key("N", "open one", "new"), Key("y", "copy the command", "copy"),
+                    Key("q", "back", "leave"), Key("?", "more", "help")]  # fmt: skip
         silent = [Key("y", "copy who is silent", "copy")] if self._silent() else []
-        return [Key("enter", "its queue", "open"), *silent, Key("J", "scroll", "pane(1)", True),
-                *super().hints()]  # fmt: skip
+        return [Key("enter", "its queue", "open"), *silent, Key("N", "new campaign", "new"),
+                Key("J", "scroll", "pane(1)", True), *super().hints()]  # fmt: skip
 
     def nothing(self, *, filtered: bool) -> list[Line]:
         """Why there is no campaign, and how to open one."""
         if filtered:
             return [[Span("  no campaign is so; esc takes the filter off, tab goes on")]]
         return [
-            [Span("  no campaign has been opened yet.", "strong")], [],
+            [Span("  no campaign has been opened yet: N opens one.", "strong")], [],
             [Span("  A campaign freezes what is to be judged, and asks people to judge it.")],
-            [Span("  Leave the workstation and open one (y copies the line):")], [],
+            [Span("  With a scope of its own it is opened by a command (y copies the line):")], [],
             [Span("  "), say(self.how_to_open(), "accent")],
         ]  # fmt: skip
 
@@ -248,6 +250,23 @@ class BoardScreen(ListScreen):
             self.say("there is no campaign here")
         else:
             self.muster.open_campaign(at)
+
+    def action_new(self) -> None:
+        """Ask over what, then open it."""
+        options = [("1", EVERYTHING_ASKED), ("2", INTAKE_ASKED)]
+
+        def answer(typed: str) -> str | None:
+            if typed == "1":
+                self.open_everything(f"Review {self.desk.clock()[:10]}")
+            elif typed == "2":
+                self.open_intake()
+            else:
+                return "press a digit, or esc"
+            return None
+
+        self.ask.ask([Span("a new campaign over", "strong")], options, answer,
+                     hint="a digit; another scope: muster campaign open --scope …")  # fmt: skip
+        self.redraw_bars()
 
     def _silent(self) -> list[str]:
         course = self._courses.get(self.table.cursor_id or 0)

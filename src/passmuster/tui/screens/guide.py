@@ -7,36 +7,32 @@ make the screen wait.
 import shlex
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 
-from passmuster import campaigns, config, keys
+from passmuster import config
 from passmuster.errors import FilterError, MusterError
 from passmuster.store import Database
-from passmuster.text import rfc3339
 from passmuster.tui import first_steps, paths
 from passmuster.tui.first_steps import CAMPAIGN, IMPORT, INVITED, KEY, WHO, Step, needed
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look
 from passmuster.tui.screens._inviting import WithInvitation
+from passmuster.tui.screens._opening import WithOpening
 from passmuster.tui.screens.board import how_to_open
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
-from passmuster.tui.words import when
 
 __all__ = ["SCREEN", "GuideScreen", "needed"]
 
 _COLUMNS = (Column("step", "FIRST STEPS", 24), Column("state", "", 0))
 NAME = "First review"
-DAYS = 30
-"""From the opening of the first campaign to its due date."""
 
 
-class GuideScreen(WithInvitation):
+class GuideScreen(WithInvitation, WithOpening):
     """Steps, and what to do for the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -270,48 +266,12 @@ class GuideScreen(WithInvitation):
     # the campaign
 
     def _ask_name(self) -> None:
-        if self.running:
-            self.say(f"{self.running}: wait for it")
-            return
         missing = next((step for step in self._steps[:CAMPAIGN] if not step.done), None)
         if missing is not None:
             self.say(f"first: {missing.title}", "error")
             return
 
-        def answer(typed: str) -> str | None:
-            self._open(typed.strip() or NAME)
-            return None
-
-        self.put("what shall it be called?", f"enter alone: {NAME}; every identity, due in"
-                  f" {DAYS} days, its owner asked, else you", answer)  # fmt: skip
-
-    def _open(self, name: str) -> None:
-        db = self.muster.db
-        mine = keys.signs_for(db, self.desk.me)
-        due = rfc3339(when(self.desk.clock()) + timedelta(days=DAYS))[:10]
-        words = ["campaign", "open", name, "--reviewer", "owner", "--fallback", self.desk.me,
-                 "--due", due]  # fmt: skip
-
-        def go(secret: bytes | None) -> None:
-            self.run_muster(words, f"opening {name}", self._opened, secret)
-
-        if mine is None or not keys.has_passphrase(mine):
-            go(None)
-            return
-
-        def unlocked(typed: str) -> str | None:
-            go(typed.encode())
-            return None
-
-        self.put("passphrase of your signing key", "enter opens it, esc leaves it", unlocked,
-                  secret=True)  # fmt: skip
-
-    def _opened(self, code: int, said: list[str]) -> None:
-        if code:
-            last = said[-1] if said else "the campaign was not opened"
-            self.say(last.removeprefix("muster: "), "error")
-            return
-        self.muster.open_campaign(campaigns.campaigns(self.muster.db)[0])
+        self.open_everything(NAME)
 
 
 SCREEN = GuideScreen

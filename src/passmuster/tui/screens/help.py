@@ -46,6 +46,9 @@ In an emergency
   !        stop what is under the cursor on the platform, now: you read what
            breaks, say why, and type the last four signs of its handle
 
+Where nothing asks about it yet
+  N        in the inventory or the campaigns: open a review over what is new
+
 Finding
   /        filter as you type; tab completes; esc takes it off
   tab      the next saved filter; shift+tab the one before

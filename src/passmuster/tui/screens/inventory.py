@@ -20,6 +20,7 @@ from passmuster.tui import identity_rows, words
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.look import Look, Section
 from passmuster.tui.screens._identity import OfIdentities
+from passmuster.tui.screens._opening import WithOpening
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
 from passmuster.tui.writer import Job
@@ -43,12 +44,14 @@ def sections(settings: Settings, now: str) -> list[Section]:
     return [Section(name, expression) for name, expression in {**ours, **own}.items()]
 
 
-class InventoryScreen(OfIdentities):
+class InventoryScreen(OfIdentities, WithOpening):
     """Every identity."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("P", "purpose", "purpose", id="purpose",
                 tooltip="say what it is for; kept with your name and the day"),
+        Binding("N", "new", "ask about what is new", id="campaign.new",
+                tooltip="open a campaign over every new identity that nobody is asked about"),
     ]  # fmt: skip
     NOUN = "identity"
     SORTS: ClassVar[Mapping[str, str]] = {
@@ -113,7 +116,11 @@ class InventoryScreen(OfIdentities):
     def nothing(self, *, filtered: bool) -> list[Line]:  # noqa: ARG002 - the section is no filter
         """Why there is no row."""
         name = self.sections[self.section].name if self.sections else "all"
-        what = "there is no identity" if name == "all" else f"no identity is here: {name}"
+        what = {
+            "all": "there is no identity",
+            "intake": "nothing waits: all that came since the first export of its source is "
+                      "answered for",
+        }.get(name, f"no identity is here: {name}")  # fmt: skip
         return identity_rows.nothing(
             what, filtered=bool(self.look.expression),
             imported=policy.last_import(self.muster.db) is not None,
@@ -126,10 +133,18 @@ class InventoryScreen(OfIdentities):
         return identity_rows.heading("Inventory", [*parts, *self._facts], width)
 
     def hints(self) -> list[Key]:
-        """In the intake, also how to say what something is for."""
+        """In the intake, also how to have it asked about, and to say what something is for."""
         name = self.sections[self.section].name if self.sections else ""
-        more = [Key("P", "purpose", "purpose")] if name == "intake" and self.table.rank else []
-        return [*more, *super().hints()]
+        if name != "intake" or not self.table.rank:
+            return super().hints()
+        return [Key("N", "ask about these", "new"), Key("P", "purpose", "purpose"),
+                *super().hints()]  # fmt: skip
+
+    # what is new
+
+    def action_new(self) -> None:
+        """Open a review over what is new, of that over what was filtered."""
+        self.open_intake(self.look.expression)
 
     # what it is for
 
@@ -154,7 +169,7 @@ class InventoryScreen(OfIdentities):
             return None
 
         self.ask.ask([Span("purpose", "strong"), say(f"  {row.name}   what is it for?")], (),
-                     answer, hint="a sentence; owner and approval: muster intake open")  # fmt: skip
+                     answer, hint="a sentence; owner and approval: N opens a review")  # fmt: skip
         self.redraw_bars()
 
     def written(self, ids: Sequence[int], error: MusterError | None) -> None:

@@ -28,7 +28,7 @@ MOST = 8
 class StopScreen(Signs):
     """Which part, why, the last four signs, the steps; true where a decision was signed."""
 
-    SECRET_HINT = "enter signs, esc stops nothing"
+    KEY_HINT = "enter signs, esc stops nothing"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "go back", id="stop.back", key_display="esc"),
     ]
