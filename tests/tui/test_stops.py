@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from passmuster import remediation, tlog
+from passmuster import campaigns, remediation, tlog
 from passmuster.config import Settings
 from passmuster.errors import WrongPassphrase
 from passmuster.keys import Passphrase, SigningKey
@@ -313,3 +313,94 @@ async def test_after_the_sign_off_the_place_is_named_and_one_key_away(
         assert listed(pilot, "state") == ["planned"]
         await press(pilot, "q")
         assert pilot.app.screen is pilot.app.screen_stack[1]
+
+
+# many at once
+
+
+@pytest.fixture
+def three(estate: Estate, desk: Desk) -> Desk:
+    """Three accounts of which each is to be stopped, and settings that allow that."""
+    at = estate.opened()
+    for uid in ("svc-a", "svc-b", "svc-c"):
+        estate.decide(at, uid, "revoke")
+    estate.sign_off(at)
+    remediation.plan(estate.db, estate.clock())
+    return replace(desk, settings=replace(desk.settings, stop_percent=100))
+
+
+async def test_of_many_each_has_its_row_and_one_that_fails_hides_no_other(
+    estate: Estate, three: Desk
+) -> None:
+    async with MusterApp(three, None).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C", "semicolon")
+        assert "nothing is marked" in said(pilot)
+        await press(pilot, "m", "semicolon", "exclamation_mark")
+        assert "stop 3: disable svc-a, disable svc-b, disable svc-c" in bar(pilot, "ask-lines")
+        await press(pilot, "=vc-a", "enter")
+        assert "that is not 3" in bar(pilot, "ask-lines")
+        assert not estate.toy.writes
+        estate.toy.faults = {len(estate.toy.calls) + 4: "403"}
+        await press(pilot, "ctrl+u", "=3", "enter")
+        await settle(pilot)
+        assert "2 of 3 seen to be stopped; disable svc-b: apply failed" in said(pilot)
+        assert estate.toy.writes == ["PUT svc-a", "PUT svc-c"]
+        assert sorted(listed(pilot, "state")) == ["apply failed", *["verified: refused"] * 2]
+        calls = estate.toy.calls
+        first_asked = next(n for n, call in enumerate(calls) if "login" in call)
+        last_sent = max(n for n, call in enumerate(calls) if call.startswith("PUT"))
+        assert first_asked > last_sent, "all are stopped before any is asked for"
+        assert here(pilot).look.ids is not None
+        assert not here(pilot).table.marks
+        for one in remediation.remedies(estate.db):
+            assert remediation.history(estate.db, one.name)[-1].statement, one.what
+        await press(pilot, "m", "semicolon", "u")
+        assert "let in again 2" in bar(pilot, "ask-lines")
+        assert "1 left out: it is apply failed" in bar(pilot, "ask-lines")
+        await press(pilot, "=2", "enter")
+        await settle(pilot)
+        assert "2 of 2 put back" in said(pilot)
+    assert tlog.check(estate.db)
+
+
+async def test_what_is_no_longer_asked_for_is_left_out_and_one_that_raises_keeps_none_from_it(
+    estate: Estate, three: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate.ticks += 60
+    again = estate.opened("Winter")
+    estate.decide(again, "svc-a", "approve")
+    estate.sign_off(again)
+    async with MusterApp(three, None).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C", "m", "semicolon", "exclamation_mark")
+        await settle(pilot)
+        assert "stop 2" in bar(pilot, "ask-lines")
+        assert "1 left out: it was decided otherwise since" in bar(pilot, "ask-lines")
+        with estate.db.atomic():  # as if another workspace had planned the first of the two
+            estate.db.execute("UPDATE remediation SET plan = NULL, state = 'reverted'"
+                              " WHERE uri LIKE '%svc-b'")  # fmt: skip
+        await press(pilot, "=2", "enter")
+        await settle(pilot)
+        assert "1 of 2 seen to be stopped" in said(pilot)
+        assert "planned in another workspace" in said(pilot)
+    assert estate.toy.writes == ["PUT svc-c"]
+
+
+async def test_one_step_goes_for_no_more_of_a_tier_than_the_settings_allow(
+    estate: Estate, three: Desk
+) -> None:
+    risk = estate.db.value("SELECT risk FROM listing LIMIT 1")
+    tight = {**three.settings.bulk, campaigns.tier(risk): 2}
+    desk = replace(three, settings=replace(three.settings, bulk=tight))
+    async with MusterApp(desk, None).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C", "m", "semicolon", "exclamation_mark")
+        assert f"3 of them are at {campaigns.tier(risk)} risk, and one act may go for 2" in said(
+            pilot
+        )
+        await press(pilot, "escape", "j", "space", "k", "k", "space", "semicolon")
+        assert "what for all 2 marked" in said(pilot)
+        await press(pilot, "escape", "exclamation_mark")
+        assert "last 4 signs of" in bar(pilot, "ask-lines"), "without ; it is for the cursor alone"
+    assert not estate.toy.writes

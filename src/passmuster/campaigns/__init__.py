@@ -122,6 +122,7 @@ if TYPE_CHECKING:
         items_of,
         rank,
         rows,
+        tier,
         tiers,
     )
     from passmuster.campaigns._rows import check_row
@@ -201,7 +202,7 @@ else:
         "_publishing": "Published publish",
         "_queue":
             "GROUPS ORDERS Group QueueRow count find_item groups in_group items_of rank rows "
-            "tiers",
+            "tier tiers",
         "_rows": "check_row",
         "_second_policy": "policy_of",
         "_seconding":
@@ -238,6 +239,6 @@ __all__ = [
     "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like",
     "second_rank", "second_rows", "shown", "sign_emergency", "sign_off", "signed_by",
     "signed_counts", "signed_rows", "source_runs", "stranded", "subject_of", "supplier",
-    "supplier_facts", "suppliers", "tiers", "unlisted", "unreviewed", "uri", "votes", "waiting",
-    "waiting_for", "wanted",
+    "supplier_facts", "suppliers", "tier", "tiers", "unlisted", "unreviewed", "uri", "votes",
+    "waiting", "waiting_for", "wanted",
 ]  # fmt: skip

@@ -164,14 +164,18 @@ TIERS = {"critical": 90, "high": 60, "medium": 30, "low": 0}
 """The least risk of each tier, for what may be decided in one act."""
 
 
+def tier(risk: int) -> str:
+    """The tier that a risk is in."""
+    return next(name for name, least in TIERS.items() if risk >= least)
+
+
 def tiers(db: Database, item_ids: Sequence[int]) -> dict[str, int]:
     """How many of the items are in each tier of risk; tiers without any are left out."""
     found: dict[str, int] = {}
     for start in range(0, len(item_ids), 10_000):
         marks = ",".join(map(str, item_ids[start : start + 10_000]))
         for (risk,) in db.execute(f"SELECT risk FROM item WHERE id IN ({marks})"):
-            tier = next(name for name, least in TIERS.items() if risk >= least)
-            found[tier] = found.get(tier, 0) + 1
+            found[tier(risk)] = found.get(tier(risk), 0) + 1
     return found
 
 

@@ -4,19 +4,47 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from textual import work
 
 from passmuster import connectors, logins, remediation, store
 from passmuster.connectors import Live
 from passmuster.errors import MusterError, WrongPassphrase
+from passmuster.keys import SigningKey
 from passmuster.remediation import Remedy, Step
 from passmuster.tui.key_talk import Box, KeyTalk
 from passmuster.tui.lines import Line, Span, say
 from passmuster.tui.screens._list import ListScreen
 
-DOING = {"apply": "stopping …", "verify": "asking the platform …", "restore": "putting back …"}
+Doing = Step | Literal["stop"]
+"""*stop* is to apply without asking afterwards."""
+DOING: dict[Doing, str] = {
+    "apply": "stopping …", "stop": "stopping …", "verify": "asking the platform …",
+    "restore": "putting back …",
+}  # fmt: skip
+
+
+class Ended(NamedTuple):
+    """What came of a step with one."""
+
+    step: Doing
+    one: Remedy
+    why: str
+    """Why it could not even be tried; empty where it was."""
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether it is as it was meant, as far as the platform says."""
+        if self.step == "restore":
+            return self.one.state == "reverted" and not self.why
+        return self.one.verdict in ("refused", "flag") and not self.why
+
+    @property
+    def words(self) -> str:
+        """The same in one line."""
+        verdict = f", {remediation.IN_WORDS[self.one.verdict]}" if self.one.verdict else ""
+        return self.why or f"{self.one.state.replace('_', ' ')}{verdict}: {self.one.said}"
 
 
 class Carrying(ListScreen):
@@ -31,6 +59,10 @@ class Carrying(ListScreen):
 
     def was_carried_out(self) -> None:
         """Something came of a step."""
+        raise NotImplementedError
+
+    def show_run(self, run: Sequence[Remedy]) -> None:
+        """Show only these, of which many went in one step."""
         raise NotImplementedError
 
     def may_begin(self, done: str) -> bool:
@@ -51,12 +83,14 @@ class Carrying(ListScreen):
         self.ask.ask(question, options, answer, hint=hint, secret=secret)
         self.redraw_bars()
 
-    def begin(self, step: Step, one: Remedy) -> None:
-        """Carry *step* out and sign what came of it; the key may ask for its passphrase."""
+    def begin(self, step: Step, run: Sequence[Remedy]) -> None:
+        """Carry *step* out with each and sign what came of it; the key may ask for its
+        passphrase.
+        """
         self._talk, self._key_waits = KeyTalk(self, self._put_secret, self._told), False
         self._enough = threading.Event()
         self.say(DOING[step])
-        self._carry(step, one, self._talk)
+        self._carry(step, run, self._talk)
 
     def _told(self, words: str) -> None:
         """The key says something: it wants to be touched."""
@@ -84,34 +118,68 @@ class Carrying(ListScreen):
             self._talk.call_off()
 
     @work(thread=True, exclusive=True, group="carry")
-    def _carry(self, step: Step, one: Remedy, talk: KeyTalk) -> None:
+    def _carry(self, step: Step, run: Sequence[Remedy], talk: KeyTalk) -> None:
         desk = self.desk
         try:
             key = desk.signer(talk.talk)
             db = store.open_(desk.folder)
             try:
-                (done,) = remediation.carry_out(
-                    db, [one], key, desk.clock,
-                    lambda source: connectors.connect(logins.where(desk.settings, source)),
-                    lambda of, live: self._step(db, step, of, live),
-                )  # fmt: skip
+                done = self._run(db, step, run, key)
             finally:
                 db.close()
         except WrongPassphrase as error:
-            self.back(self._locked, (step, one, str(error)))
+            self.back(self._locked, (step, run, str(error)))
         except MusterError as error:
             self.back(self.refused, str(error))
         else:
             self.muster.syncing.soon(key)
             self.back(self._done, done)
 
-    def _step(self, db: store.Database, step: Step, one: Remedy, live: Live) -> Remedy:
+    def _run(
+        self, db: store.Database, step: Step, run: Sequence[Remedy], key: SigningKey
+    ) -> list[Ended]:
+        """What came of each. Of many, all are stopped before any is asked for: a platform takes
+        its time, and nothing is to stay in it for that long.
+        """
+        if step != "apply" or len(run) == 1:
+            return self._each(db, step, run, key)
+        found = self._each(db, "stop", run, key)
+        stopped = [came.one for came in found if came.one.state == "applied" and not came.why]
+        asked = {came.one.name: came for came in self._each(db, "verify", stopped, key)}
+        return [asked.get(came.one.name, came) for came in found]
+
+    def _each(
+        self, db: store.Database, step: Doing, run: Sequence[Remedy], key: SigningKey
+    ) -> list[Ended]:
+        """Do *step* with each; one that cannot be done keeps none of the others from it."""
+        if not run:
+            return []
+        settings, clock = self.desk.settings, self.desk.clock
+        why: dict[str, str] = {}
+
+        def one_of(one: Remedy, live: Live) -> Remedy:
+            if len(run) > 1:
+                words = f"{DOING[step].removesuffix(' …')} {len(why) + 1} of {len(run)}: {one.what}"
+                self.back(self.say, words)
+            try:
+                why[one.name] = ""
+                return self._step(db, step, one, live)
+            except MusterError as error:
+                why[one.name] = str(error)
+                return one
+
+        found = remediation.carry_out(
+            db, run, key, clock, lambda of: connectors.connect(logins.where(settings, of)), one_of
+        )  # fmt: skip
+        return [Ended(step, one, why[one.name]) for one in found]
+
+    def _step(self, db: store.Database, step: Doing, one: Remedy, live: Live) -> Remedy:
         clock = self.desk.clock
         if step == "restore":
             return remediation.restore(db, one, live, clock)
-        if step == "apply":
+        if step in ("apply", "stop"):
             one = remediation.apply(db, one, live, clock)
-            if one.state != "applied":
+            if step == "stop" or one.state != "applied":
                 return one
         left = remediation.left_s(one, clock())
         enough = self._enough
@@ -159,10 +227,10 @@ class Carrying(ListScreen):
         if self.app.is_running and self.is_attached:
             self.app.call_from_thread(then, what)
 
-    def _locked(self, about: tuple[Step, Remedy, str]) -> None:
+    def _locked(self, about: tuple[Step, Sequence[Remedy], str]) -> None:
         """After a wrong passphrase it is asked for again."""
-        step, one, why = about
-        self.begin(step, one)
+        step, run, why = about
+        self.begin(step, run)
         self.say(why, "error")
 
     def refused(self, why: str) -> None:
@@ -171,10 +239,16 @@ class Carrying(ListScreen):
         self.was_carried_out()
         self.say(why, "error")
 
-    def _done(self, done: Remedy) -> None:
+    def _done(self, found: list[Ended]) -> None:
         self._talk = None
+        if len(found) > 1:
+            self.show_run([ended.one for ended in found])
         self.was_carried_out()
-        verdict = f", {remediation.IN_WORDS[done.verdict]}" if done.verdict else ""
-        fine = done.state == "reverted" or done.verdict in ("refused", "flag")
-        self.say(f"{done.state.replace('_', ' ')}{verdict}: {done.said}",
-                 "plain" if fine else "error")  # fmt: skip
+        bad = [ended for ended in found if not ended.is_fine]
+        if len(found) == 1:
+            self.say(found[0].words, "error" if bad else "plain")
+            return
+        so = "put back" if found[0].step == "restore" else "seen to be stopped"
+        fine = f"{len(found) - len(bad):,} of {len(found):,} {so}"
+        self.say("; ".join([fine, *(f"{ended.one.what}: {ended.words}" for ended in bad)]),
+                 "error" if bad else "plain")  # fmt: skip

@@ -9,26 +9,22 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 
-from passmuster import campaigns, filters, remediation, store
-from passmuster.errors import MusterError
+from passmuster import filters, remediation
 from passmuster.remediation import Remedy, Status
 from passmuster.store import Database
 from passmuster.text import plural
-from passmuster.tui import identity_rows, remedy_lines, stop_lines
-from passmuster.tui.lines import Line, Span, say, short
+from passmuster.tui import identity_rows, remedy_lines
+from passmuster.tui.lines import Line
 from passmuster.tui.look import Look, Section
 from passmuster.tui.remedy_lines import Known
-from passmuster.tui.screens._carrying import Carrying
+from passmuster.tui.screens._stepping import NOBODY, STEPS, Stepping
 from passmuster.tui.sections import View
-from passmuster.tui.stop_lines import LAST
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
 
 WHAT = "the list of stops"
-NOBODY = "there is no stop here"
 _IN: dict[str, Callable[[Status], bool]] = {
     "": lambda _: True,
     "open": lambda one: one.is_open,
@@ -44,24 +40,12 @@ _BY: dict[str, Callable[[Status], object]] = {
     "undo": lambda one: one.remedy.undo_class or "R9", "source": lambda one: one.remedy.source,
     "since": lambda one: one.remedy.state_at,
 }  # fmt: skip
-_STEPS: tuple[tuple[remediation.Step, str, str, str], ...] = (
-    ("apply", "!", "stop it", "stop"), ("verify", "v", "verify", "verify"),
-    ("restore", "u", "put back", "restore"),
-)  # fmt: skip
 
 
-class StopsScreen(Carrying):
+class StopsScreen(Stepping):
     """Remediations; an id is given to each for as long as the screen is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "plan", "plan", id="stops.plan",
-                tooltip="plan what signed decisions ask for; nothing is sent"),
-        Binding("exclamation_mark", "stop", "stop it", id="stop", key_display="!",
-                tooltip="stop what is under the cursor, and see it refused"),
-        Binding("v", "verify", "verify", id="stops.verify",
-                tooltip="ask the platform whether it refuses what was stopped"),
-        Binding("u", "restore", "put back", id="stops.restore",
-                tooltip="put back exactly what was there before"),
         Binding("y", "copy", "copy the lines", id="stops.copy",
                 tooltip="copy the vendor's lines that stop it"),
     ]  # fmt: skip
@@ -114,7 +98,7 @@ class StopsScreen(Carrying):
             if _IN[look.section](one) and all((word in said) is not no for word, no in wanted):
                 found.append(i)
         found.sort(key=lambda i: _BY[look.order](self._one[i]))  # type: ignore[arg-type,return-value]
-        return array("I", reversed(found) if look.backwards else found)
+        return look.among(array("I", reversed(found) if look.backwards else found))
 
     def _all(self, db: Database) -> list[int]:
         with self._reading:  # the list and its sections are read by two threads at a time
@@ -172,16 +156,18 @@ class StopsScreen(Carrying):
 
     def hints(self) -> list[Key]:
         """The keys that make sense now."""
-        found, one = [], self.here
-        plan = Key("p", "plan", "plan", not self._unplanned)
-        if one is not None:
+        one = self.here
+        if one is None or self.for_marked or self.table.marks:
+            found = self.marked_hints()
+        else:
             found = [
-                Key(key, word, action) for step, key, word, action in _STEPS
+                Key(key, word, action) for step, key, word, action in STEPS
                 if not remediation.why_not(self.muster.db, one.remedy, step)
             ]  # fmt: skip
             if remedy_lines.vendor_lines(one):
                 found.append(Key("y", "copy the lines", "copy"))
-        return [*found, plan, *super().hints()]
+        plan = Key("p", "plan", "plan", not self._unplanned)
+        return found if self.for_marked else [*found, plan, *super().hints()]
 
     # one of them
 
@@ -190,6 +176,17 @@ class StopsScreen(Carrying):
         """What is under the cursor."""
         at = self.table.cursor_id
         return None if at is None else self._one.get(at)
+
+    def show_run(self, run: Sequence[Remedy]) -> None:
+        """Only those, each with what came of it; esc shows all again."""
+        self.table.marks.clear()
+        self.section = 0
+        self.look = self.look._replace(section="", expression="",
+                                       ids=tuple(self._ids[one.name] for one in run))  # fmt: skip
+
+    def among(self, ids: Sequence[int]) -> list[Remedy]:
+        """The remediations of these rows."""
+        return [self._one[i].remedy for i in ids if i in self._one]
 
     def evidence(self, row_id: int) -> Callable[[int], list[Line]]:
         """What it is, whose decision, the lines, and what came of it."""
@@ -207,103 +204,6 @@ class StopsScreen(Carrying):
             return
         done = self.copied(text)
         self.say(f"the vendor's lines: {done.words}", "plain" if done.how else "error")
-
-    # the steps
-
-    def action_plan(self) -> None:
-        """Plan all that is open."""
-        if self.may_begin("planned"):
-            self.say("planning …")
-            self._plan()
-
-    @work(thread=True, exclusive=True, group="plan")
-    def _plan(self) -> None:
-        db = store.open_(self.desk.folder)
-        try:
-            found = remediation.plan(db, self.desk.clock())
-        except MusterError as error:  # one that can not be planned keeps the others from it
-            self.back(self.refused, str(error))
-        else:
-            self.back(self._planned, len(found))
-        finally:
-            db.close()
-
-    def _planned(self, count: int) -> None:
-        self.was_carried_out()
-        self.say(f"{plural(count, 'stop')} planned; nothing is sent before ! and its four signs"
-                 if count else "nothing to plan: no signed decision asks for a stop that is not"
-                 " done")  # fmt: skip
-
-    def _chosen(self, step: remediation.Step, done: str) -> Remedy | None:
-        """What is under the cursor, if *step* can be taken with it; else it is said why not."""
-        if not self.may_begin(done):
-            return None
-        if (one := self.here) is None:
-            self.say(NOBODY)
-            return None
-        if why := remediation.why_not(self.muster.db, one.remedy, step):
-            self.say(why, "error")
-            return None
-        return one.remedy
-
-    def action_stop(self) -> None:
-        """Look whether it is asked for still, then ask for the last four signs."""
-        if (one := self._chosen("apply", "stopped")) is not None:
-            self._look_before(one)
-
-    @work(thread=True, exclusive=True, group="before")
-    def _look_before(self, one: Remedy) -> None:
-        """What a run asks before it begins: it reads all decisions, so in a thread."""
-        with self.muster.reading() as db:
-            dropped = remediation.unasked(db, [one])
-            changed = remediation.stale(db, [one]).get(one.name, [])
-            held = remediation.breaker(db, [one], self.desk.settings)
-        if dropped:
-            self.back(self.refused, "it was decided otherwise since, or stopped in an emergency")
-        elif held is not None:
-            command = f"muster remediate apply {one.name} --all-of-them {held.identities}"
-            self.back(self.refused, f"held up: {'; '.join(held.why)}: {command}")
-        else:
-            self.back(self._ask_handle, (one, changed))
-
-    def _ask_handle(self, about: tuple[Remedy, list[str]]) -> None:
-        if self.typing is not None or not self.is_current:
-            return  # the person went on to something else meanwhile
-        one, changed = about
-        handle = one.part or campaigns.subject_of(one.uri)[2]
-        question: Line = [say(f"{one.what}: type the last {LAST} signs of {short(handle)}",
-                              "strong")]  # fmt: skip
-        if changed:
-            question.append(say(f"  its evidence changed since it was decided: "
-                                f"{', '.join(changed)}", "error"))  # fmt: skip
-
-        def answer(typed: str) -> str | None:
-            if not stop_lines.confirms(typed, handle):
-                return f"those are not the last {LAST} signs of {short(handle)}"
-            self.begin("apply", one)
-            return None
-
-        self.put(question, answer, "enter stops it, esc stops nothing")
-
-    def action_verify(self) -> None:
-        """Ask the platform again."""
-        if (one := self._chosen("verify", "signed")) is not None:
-            self.begin("verify", one)
-
-    def action_restore(self) -> None:
-        """Ask, then put back what was there."""
-        one = self._chosen("restore", "put back")
-        if one is None:
-            return
-
-        def answer(typed: str) -> str | None:
-            if typed.strip().lower() != "y":
-                return "y lets it in again; esc leaves it stopped"
-            self.begin("restore", one)
-            return None
-
-        self.put([Span("let it in again?  ", "strong"), say(short(one.what))], answer,
-                 "esc leaves it stopped", [("y", "put back what was there before")])  # fmt: skip
 
 
 SCREEN = StopsScreen
