@@ -1,5 +1,6 @@
 """The first steps: from an empty workspace to a key, each step seen done, nothing waited for."""
 
+import re
 import shutil
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +17,7 @@ from passmuster.tui.clipboard import FILE
 from passmuster.tui.desk import Desk
 from passmuster.tui.screens.guide import GuideScreen, needed
 from passmuster.tui.screens.review import ReviewScreen
+from passmuster.tui.screens.second import SecondScreen
 from passmuster.tui.widgets.line_view import LineView
 from tests.scene import key
 from tests.tui.conftest import ME, NOW, Review, bar, painted, press, settle
@@ -209,6 +211,20 @@ async def test_every_size_shows_the_steps_and_what_to_press(
             if widget.size.area:
                 widths = {s.cell_length for s in widget.render_lines(widget.size.region)}
                 assert widths == {widget.size.width}
+
+
+async def test_a_digit_is_a_place_and_the_steps_have_none(empty: Path) -> None:
+    async with app_of(empty, ME).run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        steps = guide(pilot).read_rows(guide(pilot).table.rank)
+        told = [cell for row in steps.values() for cell in row.cells.values()]
+        for place in range(5):
+            guide(pilot).table.go_to(place)
+            await pilot.pause()
+            told.append(" ".join(painted(pilot).split("\n")[7:]))
+        assert not re.search(r"(^|\bstep )[1-5]\b", "\n".join(told), re.MULTILINE)
+        await press(pilot, "2")
+        assert isinstance(pilot.app.screen, SecondScreen)
 
 
 async def test_a_key_waits_for_a_name(empty: Path) -> None:

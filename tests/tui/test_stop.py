@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from passmuster import store, tlog
+from passmuster import campaigns, store, tlog
 from passmuster.campaigns import Unreviewed
 from passmuster.config import Settings
 from passmuster.tui import keymap, need_lines
@@ -14,6 +14,7 @@ from passmuster.tui.app import MusterApp
 from passmuster.tui.desk import Desk
 from passmuster.tui.needs import Need, Urgent
 from passmuster.tui.screens import help  # noqa: A004 - the page
+from passmuster.tui.screens._list import ListScreen
 from passmuster.tui.screens.stop import StopScreen
 from tests.remediation.conftest import SOURCE, Estate, estate, toy
 from tests.tui.conftest import ME, NOW, Review, bar, go_to, painted, press, settle, the_key
@@ -77,6 +78,42 @@ async def test_nothing_is_stopped_before_the_last_four_signs(review: Review) -> 
             stopping(pilot).query_one("#ask-input").start()  # type: ignore[attr-defined]
         await press(pilot, "escape")
     assert "decisions" not in kinds(review.folder)
+
+
+async def test_from_the_evidence_it_stops_what_was_read_wherever_the_cursor_is(
+    review: Review,
+) -> None:
+    async with review.app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "i", "slash", "=vendor", "enter", "enter")
+        assert "! stop now" in bar(pilot, "keys")
+        await press(pilot, "r")
+        assert "esc, then Q shows it in your queue" in bar(pilot, "notice")
+        below = pilot.app.screen_stack[-2]
+        assert isinstance(below, ListScreen)
+        below.show_look(below.look._replace(expression=""))
+        await settle(pilot)
+        below.table.go_to(0)
+        await press(pilot, "exclamation_mark")
+        assert stopping(pilot).dossier["identity"]["display_name"] == "vendor-etl"
+        await press(pilot, "escape", "percent_sign", "enter", "exclamation_mark")
+        assert "read only: nothing is stopped" in bar(pilot, "rule")
+
+
+async def test_a_closed_campaign_decides_nothing_and_its_evidence_can_still_stop(
+    review: Review,
+) -> None:
+    db = store.open_(review.folder)
+    with db.atomic():
+        db.execute("UPDATE campaign SET closed_at = ?", (NOW,))
+    closed = replace(review, campaign=campaigns.campaign(db, review.campaign.name))
+    db.close()
+    async with closed.app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "a")
+        assert "the campaign was closed" in bar(pilot, "notice")
+        await press(pilot, "exclamation_mark")
+        assert isinstance(pilot.app.screen, StopScreen)
 
 
 async def test_it_says_why_it_cannot_be_used(review: Review) -> None:

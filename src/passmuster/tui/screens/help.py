@@ -45,6 +45,7 @@ The second person (2: what others decided and you are to look at too)
 In an emergency
   !        stop what is under the cursor on the platform, now: you read what
            breaks, say why, and type the last four signs of its handle
+  ;  !     among the stops (C): for all that is marked; you type their number
 
 Where nothing asks about it yet
   N        in the inventory or the campaigns: open a review over what is new
