@@ -170,6 +170,9 @@ async def test_an_empty_workspace_says_how_to_open_a_campaign_and_copies_it(
         command = ('muster campaign open "November" --reviewer owner --fallback rev@example.com'
                    " --due 2026-12-23")  # fmt: skip
         assert command in text
+        await pilot.resize_terminal(120, 40)
+        await settle(pilot)
+        assert "--due 2026-12-23" in painted(pilot), "beside the evidence it is folded, not cut"
         await press(pilot, "y")
         assert "which only you can read" in " ".join(bar(pilot, "status").split())
         assert (folder / clipboard.FILE).read_text() == command

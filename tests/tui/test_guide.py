@@ -75,7 +75,7 @@ async def test_four_steps_lead_from_nothing_to_a_signing_key(empty: Path) -> Non
 
         await press(pilot, "enter", f"={empty.parent}/rep", "tab", "enter")
         assert states(pilot)[1], bar(pilot, "rule")
-        assert "imported. " in bar(pilot, "rule")
+        assert "imported aws:111122223333: 138 records, 58 new ident" in bar(pilot, "rule")
         assert store.open_(empty).value("SELECT count(*) FROM identity") > 10
 
         await press(pilot, "enter", "2", "=short", "enter")
@@ -211,6 +211,18 @@ async def test_every_size_shows_the_steps_and_what_to_press(
             if widget.size.area:
                 widths = {s.cell_length for s in widget.render_lines(widget.size.region)}
                 assert widths == {widget.size.width}
+
+
+async def test_without_a_keyring_another_place_is_asked_for_in_words_of_the_screen(
+    empty: Path,
+) -> None:
+    async with app_of(empty, ME).run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        guide(pilot).table.go_to(first_steps.KEY)
+        await press(pilot, "enter", "1")
+        assert "no usable keyring" in bar(pilot, "rule")
+        assert "--key-store" not in bar(pilot, "rule")
+        assert "where shall the key be kept?" in bar(pilot, "ask-lines")
 
 
 async def test_a_digit_is_a_place_and_the_steps_have_none(empty: Path) -> None:

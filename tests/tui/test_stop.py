@@ -143,12 +143,13 @@ def test_what_needs_you_says_how_an_emergency_stop_is_undone() -> None:
                      None, ME, NOW, None)  # fmt: skip
     for state, told in (
         ("verified", "muster remediate restore k3p7q2ab"),
-        ("apply_failed", "muster revoke muster:toy:t1/identity/a goes on"),
+        ("apply_failed", "! there goes on, when what failed is mended; or muster revoke"),
         ("reverted", ""),
     ):
         need = Need("urgent", "k", "a", ME, NOW, Urgent(one, "k3p7q2ab", state))
         said = " ".join("".join(s.text for s in line) for line in
                         need_lines.lines(need, None, ME, NOW, 200))  # fmt: skip
+        assert ("and not stopped" in said) is (state == "apply_failed"), state
         assert told in said and ("restore" in said) is (state == "verified"), state
 
 

@@ -386,6 +386,24 @@ async def test_what_is_no_longer_asked_for_is_left_out_and_one_that_raises_keeps
     assert estate.toy.writes == ["PUT svc-c"]
 
 
+async def test_where_no_login_is_to_be_had_each_of_many_says_so(
+    estate: Estate, three: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    async with MusterApp(three, None).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "h")
+        assert "3 stops asked for and not done yet: C" in painted(pilot)
+        await press(pilot, "C", "m", "semicolon", "exclamation_mark")
+        await settle(pilot)
+        await press(pilot, "=3", "enter")
+        await settle(pilot)
+        assert "0 of 3 seen to be stopped" in said(pilot)
+        assert listed(pilot, "state") == ["apply failed"] * 3
+        assert "IDENTITY" in painted(pilot), "which of them it is, at 80 columns too"
+        assert "not read, so nothing was sent" in pane(pilot)
+
+
 async def test_one_step_goes_for_no_more_of_a_tier_than_the_settings_allow(
     estate: Estate, three: Desk
 ) -> None:

@@ -6,6 +6,7 @@ else's, whose items then come by themselves.
 Read from the workspace alone, so that a step done on the command line is done here as well.
 """
 
+import json
 from typing import NamedTuple
 
 from passmuster import campaigns, connectors, keys
@@ -63,6 +64,18 @@ def needed(db: Database, settings: Settings) -> bool:
     if found[CAMPAIGN].done:
         return not me
     return not all(step.done for step in found[:CAMPAIGN])
+
+
+def imported(said: list[str]) -> list[str]:
+    """The rows of `muster import --json` in words."""
+    out = []
+    for line in said:
+        if line.startswith("{"):
+            row = json.loads(line.rstrip(","))
+            problems = f", {plural(row['problems'], 'problem')}" if row["problems"] else ""
+            out.append(f"{row['source']}: {plural(row['records'], 'record')}, "
+                       f"{plural(row['new'], 'new identity')}{problems}")  # fmt: skip
+    return out
 
 
 class Recipe(NamedTuple):

@@ -170,14 +170,18 @@ def _void(about: Void, width: int) -> list[Line]:
 def _urgent(about: Urgent, now: str, width: int) -> list[Line]:
     one = about.stopped
     ticket = f", {one.ticket}" if one.ticket else ""
-    out: list[Line] = [[Span("Stopped in an emergency", "strong"), ALARM], []]
-    out += _text(f"{one.principal} stopped {one.name} ({one.source})"
+    waits = about.state in ("planned", "apply_failed", "not_supported", None)
+    title = "Decided in an emergency, and not stopped" if waits else "Stopped in an emergency"
+    verb = "decided to stop" if waits else "stopped"
+    out: list[Line] = [[Span(title, "strong"), ALARM], []]
+    out += _text(f"{one.principal} {verb} {one.name} ({one.source})"
                  f" {sync_lines.since(one.decided_at, now)}{ticket}: “{one.reason}”",
                  width)  # fmt: skip
     state = (about.state or "planned").replace("_", " ")
     out += [[], *_text(f"Nobody has looked at it since. How it stands: {state}.", width), []]
     if about.state in ("planned", "apply_failed", None):
-        out += _then(f"It is decided and not stopped: muster revoke {one.uri} goes on.", width)
+        out += _then("C shows it among the stops: ! there goes on, when what failed is mended; or"
+                     f" muster revoke {one.uri}", width)  # fmt: skip
     elif about.state in ("applied", "verified") and not about.is_due(now):
         out += _then(f"To let it in again: muster remediate restore {about.remedy}", width)
     if about.is_due(now):

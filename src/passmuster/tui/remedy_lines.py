@@ -22,7 +22,7 @@ _COLUMNS = (
     Column("source", "SOURCE", 14),
     Column("since", "SINCE", 5, right=True),
 )
-_FIRST_IN = ("state", "due", "since", "undo", "source", "identity")
+_FIRST_IN = ("state", "identity", "due", "since", "undo", "source")
 UNDO = {
     "R1": "R1: a flag is set back", "R2": "R2: it is made anew from what is saved",
     "R3": "R3: it cannot be undone",

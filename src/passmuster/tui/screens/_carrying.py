@@ -10,7 +10,7 @@ from textual import work
 
 from passmuster import connectors, logins, remediation, store
 from passmuster.connectors import Live
-from passmuster.errors import MusterError, WrongPassphrase
+from passmuster.errors import MusterError, Unreachable, WrongPassphrase
 from passmuster.keys import SigningKey
 from passmuster.remediation import Remedy, Step
 from passmuster.tui.key_talk import Box, KeyTalk
@@ -168,9 +168,15 @@ class Carrying(ListScreen):
                 why[one.name] = str(error)
                 return one
 
-        found = remediation.carry_out(
-            db, run, key, clock, lambda of: connectors.connect(logins.where(settings, of)), one_of
-        )  # fmt: skip
+        def connect(source: str) -> Live:
+            try:
+                return connectors.connect(logins.where(settings, source))
+            except MusterError as error:
+                if len(run) == 1:
+                    raise
+                raise Unreachable(str(error)) from error  # of many, those of other sources go on
+
+        found = remediation.carry_out(db, run, key, clock, connect, one_of)
         return [Ended(step, one, why[one.name]) for one in found]
 
     def _step(self, db: store.Database, step: Doing, one: Remedy, live: Live) -> Remedy:

@@ -13,7 +13,9 @@ from textual import work
 
 from passmuster.tui.screens._list import ListScreen
 
-KEPT_LINES = 5
+DATA = ("[", "{", "]")
+"""How a line of `--json` begins, which is not shown to anybody."""
+KEPT_LINES = 12
 """Lines of what a command says that are kept."""
 Done = Callable[[int, list[str]], None]
 """Takes the exit code and the last lines."""
@@ -55,7 +57,7 @@ class WithChild(ListScreen):
             assert process.stdout is not None
             for line in process.stdout:
                 said = [*said, line.rstrip()][-KEPT_LINES:]
-                if self.is_attached:
+                if self.is_attached and not said[-1].startswith(DATA):
                     self.app.call_from_thread(self.say, said[-1])
         self.muster.processes.discard(process)
         if self.is_attached:

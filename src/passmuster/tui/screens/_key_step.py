@@ -1,5 +1,6 @@
 """The step in which a signing key is made, or an SSH key is taken as one."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ STORES = (
     ("1", "the system's keyring"), ("2", "a file under a passphrase"),
     ("3", "an SSH key that I have: a file, the agent, a hardware key"),
 )  # fmt: skip
+_OPTION = re.compile(r"[;,](?: or)? use --key-store file$")
+"""What the command line would do instead; here the question is asked again."""
 Make = Callable[[Database], SigningKey]
 
 
@@ -94,7 +97,7 @@ class WithKeyStep(WithChild):
         desk, timeout_s = self.desk, self.desk.settings.keyring_timeout_s
         self._begin(words, lambda db: keys.new(
             db, desk.me, where, lambda: passphrase, desk.clock(), timeout_s
-        ))  # fmt: skip
+        ), self.ask_store)  # fmt: skip
 
     # an SSH key
 
@@ -148,7 +151,7 @@ class WithKeyStep(WithChild):
             finally:
                 db.close()
         except MusterError as error:
-            said, failed = str(error), again
+            said, failed = _OPTION.sub("", str(error)), again
         else:
             said = f"your key is {key.fingerprint}"
         if self.is_attached and self.app.is_running:

@@ -107,6 +107,11 @@ class Stepping(Carrying):
                     Key("space", "mark", "mark"), Key("esc", "unmark", "back")]  # fmt: skip
         return []
 
+    def step_hints(self, one: Remedy) -> list[Key]:
+        """The steps that can be taken with *one*."""
+        return [Key(key, word, action) for step, key, word, action in STEPS
+                if not remediation.why_not(self.muster.db, one, step)]  # fmt: skip
+
     def step_back(self) -> bool:
         """Besides: back from `;`."""
         if self.for_marked and not self.ask.is_open:

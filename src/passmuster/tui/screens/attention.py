@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from passmuster import tlog
+from passmuster import remediation, tlog
 from passmuster.errors import FilterError, MusterError
 from passmuster.filters import plain_words
 from passmuster.store import Database
@@ -60,6 +60,8 @@ class AttentionScreen(ListScreen):
         self._needs: dict[int, Need] = {}
         self._found: list[int] | None = None
         self._stale_known = False
+        self._stops = 0
+        """Stops that are asked for and not done: for whoever carries out, so no need of its own."""
         self._reading = threading.Lock()
 
     # the rows
@@ -83,6 +85,10 @@ class AttentionScreen(ListScreen):
                     self._needs[self._ids.setdefault(need.key, len(self._ids))] = need
                 self._found = [self._ids[need.key] for need in found]
                 self._stale_known = stale
+                if stale:
+                    self._stops = len(remediation.unplanned(db)) + sum(
+                        one.is_open for one in remediation.status(db, self.desk.clock())
+                    )
             return list(self._found)
 
     def read_rows(self, ids: Sequence[int]) -> Mapping[int, TableRow]:
@@ -119,6 +125,8 @@ class AttentionScreen(ListScreen):
             [Span("  all is well: nothing needs you.", "strong")], [],
             [Span("  Nothing was refused, no item is contested, no approval has gone stale.")],
             [say(log)],
+            *([[say(f"  {plural(self._stops, 'stop')} asked for and not done yet: C", "strong")]]
+              if self._stops else []),
         ]  # fmt: skip
 
     def check_filter(self, typed: str) -> None:

@@ -220,7 +220,7 @@ class BoardScreen(WithOpening):
         return [
             [Span("  no campaign has been opened yet: N opens one.", "strong")], [],
             [Span("  A campaign freezes what is to be judged, and asks people to judge it.")],
-            [Span("  With a scope of its own it is opened by a command (y copies the line):")], [],
+            [Span("  With a scope of its own it is opened by a command (y copies the line):")],
             [Span("  "), say(self.how_to_open(), "accent")],
         ]  # fmt: skip
 

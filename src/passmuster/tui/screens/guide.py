@@ -20,6 +20,7 @@ from passmuster.tui import first_steps, paths
 from passmuster.tui.first_steps import CAMPAIGN, IMPORT, INVITED, KEY, WHO, Step, needed
 from passmuster.tui.lines import Line, Span
 from passmuster.tui.look import Look
+from passmuster.tui.screens._child import DATA
 from passmuster.tui.screens._inviting import WithInvitation
 from passmuster.tui.screens._opening import WithOpening
 from passmuster.tui.screens.board import how_to_open
@@ -249,17 +250,19 @@ class GuideScreen(WithInvitation, WithOpening):
             return f"{first} is a folder: give the file in it"
         if not first.is_file():
             return f"there is no file {first}"
-        self.run_muster(["import", str(first), *parts[1:]], f"importing {first.name}",
+        self.run_muster(["import", str(first), *parts[1:], "--json"], f"importing {first.name}",
                         self._imported)  # fmt: skip
         return None
 
     def _imported(self, code: int, said: list[str]) -> None:
-        self._import_said = said
-        last = said[-1] if said else ""
+        rows = first_steps.imported(said)
+        told = [line for line in said if not line.startswith(DATA)]
+        self._import_said = [*rows, *told]
         if code:
-            self.say(last.removeprefix("muster: ") or "the import failed", "error")
+            last = told[-1] if told else "the import failed"
+            self.say(last.removeprefix("muster: "), "error")
         else:
-            self.say(f"imported. {last}")
+            self.say(f"imported {'; '.join(rows)}")
         self.show_look(self.look)
         self.show_evidence(keep_place=True)
 

@@ -19,7 +19,7 @@ from passmuster.tui import identity_rows, remedy_lines
 from passmuster.tui.lines import Line
 from passmuster.tui.look import Look, Section
 from passmuster.tui.remedy_lines import Known
-from passmuster.tui.screens._stepping import NOBODY, STEPS, Stepping
+from passmuster.tui.screens._stepping import NOBODY, Stepping
 from passmuster.tui.sections import View
 from passmuster.tui.widgets.keys_bar import Key
 from passmuster.tui.widgets.line_table import Column, TableRow
@@ -160,10 +160,7 @@ class StopsScreen(Stepping):
         if one is None or self.for_marked or self.table.marks:
             found = self.marked_hints()
         else:
-            found = [
-                Key(key, word, action) for step, key, word, action in STEPS
-                if not remediation.why_not(self.muster.db, one.remedy, step)
-            ]  # fmt: skip
+            found = [*self.step_hints(one.remedy), Key("space", "mark", "mark", True)]
             if remedy_lines.vendor_lines(one):
                 found.append(Key("y", "copy the lines", "copy"))
         plan = Key("p", "plan", "plan", not self._unplanned)

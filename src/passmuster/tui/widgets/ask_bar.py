@@ -106,9 +106,15 @@ class AskBar(Vertical):
             self._draw()
 
     def _typed(self, value: str) -> None:
-        """A digit alone is the whole answer."""
+        """A digit alone is the whole answer; one that is not offered is told, not taken."""
         if value in dict(self._options):
             self._take(value)
+            return
+        digit = len(value) == 1 and value.isdigit() and bool(self._options)
+        wrong = f"{value} is not offered here: {self.choices}" if digit else ""
+        if wrong != self._error:
+            self._error = wrong
+            self._draw()
 
     def _take(self, typed: str) -> None:
         question = self._question

@@ -15,11 +15,13 @@ from textual.events import Click
 from textual.geometry import Offset
 from textual.message import Message
 
-from passmuster.tui.lines import Line, Role, Span, fit
+from passmuster.tui.lines import Line, Role, Span, fit, fold
 from passmuster.tui.widgets.line_view import LineView
 
 GUTTER = 5
 """Cells before the first column: cursor, mark, two signs, and one that is free."""
+HANGING = "    "
+"""Before what is folded of a line that says why there is no row."""
 MAX_CACHED_ROWS = 4_096
 
 
@@ -186,7 +188,14 @@ class LineTable(LineView, can_focus=True):
 
     def count(self) -> int:
         """Rows, or the lines that say why there are none."""
-        return len(self.rank) or len(self.empty)
+        return len(self.rank) or len(self._nothing())
+
+    def _nothing(self) -> list[Line]:
+        """`empty` in the width that there is: half of the screen may be the evidence's."""
+        room = max(20, self.inner_width - len(HANGING))
+        folded = [fold(line, room) for line in self.empty]
+        return [[Span(HANGING), *part] if n else part
+                for parts in folded for n, part in enumerate(parts)]  # fmt: skip
 
     def head(self) -> Sequence[Line]:
         """The titles of the columns."""
@@ -218,7 +227,7 @@ class LineTable(LineView, can_focus=True):
     def line(self, number: int) -> Line:
         """One row; the cursor is a sign and a reversed line, so it needs no colour."""
         if not self.rank:
-            return self.empty[number]
+            return self._nothing()[number]
         row_id = self.rank[number]
         row = self._cache.get(row_id) or TableRow({})
         text = self._texts.get(row_id)
