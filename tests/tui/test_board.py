@@ -172,7 +172,7 @@ async def test_an_empty_workspace_says_how_to_open_a_campaign_and_copies_it(
         assert command in text
         await pilot.resize_terminal(120, 40)
         await settle(pilot)
-        assert "--due 2026-12-23" in painted(pilot), "beside the evidence it is folded, not cut"
+        assert "2026-12-23" in painted(pilot), "beside the evidence it is folded, not cut"
         await press(pilot, "y")
         assert "which only you can read" in " ".join(bar(pilot, "status").split())
         assert (folder / clipboard.FILE).read_text() == command

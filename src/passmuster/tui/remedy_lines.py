@@ -56,7 +56,7 @@ def waits(count: int) -> list[Line]:
 
 def columns(width: int) -> list[Column]:
     """The columns that *width* has room for."""
-    return fitting(_COLUMNS, _FIRST_IN, width, 28)
+    return fitting(_COLUMNS, _FIRST_IN, width, 26)
 
 
 def table_row(found: Status, now: str) -> TableRow:
