@@ -1,5 +1,6 @@
 """The file itself: what is synced, what refers to what, and which file is not opened at all."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,17 @@ def test_where_it_joins_a_failure_ends_the_larger_block_and_otherwise_only_itsel
         with db.atomic(joins=True):
             raise KeyError
     assert [x for (x,) in db.execute("SELECT x FROM some")] == [1]
+
+
+def test_where_nothing_can_be_written_it_says_what_to_do(
+    folder: Path, empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(empty_workspace, folder)
+    (folder / "workspace.db-wal").unlink(missing_ok=True)
+    (folder / "workspace.db-wal").mkdir()  # as on a medium that is mounted read only
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(WorkspaceError, match="copy the folder to where you may write"):
+        store.open_(folder)
 
 
 def test_a_file_of_a_newer_release_is_refused_and_left_alone(db: Database, folder: Path) -> None:

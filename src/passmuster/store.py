@@ -211,7 +211,11 @@ def _connect(path: Path, read_only: bool, check_same_thread: bool) -> Database:
             db.execute("PRAGMA cache_size = -65536")
         _bring_up_to_date(db, read_only)
     except sqlite3.DatabaseError as error:
-        raise WorkspaceError(f"{path}: cannot be opened: {error}") from None
+        why = str(error)
+        if isinstance(error, OperationalError) and not os.access(path.parent, os.W_OK):
+            why = ("nothing can be written there, which SQLite needs even to read:"
+                   " copy the folder to where you may write")  # fmt: skip
+        raise WorkspaceError(f"{path}: cannot be opened: {why}") from None
     return db
 
 

@@ -1,5 +1,6 @@
 """The workstation in a real terminal: what it sends, where the cursor is, what it leaves behind."""
 
+import io
 import random
 import re
 import signal
@@ -7,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from passmuster import campaigns, config, store, tlog
 from passmuster.store import Database
+from passmuster.tui import terminal
 from tests.estates import bring_in, report
 from tests.terminal import Terminal
 from tests.tui import seat
@@ -207,6 +210,24 @@ def test_a_byte_that_is_no_utf_8_ends_nothing(queue: Path) -> None:
         t.write(b"hel\xe9lo\xff")
         t.wait_for("\ufffdlo").settle()
         assert t.process.poll() is None
+
+
+def test_without_utf_8_each_sign_is_one_that_the_terminal_has_in_its_cells() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors=terminal.PLAINER)
+    drawn = "▕█░▏ ─── é ◀ … 名前 ┘\udcff|"
+    out.write(drawn)
+    out.flush()
+    sent = out.buffer.getvalue().decode("latin-1")  # type: ignore[attr-defined]
+    assert sent == "|#.| --- é < . ???? +?|"
+    assert len(sent) == cell_len(drawn.replace("\udcff", "?"))
+
+
+@pytest.mark.ci
+def test_in_a_terminal_without_utf_8_everything_stands_where_it_belongs(queue: Path) -> None:
+    with Terminal(seat.command(queue), env={"PYTHONIOENCODING": "latin-1"}) as t:
+        t.wait_for("all 40").settle()
+        assert b"\\u2" not in t.sent
+        assert b".....|" in t.sent
 
 
 # what is left behind

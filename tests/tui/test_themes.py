@@ -179,6 +179,20 @@ def test_a_theme_that_cannot_be_used_says_why(tmp_path: Path, text: str, tells: 
     assert theme_files.load([tmp_path]) == ({}, [str(told.value)])
 
 
+@pytest.mark.parametrize(("term", "why"), [
+    ("vt100", "TERM=vt100 has no colour"), ("xterm-mono", "TERM=xterm-mono has no colour"),
+    ("hp-m", "TERM=hp-m has no colour"), ("xterm-256color", ""), ("vte-256color", ""),
+    ("linux", ""),
+])  # fmt: skip
+def test_a_terminal_without_colour_is_sent_none(
+    monkeypatch: pytest.MonkeyPatch, term: str, why: str
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", term)
+    assert theme_files.colourless() == why
+    assert (theme_files.in_use("muster-dark", ["muster-dark"]) == "mono") is bool(why)
+
+
 def test_a_theme_of_five_colours_is_enough_and_goes_before_ours(tmp_path: Path) -> None:
     (tmp_path / "muster-dark.toml").write_text(GOOD)
     found, wrong = theme_files.load([REPOSITORY / "themes", tmp_path])

@@ -35,9 +35,10 @@ def run(
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     gc.disable()  # until the first frame: there is no garbage in imports (`app._begun`)
     from passmuster.tui.app import MusterApp
-    from passmuster.tui.terminal import mind_the_keyboard
+    from passmuster.tui.terminal import mind_the_encoding, mind_the_keyboard
 
     mind_the_keyboard()
+    mind_the_encoding()
     store.open_(folder).close()  # brings an older workspace up to date; the screen only reads
     with _reading(folder) as db:
         campaign = _campaign(db, campaign_name)

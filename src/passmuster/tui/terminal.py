@@ -6,9 +6,11 @@ The terminal's own cursor is where the focus is; a signal or a closed window end
 
 import asyncio
 import codecs
+import io
 import signal
 import sys
 
+from rich.cells import cell_len
 from textual.app import App
 from textual.geometry import Offset
 
@@ -95,3 +97,35 @@ def mind_the_keyboard() -> None:
     from textual.drivers import linux_driver
 
     linux_driver.getincrementaldecoder = lambda _: KeyboardDecoder  # type: ignore[attr-defined, assignment]
+
+
+PLAINER = "passmuster.plainer"
+_PLAIN = {"─": "-", "│": "|", "┃": "|", "▕": "|", "▏": "|", "░": ".", "…": ".", "◀": "<",
+            "→": ">", "▾": "v", "▴": "^", "✓": "x", "•": "*", "·": ",", "–": "-", "“": '"',
+            "”": '"', "’": "'"}  # fmt: skip
+"""What is drawn in place of a sign that the terminal's encoding does not have."""
+
+
+def plainer(error: UnicodeError) -> tuple[str, int]:
+    """As many cells as the signs that cannot be sent would have taken; an error handler."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(sign) or _like(sign) for sign in signs), error.end
+
+
+def _like(sign: str) -> str:
+    if "\u2500" <= sign <= "\u257f":
+        return "+"
+    return "#" if "\u2580" <= sign <= "\u259f" else "?" * cell_len(sign)
+
+
+def mind_the_encoding() -> None:
+    """Have what a terminal without UTF-8 cannot show drawn plainer: by itself Python writes
+    `\\u2500`, six cells for one, and nothing stands where it belongs.
+    """
+    if isinstance(sys.__stderr__, io.TextIOWrapper):  # where Textual's driver writes
+        sys.__stderr__.reconfigure(errors=PLAINER)
+
+
+codecs.register_error(PLAINER, plainer)

@@ -6,6 +6,7 @@ is reported once and left out; it never keeps anybody from their work. Nothing h
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ FLAGS = ("dark", "ansi")
 VARIABLES = ("muster-dim", "muster-cursor-foreground", "muster-cursor-background")
 ABOUT = ("name", "description", "author", "licence")
 MONO = "mono"
+_WITHOUT = re.compile(r"^vt\d+$|-m(ono)?$")
+"""Names of terminals that have no colour: a serial console, an old one."""
 DEFAULT = "muster-dark"
 
 _SIXTEEN = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
@@ -71,9 +74,17 @@ def folders() -> list[Path]:
     return [resources.folder("themes"), config.user_folder() / "themes"]
 
 
+def colourless() -> str:
+    """Why no colour may be shown, so that a theme changes nothing; empty where it may."""
+    if "NO_COLOR" in os.environ:
+        return "NO_COLOR is set"
+    term = os.environ.get("TERM", "")
+    return f"TERM={visible(term)} has no colour" if _WITHOUT.search(term) else ""
+
+
 def in_use(wanted: str, known: Iterable[str]) -> str:
     """The theme that the workstation shows when the settings want *wanted*."""
-    if "NO_COLOR" in os.environ:
+    if colourless():
         return MONO
     return wanted if wanted in known else DEFAULT
 

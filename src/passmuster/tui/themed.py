@@ -4,8 +4,6 @@ Textual makes the variables of a theme anew at every question, and reads all sty
 time when the theme is set before there is a screen. Both are a good part of the first frame.
 """
 
-import os
-
 from textual.theme import Theme
 
 from passmuster.text import visible
@@ -14,17 +12,17 @@ from passmuster.tui.terminal import TerminalApp
 
 
 class ThemedApp(TerminalApp):
-    """Knows the themes; NO_COLOR goes before all of them."""
+    """Knows the themes; NO_COLOR, and a terminal without colours, go before all of them."""
 
     def __init__(self) -> None:
-        self._mono = "NO_COLOR" in os.environ
+        self._mono = theme_files.colourless()
         self._variables: tuple[Theme, dict[str, str]] | None = None
         super().__init__(ansi_color=True if self._mono else None)
         self._disable_tooltips = self._disable_notifications = True  # nothing here has any
 
     @property
-    def colourless(self) -> bool:
-        """Whether NO_COLOR rules, so that a theme changes nothing."""
+    def colourless(self) -> str:
+        """Why a theme changes nothing; empty where it does."""
         return self._mono
 
     def take_theme(self, wanted: str, *, first: bool = False) -> list[str]:

@@ -62,7 +62,7 @@ class ThemesScreen(ListScreen):
         """A sample, in the theme's own colours: they are the screen's by then."""
         if self._began and self.app.theme != self._themes[row_id].name:
             if self.muster.colourless:
-                self.say("NO_COLOR is set: every theme looks as mono does", "error")
+                self.say(f"{self.muster.colourless}: every theme looks as mono does", "error")
             else:
                 self.app.theme = self._themes[row_id].name
         name = self._themes[row_id].name
