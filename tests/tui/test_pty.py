@@ -217,7 +217,7 @@ def test_without_utf_8_each_sign_is_one_that_the_terminal_has_in_its_cells() -> 
     drawn = "▕█░▏ ─── é ◀ … 名前 ┘\udcff|"
     out.write(drawn)
     out.flush()
-    sent = out.buffer.getvalue().decode("latin-1")  # type: ignore[attr-defined]
+    sent = out.buffer.getvalue().decode("latin-1")
     assert sent == "|#.| --- é < . ???? +?|"
     assert len(sent) == cell_len(drawn.replace("\udcff", "?"))
 
