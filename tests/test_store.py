@@ -1,6 +1,5 @@
 """The file itself: what is synced, what refers to what, and which file is not opened at all."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -98,9 +97,9 @@ def test_where_it_joins_a_failure_ends_the_larger_block_and_otherwise_only_itsel
 
 
 def test_where_nothing_can_be_written_it_says_what_to_do(
-    folder: Path, empty_workspace: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(empty_workspace, folder)
+    store.create(folder).close()
     (folder / "workspace.db-wal").unlink(missing_ok=True)
     (folder / "workspace.db-wal").mkdir()  # as on a medium that is mounted read only
     monkeypatch.setattr("os.access", lambda *_: False)
