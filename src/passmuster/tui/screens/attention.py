@@ -102,6 +102,12 @@ class AttentionScreen(ListScreen):
         return {name: sum(not kinds or need.kind in kinds for need in found)
                 for name, kinds in KINDS.items()}  # fmt: skip
 
+    def counted(self) -> None:
+        """The first rows did not wait for the stops: they are known now."""
+        if not self.table.rank:
+            self.table.empty = self.nothing(filtered=bool(self.look.filter))
+            self.table.redraw()
+
     def columns(self, width: int) -> Sequence[Column]:
         """As many as there is room for."""
         return need_lines.columns(width)
