@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,17 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
         if self.value("SELECT 1 FROM pragma_database_list WHERE name = 'aside'"):
             yield
             return
+        self.attach_aside()
+        try:
+            yield
+        except BaseException:
+            with suppress(OperationalError):  # a query that failed may still be held with its error
+                self.execute("DETACH aside")
+            raise
+        self.execute("DETACH aside")
+
+    def attach_aside(self) -> None:
+        """Make that file; it lives as long as it is attached."""
         handle, name = tempfile.mkstemp(prefix=".aside-", dir=self.path.parent)
         os.close(handle)
         try:
@@ -119,11 +130,7 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
             self.execute("PRAGMA aside.synchronous = OFF")
             self.execute("PRAGMA aside.cache_size = -8192")
         finally:
-            Path(name).unlink()  # it lives as long as it is open
-        try:
-            yield
-        finally:
-            self.execute("DETACH aside")
+            Path(name).unlink()
 
     def spans(self, table: str) -> Iterator[tuple[int, int]]:
         """The first and the last row id of each `SPAN_ROWS` rows of *table*, as it is then.
@@ -283,6 +290,19 @@ def plain(path: Path) -> Database:
         raise WorkspaceError(f"{path}: cannot be opened: {error}") from None
     finally:
         os.umask(mask)
+    return db
+
+
+def alone() -> Database:
+    """A connection to no workspace, with a file aside for what is too large for memory.
+
+    The file is gone when it is closed, by whichever thread.
+    """
+    db: Database = sqlite3.connect(
+        ":memory:", isolation_level=None, factory=Database, check_same_thread=False
+    )
+    db.path = Path(tempfile.gettempdir(), FILE)
+    db.attach_aside()
     return db
 
 

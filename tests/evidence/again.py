@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from passmuster.evidence import _check, _remedies
+from passmuster.evidence import _check
 from passmuster.evidence._after import After
 from passmuster.evidence._files import Folder, Writer
+from passmuster.evidence._remedies import Newest
 from passmuster.evidence._walk import Judged, walk
 from passmuster.evidence.formats import Draft
 from passmuster.policy._rulebook import load_rules
@@ -39,7 +40,7 @@ def redraft(pack: Path, scene: Scene, out: Path) -> Draft:
     return Draft(
         scene.db, scene.campaign, files, writer, sealed.statements, sealed.opened, END,
         unseen=After(scene.db, scene.campaign, runs).unseen,
-        results=_remedies.newest(files, sealed.statements, ()),
+        results=Newest(files, sealed.statements, ()),
     )  # fmt: skip
 
 

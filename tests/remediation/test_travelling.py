@@ -135,8 +135,9 @@ def test_a_statement_that_is_not_about_its_file_is_refused(boss: Desk, ann: Desk
     carried_out(boss, log)
     (digest,) = log.records[-1].blobs
     rows = [strict_json(line) for line in log.blobs[digest].splitlines()]
-    assert remediation.rows_of(log.records[-1].statement, log.blobs[digest]) == rows
+    said, lines = log.records[-1].statement, log.blobs[digest].splitlines()
+    assert list(remediation.rows_of(said, lines)) == rows
     with pytest.raises(VerificationFailed, match="root and count"):
-        remediation.rows_of(log.records[-1].statement, log.blobs[digest] * 2)
+        list(remediation.rows_of(said, lines * 2))
     with pytest.raises(VerificationFailed, match="root and count"):
-        remediation.rows_of(log.records[-1].statement, b"")
+        list(remediation.rows_of(said, []))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         by_reviewer,
         close,
         definition,
+        each_outcome,
         outcomes_of,
         progress,
     )
@@ -160,7 +161,7 @@ if TYPE_CHECKING:
         suppliers,
     )
     from passmuster.campaigns._unreviewed import Unreviewed, unreviewed
-    from passmuster.campaigns._votes import asked, handed_over, late, votes
+    from passmuster.campaigns._votes import asked, late
     from passmuster.campaigns._waiting import (
         Stranded,
         Waiting,
@@ -178,7 +179,7 @@ else:
         "_batch": "Batch OwnRow Row Rows Signed Some",
         "_campaign": "Campaign campaign campaigns items_in_order",
         "_changed": "changed_since",
-        "_closing": "Progress by_reviewer close definition outcomes_of progress",
+        "_closing": "Progress by_reviewer close definition each_outcome outcomes_of progress",
         "_coming": "apply wanted",
         "_countersigning": "Countersign",
         "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast signed_by",
@@ -210,7 +211,7 @@ else:
             "said_on save_seconds second_like second_rank second_rows",
         "_signed": "SignedRow named_owners said_last signed_counts signed_rows",
         "_unreviewed": "Unreviewed unreviewed",
-        "_votes": "asked handed_over late votes",
+        "_votes": "asked late",
         "_waiting":
             "Stranded Waiting check_hand_over second_drafts stranded unlisted waiting "
             "waiting_for",
@@ -230,15 +231,15 @@ __all__ = [
     "changed_since", "check_draft", "check_emergency", "check_hand_over", "check_own",
     "check_purpose", "check_row", "check_second", "check_statement", "clear_drafts", "clear_own",
     "clear_seconds", "close", "count", "course", "credentials_of", "cut_off", "definition",
-    "digests", "disputed", "dossiers", "draft_of", "emergencies_in", "excluded_row", "file_name",
-    "find_item", "forecast", "groups", "handed_over", "held", "in_group", "is_claim",
-    "item_dossier", "items_in_order", "items_of", "keep_purpose", "late", "link_words", "material",
-    "named_owners", "objections", "on_call", "open_campaign", "outcomes_of", "part_uids",
-    "parts_of", "people", "policy_of", "population_row", "portrait", "prepare", "progress",
-    "publish", "rank", "refuse_empty", "reopen", "restore_due", "rows", "said_last", "said_on",
-    "save_draft", "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like",
-    "second_rank", "second_rows", "shown", "sign_emergency", "sign_off", "signed_by",
-    "signed_counts", "signed_rows", "source_runs", "stranded", "subject_of", "supplier",
-    "supplier_facts", "suppliers", "tier", "tiers", "unlisted", "unreviewed", "uri", "votes",
-    "waiting", "waiting_for", "wanted",
+    "digests", "disputed", "dossiers", "draft_of", "each_outcome", "emergencies_in", "excluded_row",
+    "file_name", "find_item", "forecast", "groups", "held", "in_group", "is_claim", "item_dossier",
+    "items_in_order", "items_of", "keep_purpose", "late", "link_words", "material", "named_owners",
+    "objections", "on_call", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people",
+    "policy_of", "population_row", "portrait", "prepare", "progress", "publish", "rank",
+    "refuse_empty", "reopen", "restore_due", "rows", "said_last", "said_on", "save_draft",
+    "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like", "second_rank",
+    "second_rows", "shown", "sign_emergency", "sign_off", "signed_by", "signed_counts",
+    "signed_rows", "source_runs", "stranded", "subject_of", "supplier", "supplier_facts",
+    "suppliers", "tier", "tiers", "unlisted", "unreviewed", "uri", "waiting", "waiting_for",
+    "wanted",
 ]  # fmt: skip

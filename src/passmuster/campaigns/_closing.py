@@ -1,10 +1,11 @@
 """How a campaign stands, and its end: outcomes are computed here, never stored."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from passmuster.campaigns._campaign import Campaign
+from passmuster.campaigns._campaign import Campaign, items_in_order
 from passmuster.errors import UsageError
 from passmuster.store import Database
 from passmuster.text import Json, canonical, plural, sha256
@@ -12,6 +13,10 @@ from passmuster.text import Json, canonical, plural, sha256
 if TYPE_CHECKING:
     from passmuster.keys import SigningKey
     from passmuster.outcomes import Outcome
+    from passmuster.seconds import Signer
+
+AT_ONCE = 10_000
+"""Items whose outcomes are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +55,35 @@ def by_reviewer(db: Database, campaign_id: int) -> list[Progress]:
 
 
 def outcomes_of(db: Database, at: Campaign) -> "dict[str, Outcome]":
-    """The outcome of every item of a campaign, from what is signed, present and not void."""
+    """The outcome of every item of a campaign by its URI: `each_outcome` in memory."""
+    return {outcome.uri: outcome for outcome in each_outcome(db, at)}
+
+
+def each_outcome(db: Database, at: Campaign) -> "Iterator[Outcome]":
+    """The outcome of every item of a campaign, from what is signed, present and not void; in the
+    order of the population, some at a time.
+    """
     from passmuster import outcomes
     from passmuster.campaigns import _countersigning, _votes
 
-    asked: dict[str, set[str]] = {}
-    for uri, reviewer in db.execute(
-        "SELECT uri, reviewer FROM item WHERE campaign_id = ? ORDER BY id", (at.id,)
-    ):
-        asked[uri] = {reviewer}
-    for uri, principal in _votes.handed_over(db, at):
-        if uri in asked:
-            asked[uri].add(principal)
-    cast = _votes.votes(db, at)
-    needed = _countersigning.needed(db, at)
-    if not needed:
-        return outcomes.fold(cast, asked)
-    signers = _countersigning.signers_of(db, at.digest)
-    signed = [
-        replace(vote, fingerprint=by.fingerprint, person=by.person, is_robot=by.is_robot)
-        for vote in cast for by in (signers.get(vote.order, vote.signer),)
-    ]  # fmt: skip
-    return outcomes.fold(signed, asked, _countersigning.countersigned(db, at), needed)
+    votes = _votes.Votes(db, at.id, at.digest)
+    signers: dict[int, Signer] = {}
+    rows = items_in_order(db, at.id, "i.id, i.uri, i.reviewer")
+    while chunk := rows.fetchmany(AT_ONCE):
+        first, last = chunk[0][0], chunk[-1][0]
+        asked = {uri: {reviewer, *votes.asked.ever(uri)} for _, uri, reviewer in chunk}
+        cast = votes.between(first, last)
+        needed = _countersigning.needed(db, at, first, last)
+        if not needed:
+            yield from outcomes.fold(cast, asked).values()
+            continue
+        signers = signers or _countersigning.signers_of(db, at.digest)
+        signed = [
+            replace(vote, fingerprint=by.fingerprint, person=by.person, is_robot=by.is_robot)
+            for vote in cast for by in (signers.get(vote.order, vote.signer),)
+        ]  # fmt: skip
+        seconds = _countersigning.countersigned(db, at, first, last, signers)
+        yield from outcomes.fold(signed, asked, seconds, needed).values()
 
 
 def close(
@@ -107,7 +119,7 @@ def close(
     tlog.enrol(db, key, now)
     with db.atomic():
         link = tlog.next_link(db)
-        counts = Counter[str](outcome.effect for outcome in outcomes_of(db, at).values())
+        counts = Counter[str](outcome.effect for outcome in each_outcome(db, at))
         heads, more = _heads(db, at, link.device)
         body = {
             "campaign": at.digest,

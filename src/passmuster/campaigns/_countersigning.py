@@ -4,6 +4,7 @@ as that person's decisions.
 
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,14 +220,17 @@ def keep(db: Database, batch: list[Countersign], entry_id: int, principal: str) 
     )
 
 
-def countersigned(db: Database, at: Campaign) -> list[Second]:
-    """Every signed countersignature of a campaign that is not void, in log order."""
-    signers = signers_of(db, at.digest)
+def countersigned(
+    db: Database, at: Campaign, first: int, last: int, signers: Mapping[int, Signer]
+) -> list[Second]:
+    """The signed countersignatures that are not void on the items of a campaign from *first* to
+    *last*, in log order; *signers* is `signers_of`.
+    """
     rows = db.execute(
         "SELECT c.decision, c.leaf, c.principal, c.entry_id, c.verdict FROM item n"
-        " JOIN countersignature c ON c.item_id = n.id WHERE n.campaign_id = ?"
-        f" AND c.entry_id NOT IN ({VOID}) ORDER BY c.entry_id, c.leaf",
-        (at.id,),
+        " JOIN countersignature c ON c.item_id = n.id WHERE n.id BETWEEN ? AND ?"
+        f" AND +n.campaign_id = ? AND c.entry_id NOT IN ({VOID}) ORDER BY c.entry_id, c.leaf",
+        (first, last, at.id),
     )
     return [
         Second(decision, leaf, signers[entry]._replace(principal=principal), verdict, entry)
@@ -234,15 +238,18 @@ def countersigned(db: Database, at: Campaign) -> list[Second]:
     ]
 
 
-def needed(db: Database, at: Campaign) -> dict[str, tuple[str, ...]]:
-    """Items whose approval needs a second person → who may be one; empty without such a rule."""
+def needed(db: Database, at: Campaign, first: int, last: int) -> dict[str, tuple[str, ...]]:
+    """Of the items from *first* to *last* those whose approval needs a second person → who may be
+    one; empty without such a rule.
+    """
     policy = policy_of(db, at.definition)
     if policy is None:
         return {}
     return {
         uri: tuple(e for e in policy.by if f" {e} " not in barred)
         for uri, barred in db.execute(
-            "SELECT uri, barred FROM item WHERE campaign_id = ? AND needs_second = 1 ORDER BY id",
-            (at.id,),
+            "SELECT uri, barred FROM item WHERE id BETWEEN ? AND ? AND +campaign_id = ?"
+            " AND needs_second = 1 ORDER BY id",
+            (first, last, at.id),
         )
     }

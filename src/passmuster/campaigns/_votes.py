@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from passmuster import blobs, tlog
-from passmuster.campaigns._campaign import Campaign
 from passmuster.store import Database
 from passmuster.text import strict_json
 
@@ -33,33 +32,34 @@ _URGENT = (
     " json_extract(g.row, '$.saw') FROM emergency g CROSS JOIN item i ON i.campaign_id = ?1"
     " AND i.uri = g.uri WHERE g.entry_id > (SELECT id FROM entry WHERE statement = ?2) AND "
 )
+_BETWEEN = "i.id BETWEEN ?3 AND ?4 AND +i.campaign_id = ?1"
 """Emergency stops of items, from the opening of their campaign on."""
-
-
-def votes(db: Database, at: Campaign) -> "list[Vote]":
-    """Every signed row of a campaign that may count, in log order."""
-    return Votes(db, at.id, at.digest).of("i.campaign_id = ?", at.id)
 
 
 class Votes:
     """The votes of a campaign; whose the items were and what counts for nothing is read once."""
 
     def __init__(self, db: Database, campaign_id: int, digest: str) -> None:
-        self.db, self._of = db, (campaign_id, digest)
-        self._asked, self._out = Asked(db, campaign_id, digest), _uncounted(db, digest)
+        self.db, self._campaign = db, (campaign_id, digest)
+        self.asked, self._out = Asked(db, campaign_id, digest), _uncounted(db, digest)
 
     def on(self, item_id: int) -> "list[Vote]":
         """Those of one item."""
-        return self.of("i.id = ?", item_id)
+        return self._of("i.id = ?3", item_id)
 
-    def of(self, where: str, value: int) -> "list[Vote]":
+    def between(self, first: int, last: int) -> "list[Vote]":
+        """Those of the items from *first* to *last*."""
+        return self._of(_BETWEEN, first, last)
+
+    def _of(self, where: str, *values: int) -> "list[Vote]":
         """Those that *where* chooses, in log order."""
-        rows = self.db.execute(f"{_VOTES} WHERE {where} ORDER BY d.entry_id, d.leaf", (value,))
+        values = (*self._campaign, *values)
+        rows = self.db.execute(f"{_VOTES} WHERE {where} ORDER BY d.entry_id, d.leaf", values)
         found = [
             _vote(row) for *row, reviewer in rows
-            if row[6] not in self._out and self._asked.at(row[0], reviewer, row[6]) == row[2]
+            if row[6] not in self._out and self.asked.at(row[0], reviewer, row[6]) == row[2]
         ]  # fmt: skip
-        urgent = self.db.execute(_URGENT + where.replace("?", "?3"), (*self._of, value))
+        urgent = self.db.execute(_URGENT + where, values)
         stops = [_vote(row, emergency=True) for row in urgent if row[6] not in self._out]
         return sorted([*found, *stops], key=lambda v: (v.order, v.leaf)) if stops else found
 
@@ -125,12 +125,6 @@ class Asked:
     def ever(self, uri: str) -> set[str]:
         """Everybody whose it was, where it was handed over."""
         return {who for _, who in self.since.get(uri, ())}
-
-
-def handed_over(db: Database, at: Campaign) -> list[tuple[str, str]]:
-    """(URI, principal) of everybody whose an item was that was handed over."""
-    asked = Asked(db, at.id, at.digest)
-    return [(uri, who) for uri in asked.since for who in sorted(asked.ever(uri))]
 
 
 def rows_of(db: Database, envelope: bytes, known: dict[str, str]) -> list[Any]:

@@ -205,7 +205,7 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
 
     at = bench.campaign(name)
     effects: dict[str, int] = {}
-    for outcome in campaigns.outcomes_of(bench.db, at).values():
+    for outcome in campaigns.each_outcome(bench.db, at):
         effects[outcome.effect] = effects.get(outcome.effect, 0) + 1
     reviewers = [
         {"reviewer": p.reviewer, "items": p.total, "signed": p.signed, "drafts": p.drafts,

@@ -20,6 +20,7 @@ from passmuster.evidence import _log, _page, _remedies, _sources, _standing, _ta
 from passmuster.evidence._after import After
 from passmuster.evidence._files import Folder, Writer
 from passmuster.evidence._log import Authority
+from passmuster.evidence._remedies import Newest
 from passmuster.evidence._statements import (
     CHAIN,
     CHAIN_COLUMNS,
@@ -137,7 +138,7 @@ class _Build:
         draft = Draft(
             self.db, self.campaign, self.files, self.writer, statements, opened, self.now,
             self.settings, after.unseen, self.void,
-            _remedies.newest(self.files, statements, self.void),
+            results=Newest(self.files, statements, self.void),
         )  # fmt: skip
         written = [module.begin(draft) for module in formats.modules()]
         self._judged(draft, after, written)
@@ -256,7 +257,7 @@ class _Build:
         second = policy(draft.opened)
         found = draft.results
         if found:
-            self.writer.add(_remedies.FILE, _remedies.lines(found))
+            self.writer.add(_remedies.FILE, found.lines())
         with (
             self.writer.stream(_tables.OUTCOMES) as as_json,
             self.writer.stream(_tables.OUTCOMES_CSV) as as_csv,

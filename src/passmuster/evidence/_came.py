@@ -77,7 +77,7 @@ def came(judged: Judged, results: Newest, unseen: str | None) -> Iterator[Came]:
 
     *unseen* is why it is not known how the source has it after the end.
     """
-    signed = results.get(judged.uri, {})
+    signed = results.of(judged.uri)
     seen = max((run["imported_at"] for run in judged.after["runs"]), default="") if (
         judged.after is not None) else ""  # fmt: skip
     asked = set()

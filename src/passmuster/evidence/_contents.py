@@ -4,7 +4,7 @@ import hashlib
 import itertools
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from passmuster import campaigns, merkle
 from passmuster.attestations import is_emergency
@@ -60,12 +60,11 @@ def check(
     body = opened.attestation.predicate
     report.campaign, report.digest = body["name"], opened.attestation.name
     report.opened_at = body["openedAt"]
-    found = _remedies.newest(files, statements, void)
+    found = Newest(files, statements, void)
     _items(files, opened, statements, report, void, found)
     if found:
         expected.add(_remedies.FILE)
-        if whole(files, _remedies.FILE) != b"".join(_remedies.lines(found)):
-            raise VerificationFailed(f"{_remedies.FILE}: is not what the signed results come to")
+        _same(files, _remedies.FILE, found.lines())
     if void:
         expected.add(_tables.VOID_CSV)
         if whole(files, _tables.VOID_CSV) != b"".join(_tables.void_lines(statements, void)):
@@ -81,6 +80,13 @@ def check(
     extra = [n for n in sorted(rest) if not n.startswith(("keys/", f"{SEAL}/")) and not is_ours(n)]
     if extra:
         raise VerificationFailed(f"{extra[0]}: has no place in a pack")
+
+
+def _same(files: Files, name: str, expected: Iterable[bytes]) -> None:
+    """The file of results has the *expected* lines and no other."""
+    there = (line + b"\n" for line in lines(files, name))
+    if any(one != other for one, other in itertools.zip_longest(there, expected)):
+        raise VerificationFailed(f"{name}: is not what the signed results come to")
 
 
 def _subject(files: Files, statement: Statement) -> set[str]:
@@ -218,7 +224,7 @@ class _Tables:
         self._next(_tables.OUTCOMES, _tables.outcome_line(judged, self._second))
         self._next(_tables.OUTCOMES_CSV, _tables.outcome_cells(judged, self._second))
         for verb, part in judged.outcome.remediations:
-            came = _remedies.cells(self._found, (judged.uri, verb, part))
+            came = self._found.cells(judged.uri, verb, part)
             expected = (judged.uri, verb, part, *came)
             if next(self._stops, None) != tuple(map(_tables.cell, expected)):
                 raise VerificationFailed(

@@ -114,11 +114,11 @@ def _of_pack(files: Folder) -> Iterator[_Known]:
 
 
 def _of_campaign(db: Database, at: Campaign) -> Iterator[_Known]:
-    outcomes = campaigns.outcomes_of(db, at)
-    items = db.execute("SELECT uri, reviewer FROM item WHERE campaign_id = ? ORDER BY id", (at.id,))
-    for number, (uri, reviewer) in enumerate(items, 1):
-        outcome = outcomes.pop(uri)
-        yield _Known(uri, outcome.effect, outcome.until, reviewer, number, list(outcome.leaves))
+    reviewers = campaigns.items_in_order(db, at.id, "i.reviewer")
+    each = zip(campaigns.each_outcome(db, at), reviewers, strict=True)
+    for number, (outcome, (reviewer,)) in enumerate(each, 1):
+        yield _Known(outcome.uri, outcome.effect, outcome.until, reviewer, number,
+                     list(outcome.leaves))  # fmt: skip
 
 
 def _place(wanted: dict[str, Pick], name: str, rows: Iterable[bytes]) -> None:

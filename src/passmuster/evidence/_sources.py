@@ -94,7 +94,8 @@ def _latest(db: Database, rule_id: str) -> dict[str, Any] | None:
 def _findings(db: Database, campaign: Campaign) -> Iterator[Json]:
     """What the rules say of the campaign's identities by now, cleared findings included."""
     mine = Compiled(
-        "l.identity_id IN (SELECT identity_id FROM item WHERE campaign_id = ?)", [campaign.id]
+        "EXISTS (SELECT 1 FROM item t WHERE t.identity_id = l.identity_id AND t.campaign_id = ?)",
+        [campaign.id],
     )
     for found in policy.findings(db, where=mine, cleared=True):
         yield {name: found[name] for name in FINDING_COLUMNS}

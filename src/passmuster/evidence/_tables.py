@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from passmuster import connectors
-from passmuster.evidence import _came, _remedies
+from passmuster.evidence import _came
 from passmuster.evidence._remedies import Newest
 from passmuster.evidence._statements import Statement
 from passmuster.evidence._walk import Ballot, Judged
@@ -159,7 +159,7 @@ def remediation_lines(judged: Judged, found: Newest) -> Iterator[bytes]:
     for verb, part in judged.outcome.remediations:
         head = (judged.uri, name(dossier), _source(dossier), verb, part,
                 _came.due(judged, verb, part), reasons)  # fmt: skip
-        came = _remedies.cells(found, (judged.uri, verb, part))
+        came = found.cells(judged.uri, verb, part)
         plans = connectors.plan(dossier, verb, part or _whole(dossier))
         for plan in plans:
             yield csv_line((*head, plan.what, plan.stop, plan.undo, plan.undo_class,

@@ -6,6 +6,7 @@ back.
 """
 
 import json
+from collections.abc import Iterable, Iterator
 
 from passmuster import blobs, merkle
 from passmuster.attestations import Attestation
@@ -29,16 +30,20 @@ def take(db: Database, said: Attestation) -> None:
     if said.kind != "remediation":
         return
     entry_id = int(db.value("SELECT id FROM entry WHERE statement = ?", (said.name,)))
-    for row in rows_of(said, _file(db, said)):
+    for row in list(rows_of(said, _lines(db, said))):  # nothing is taken of a file that is not it
         _placed(db, said, row)
         add(db, row, entry_id)
         settle(db, row["remediation"])
 
 
-def rows_of(said: Attestation, data: bytes) -> list[Json]:
-    """The results in the file of a statement, once they are what was signed."""
-    rows, tree = [], merkle.Frontier()
-    for line in data.splitlines():
+def rows_of(said: Attestation, lines: Iterable[bytes]) -> Iterator[Json]:
+    """The results in the *lines* of a statement's file, one at a time.
+
+    VerificationFailed comes at the end at the latest where they are not what was signed: no row
+    counts before that.
+    """
+    tree = merkle.Frontier()
+    for line in lines:
         try:
             row = strict_json(line)
             check_row(row)
@@ -47,17 +52,16 @@ def rows_of(said: Attestation, data: bytes) -> list[Json]:
         if "emergency" in row["basis"] and row["basis"] != said.predicate["basis"]:
             raise VerificationFailed(f"{FILE}: a result of another emergency")
         tree.append(merkle.leaf_hash(line))
-        rows.append(row)
+        yield row
     body = said.predicate
-    if (tree.root(), tree.size) != (body["root"], body["count"]) or not rows:
+    if (tree.root(), tree.size) != (body["root"], body["count"]) or not tree.size:
         raise VerificationFailed(f"{FILE}: does not have the root and count that were signed")
-    return rows
 
 
-def _file(db: Database, said: Attestation) -> bytes:
+def _lines(db: Database, said: Attestation) -> Iterator[bytes]:
     if [name for name, _ in said.subject] != [FILE]:
         raise VerificationFailed("a remediation statement about other files")
-    return blobs.get(db, said.subject[0][1])
+    return blobs.lines(db, said.subject[0][1])
 
 
 def _placed(db: Database, said: Attestation, row: Json) -> None:

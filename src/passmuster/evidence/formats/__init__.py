@@ -41,7 +41,7 @@ class Draft:
     """Sources of which it is not known how they are after the review, and why (`_after`)."""
     void: Mapping[int, str] = field(default_factory=dict)
     """Index of each statement that counts for nothing, and why."""
-    results: Newest = field(default_factory=dict)
+    results: Newest = field(kw_only=True)
     """What came of the remediations, by the newest signed result of each."""
 
 
