@@ -286,7 +286,7 @@ def _keep_rows(db: Database, batch: Batch, entry_id: int) -> None:
     db.executemany("DELETE FROM draft WHERE item_id = ?", ids)
     ids = ((item_id,) for item_id in batch.rows.ids())
     db.executemany("UPDATE item SET state = 'signed' WHERE id = ?", ids)
-    mark_contested(db, batch.campaign_id, list(batch.rows.ids()))
+    mark_contested(db, batch.campaign_id, batch.rows.ids())
 
 
 def _keep_own(db: Database, batch: Batch, rows: list[OwnRow], statement: str, now: str) -> None:

@@ -6,7 +6,8 @@ somebody signed it without a network, and it is kept and counts for nothing.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from passmuster import blobs, tlog
@@ -172,14 +173,15 @@ def heads_of(db: Database, end: "Attestation") -> dict[str, int]:
     return {head["device"]: head["seq"] for head in heads}
 
 
-def mark_contested(db: Database, campaign_id: int, item_ids: Sequence[int]) -> None:
+def mark_contested(db: Database, campaign_id: int, item_ids: Iterable[int]) -> None:
     """Note on each of the items whether it is contested; inside the transaction of their rows."""
     from passmuster import outcomes
 
     digest = db.value("SELECT digest FROM campaign WHERE id = ?", (campaign_id,))
     several: list[int] = []
-    for start in range(0, len(item_ids), AT_ONCE):
-        marks = ",".join(map(str, item_ids[start : start + AT_ONCE]))
+    rest = iter(item_ids)
+    while chunk := list(islice(rest, AT_ONCE)):
+        marks = ",".join(map(str, chunk))
         several += [row[0] for row in db.execute(
             f"SELECT item_id FROM decision WHERE item_id IN ({marks}) GROUP BY item_id"
             " HAVING count(*) > 1"

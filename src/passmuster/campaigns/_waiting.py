@@ -61,12 +61,13 @@ def _waiting(db: Database, definition: str, which: str, values: tuple[int, ...])
     if policy is None:
         return found
     same = _who.not_another(db, policy.by)
-    for decider, barred, count in db.execute(
-        "SELECT d.principal, n.barred, count(*) FROM item n JOIN decision d ON d.item_id = n.id"
-        f" WHERE {which} AND n.needs_second = 1 AND {NEWEST} AND {WAITS}"
-        " GROUP BY d.principal, n.barred",
+    rows = db.execute(
+        "SELECT d.principal, n.barred FROM item n JOIN decision d ON d.item_id = n.id"
+        f" WHERE {which} AND n.needs_second = 1 AND {NEWEST} AND {WAITS}",
         values,
-    ):
+    )
+    # counted here: SQLite would sort them first, in memory
+    for (decider, barred), count in sorted(Counter(rows).items()):
         who = _free(same, barred, decider)
         for email in who:
             found.on[email] = found.on.get(email, 0) + count

@@ -70,6 +70,8 @@ class Judged:
     assignment: bytes
     line: bytes
     """The dossier as it was frozen."""
+    first: tuple[str, str]
+    """Who was asked at the opening, in lower case, and by which rule they were found."""
     reviewer: str
     """Who must decide it now."""
     outcome: Outcome
@@ -91,12 +93,6 @@ class Judged:
     def final(self) -> dict[str, Ballot]:
         """The newest decision row of each person, which is the one that counts."""
         return {ballot.batch.principal: ballot for ballot in self.ballots}
-
-    @property
-    def first(self) -> tuple[str, str]:
-        """Who was asked at the opening, in lower case, and by which rule they were found."""
-        asked = parsed(self.assignment, self.uri)
-        return str(asked.get("reviewer")).lower(), str(asked.get("assigned"))
 
 
 class _Cursor:
@@ -180,9 +176,10 @@ def _judge(
             if ballot.row.get(part, item.get(part)) != item.get(part):
                 raise VerificationFailed(f"{ballot.batch.file}: {uri} was decided on other "
                                          f"evidence ({part}) than was frozen")  # fmt: skip
+    reviewer = str(asked.get("reviewer"))
     judged = Judged(
-        uri, dossier, population, assignment, line, str(asked.get("reviewer")),
-        Outcome(uri, "no_response", None, (), ()), [],
+        uri, dossier, population, assignment, line, (reviewer.lower(), str(asked.get("assigned"))),
+        reviewer, Outcome(uri, "no_response", None, (), ()), [],
     )  # fmt: skip
     if second is not None and seconds.needs(second, dossier):
         judged.may = seconds.may(second, dossier)

@@ -164,7 +164,7 @@ class _Events:
             "status_id": RESOLVED if cleared else NEW,
             "message": f"{said(found['name'])}: {title}",
             "finding_info": {
-                "uid": self._names.of(*name), "title": title, "first_seen_time": first,
+                "uid": event["metadata"]["uid"], "title": title, "first_seen_time": first,
                 "created_time": first, "desc": said(found["detail"]),
             },
             "resources": [{
