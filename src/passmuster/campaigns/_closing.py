@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from passmuster.outcomes import Outcome
     from passmuster.seconds import Signer
 
-AT_ONCE = 10_000
+AT_ONCE = 1_000
 """Items whose outcomes are in memory together."""
 
 

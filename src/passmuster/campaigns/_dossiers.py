@@ -6,6 +6,7 @@ carries and what a decision's digest is of; nothing that renders reads the table
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -121,6 +122,7 @@ _MATERIAL_GRANT = ("entitlement", "permission_level", "scope", "via", "condition
 _MATERIAL_TRUST = ("from_uid", "mechanism", "audience", "subject_pattern", "condition")
 
 
+@lru_cache(maxsize=16)  # an identity's findings stand one after the other
 def uri(source: str, kind: str, uid: str) -> str:
     """Subject URI: `muster:<source>/<kind>/<uid>`, percent-encoded; kind is the item's."""
     return f"muster:{quote(source, safe=':')}/{kind}/{quote(uid, safe='')}"
