@@ -29,7 +29,6 @@ _ITEM = (
     " salt, needs_second, barred"
 )
 
-
 @contextmanager
 def staging(db: Database) -> Iterator[None]:
     """In the block items and bytes can be staged; at its end they are gone unless they landed."""
@@ -42,11 +41,12 @@ def staging(db: Database) -> Iterator[None]:
 def land(db: Database, campaign_id: int) -> None:
     """Make what is staged the campaign's, in the order in which it was frozen."""
     blobs.land(db)
-    db.execute(
-        f"INSERT INTO item (campaign_id, {_ITEM})"
-        f" SELECT ?, {_ITEM} FROM aside.staged_item ORDER BY rowid",
-        (campaign_id,),
-    )
+    for span in db.spans("aside.staged_item"):
+        db.execute(
+            f"INSERT INTO item (campaign_id, {_ITEM})"
+            f" SELECT ?, {_ITEM} FROM aside.staged_item WHERE rowid BETWEEN ? AND ? ORDER BY rowid",
+            (campaign_id, *span),
+        )
     db.execute(
         "INSERT INTO exclusion SELECT ?, uri, why, salt FROM aside.staged_exclusion ORDER BY uri",
         (campaign_id,),
