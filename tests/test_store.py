@@ -55,6 +55,29 @@ def test_a_fresh_connection_syncs_in_wal_mode_and_knows_what_refers_to_what(
     other.close()
 
 
+def test_what_fails_aside_is_told_although_its_query_is_still_open(db: Database) -> None:
+    held = []
+
+    def fail() -> None:
+        with db.aside():
+            db.execute("CREATE TABLE aside.some (x)")
+            db.execute("INSERT INTO aside.some VALUES (1), (2)")
+            held.append(db.execute("SELECT x FROM aside.some"))
+            held[0].fetchone()
+            raise KeyError("the reason")
+
+    with pytest.raises(KeyError, match="the reason"):
+        fail()
+
+
+def test_tables_aside_need_no_workspace_and_leave_no_file() -> None:
+    with store.alone() as db:
+        db.execute("CREATE TABLE aside.some (x)")
+        db.execute("INSERT INTO aside.some VALUES (1)")
+        assert db.value("SELECT x FROM aside.some") == 1
+        assert not list(db.path.parent.glob(".aside-*"))
+
+
 def test_a_table_aside_stays_until_the_outermost_that_asked_for_it_ends(db: Database) -> None:
     with db.aside():
         db.execute("CREATE TABLE aside.some (x)")
