@@ -110,3 +110,21 @@ def test_a_count_looks_into_no_table_that_the_filter_does_not_name(estate: Estat
     plan = _plan(estate, _identities.count_sql(found.sql), found.params)
     assert plan == ["CO-ROUTINE (subquery-1)", "SEARCH l USING INDEX listing_owner (owner=?)",
                     "SCAN (subquery-1)"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cleared", "terms"), [(False, 2), (True, 3)])
+def test_all_findings_come_in_order_without_being_sorted_as_a_whole(
+    estate: Estate, cleared: bool, terms: int
+) -> None:
+    """SQLite sorts in memory, and of a million identities there are some four million."""
+    ran: list[str] = []
+    with estate.db.aside():
+        estate.db.set_trace_callback(ran.append)
+        list(policy.findings(estate.db, cleared=cleared))
+        estate.db.set_trace_callback(None)
+        (sql,) = (one for one in ran if "ORDER BY l.risk" in one)
+        plan = _plan(estate, sql)
+    assert plan[0] == "SCAN l USING COVERING INDEX listing_risk"
+    assert [line for line in plan if "TEMP B-TREE" in line] == [
+        f"USE TEMP B-TREE FOR LAST {terms} TERMS OF ORDER BY"
+    ]
