@@ -54,13 +54,13 @@ class Votes:
 
     def _of(self, where: str, *values: int) -> "list[Vote]":
         """Those that *where* chooses, in log order."""
-        values = (*self._campaign, *values)
-        rows = self.db.execute(f"{_VOTES} WHERE {where} ORDER BY d.entry_id, d.leaf", values)
+        bound = (*self._campaign, *values)
+        rows = self.db.execute(f"{_VOTES} WHERE {where} ORDER BY d.entry_id, d.leaf", bound)
         found = [
             _vote(row) for *row, reviewer in rows
             if row[6] not in self._out and self.asked.at(row[0], reviewer, row[6]) == row[2]
         ]  # fmt: skip
-        urgent = self.db.execute(_URGENT + where, values)
+        urgent = self.db.execute(_URGENT + where, bound)
         stops = [_vote(row, emergency=True) for row in urgent if row[6] not in self._out]
         return sorted([*found, *stops], key=lambda v: (v.order, v.leaf)) if stops else found
 
