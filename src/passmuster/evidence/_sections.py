@@ -16,6 +16,7 @@ from passmuster.evidence._paper import (
     facts,
     flagged,
     join,
+    kept,
     link,
     moment,
     named,
@@ -177,7 +178,7 @@ def who(found: Facts) -> Html:
         "Who reviewed",
         capped(PEOPLE,
                ("reviewer", "items", "open", "approved", "stopped", "abstained", "approval rate",
-                "together", f"in < {FAST_S} s", "late"),
+                "together", kept(f"in < {FAST_S} s"), "late"),
                rows, f"{AUDIT}requests.csv"),
         para(f"{plural(found.seconds['needed'], 'item')} needed a second person; on "
              f"{found.seconds['given']:,} one has spoken.")
