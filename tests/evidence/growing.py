@@ -14,7 +14,7 @@ from pathlib import Path
 
 from passmuster import blobs, campaigns, evidence, remediation, store
 from passmuster.campaigns import _closing
-from passmuster.evidence import _files
+from passmuster.evidence import _files, _remedies
 from passmuster.keys import SigningKey
 from passmuster.model import Attention, Bulk, Draft
 from passmuster.remediation._table import record
@@ -48,7 +48,7 @@ def decided(db: Database, folder: Path, count: int) -> SigningKey:
 
 def main(count: int, heap: int) -> None:
     """Take the measure of each step, once everything has been imported."""
-    _closing.AT_ONCE, blobs.PIECE = 50, 1 << 14
+    _closing.AT_ONCE, _remedies.AT_ONCE, blobs.PIECE = 50, 50, 1 << 14
     _files.MAX_SMALL_BYTES = 1 << 20  # what may be read whole is set aside at once
     _steps(3, 1 << 30)
     print(json.dumps(_steps(count, heap)))

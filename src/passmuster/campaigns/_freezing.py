@@ -29,6 +29,7 @@ _ITEM = (
     " salt, needs_second, barred"
 )
 
+
 @contextmanager
 def staging(db: Database) -> Iterator[None]:
     """In the block items and bytes can be staged; at its end they are gone unless they landed."""
