@@ -57,9 +57,11 @@ class Newest:
 
     def lines(self) -> Iterator[bytes]:
         """The lines of `remediation-results.jsonl`, in the order in which jq sorts."""
-        for (line,) in self._db.execute(
-            "SELECT line FROM aside.newest ORDER BY item, verb, has_part, part"
-        ) if self._some else ():
+        for (line,) in (
+            self._db.execute("SELECT line FROM aside.newest ORDER BY item, verb, has_part, part")
+            if self._some
+            else ()
+        ):
             yield line + b"\n"
 
     def of(self, item: str) -> dict[Asked, Json]:
