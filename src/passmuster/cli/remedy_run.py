@@ -59,7 +59,7 @@ def to_apply(bench: Bench, ids: Sequence[str], destroy: bool) -> "list[Remedy]":
                              "it done closes it")  # fmt: skip
         if one.undo_class == "R3" and not destroy:
             raise UsageError(f"{one.name}: {one.what} cannot be undone: it needs --destroy")
-    dropped = remediation.unasked(bench.db, chosen)
+    dropped = remediation.unasked(bench.db, chosen, now())
     for one in chosen:
         if one.name in dropped:
             talk(

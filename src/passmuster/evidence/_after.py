@@ -13,14 +13,14 @@ from typing import Literal, NamedTuple
 from passmuster import campaigns
 from passmuster.campaigns import Campaign
 from passmuster.evidence._walk import Judged
+from passmuster.outcomes import ENDS as ENDS
+from passmuster.outcomes import has_ended
 from passmuster.store import Database
 from passmuster.text import Json
 
 AT_ONCE = 64
 """Items whose identities are read together."""
 State = Literal["gone", "standing", "unknown"]
-ENDS = "end"
-"""What an approval until a day asks for when the day is past: no verb of a reviewer's."""
 ENDED = "approval has ended"
 
 
@@ -95,9 +95,9 @@ def stops(judged: Judged, unseen: str | None) -> Iterator[Stop]:
     """Each thing that the outcome of an item stops or changes; *unseen* is why it is not known."""
     for verb, part in judged.outcome.remediations:
         yield Stop(verb, part, *state(judged, verb, part, unseen))
-    if judged.outcome.effect == "stands_until" and judged.after is not None:
+    if judged.after is not None:
         seen = min((run["imported_at"] for run in judged.after["runs"]), default="")
-        if f"{judged.outcome.until}T23:59:59Z" < seen:
+        if has_ended(judged.outcome, seen):
             yield Stop(ENDS, None, *state(judged, ENDS, None, unseen))
 
 

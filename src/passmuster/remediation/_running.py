@@ -121,7 +121,7 @@ def stale(db: Database, run: Sequence[Remedy]) -> dict[str, list[str]]:
     return found
 
 
-def unasked(db: Database, run: Sequence[Remedy]) -> set[str]:
+def unasked(db: Database, run: Sequence[Remedy], now: str) -> set[str]:
     """Those of *run* that no decision asks for any more: it was decided otherwise since."""
-    asked = {one.name(destroy=destroy) for one in wanted(db) for destroy in (False, True)}
+    asked = {one.name(destroy=destroy) for one in wanted(db, now) for destroy in (False, True)}
     return {r.name for r in run if r.name not in asked and "emergency" not in r.basis}

@@ -71,6 +71,8 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
         return found[:1]
     if uid.startswith("anew-"):
         return found[:2]
+    if uid.startswith("take-"):  # as a grant: nothing of it is a flag
+        return found[1:2] if verb == "revoke" else []
     return found if verb == "revoke" else found[2:]
 
 
