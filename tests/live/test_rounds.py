@@ -74,13 +74,8 @@ class Person:
         path.chmod(0o600)
 
     def brings(self) -> None:
-        """Collect the source, or make its export and import that; whose it is, is known then."""
-        if self.at.export is not None:
-            folder = self.folder.parent / f"export-{time.monotonic_ns()}"
-            folder.mkdir()
-            run, _ = self.runs("import", "--just-made", *map(str, self.at.export(folder)))
-        else:
-            run, _ = self.runs("collect", self.source)
+        """Collect the source; whose it is, is known then."""
+        run, _ = self.runs("collect", self.source)
         if run["source"] != self.source:
             self.source = run["source"]
             self.settle()
@@ -90,15 +85,28 @@ class Person:
         (found,) = self.types("remediate", "status")
         return found["standing"], found["open"]
 
-    def decides(self) -> None:
-        """A campaign from its opening to the signature on the decision to revoke."""
+    def opens(self, of: str, mark: str, name: str | None) -> str:
+        """A campaign, and the one item in it that is meant."""
         self.types("campaign", "open", "Round", "--reviewer", ME, "--due", "2030-01-01",
-                   "--of", self.at.of)  # fmt: skip
+                   "--of", of)  # fmt: skip
         (item,) = [
             one["item"] for one in self.types("queue")
-            if self.at.mark in unquote(one["uri"]) and self.at.name in (None, one["name"])
+            if mark in unquote(one["uri"]) and name in (None, one["name"])
         ]  # fmt: skip
+        return str(item)
+
+    def decides(self) -> None:
+        """A campaign from its opening to the signature on the decision to revoke."""
+        item = self.opens(self.at.of, self.at.mark, self.at.name)
         self.types("decide", "revoke", item, "--reason", "nobody needs it any more")
+        self.types("sign-off", "--yes")
+
+    def keeps_but(self, item: str, kind: str, part: str) -> None:
+        """The signed approval of *item* but for the one of its *kind* in whose name *part* is."""
+        (dossier,) = self.types("show", item)
+        field = {"grants": "entitlement", "credentials": "uid"}[kind]
+        (uid,) = {one[field] for one in dossier[kind] if part in unquote(one[field]).lower()}
+        self.types("decide", "approve", item, "--change", f"revoke:{uid}", "--reason", "too much")
         self.types("sign-off", "--yes")
 
 

@@ -155,6 +155,25 @@ def test_a_stop_waits_for_no_second_person_and_the_end_of_a_secret_does(estate: 
     remediation.refuse_early(estate.db, burn, estate.settings, late)
 
 
+def test_what_its_own_stop_changed_holds_up_no_destruction(estate: Estate) -> None:
+    one = planned(estate, "svc-d")
+    estate.verify(*estate.apply(one))
+    estate.bring_in("2026-11-26T09:00:00Z")
+    (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
+    assert remediation.stale(estate.db, [one]) == {one.name: ["status"]}
+    assert not remediation.stale(estate.db, [burn])
+    estate.toy.objects |= {"svc-d/k9": {"enabled": True, "created": "2026-11-20T00:00:00Z"}}
+    estate.bring_in("2026-11-27T09:00:00Z")
+    assert not remediation.stale(estate.db, [burn]), "it is stopped, whatever keys it has"
+
+
+def test_where_no_stop_goes_before_it_every_change_is_told(estate: Estate) -> None:
+    burn = planned(estate, "burn-d")
+    estate.toy.objects["burn-d"]["enabled"] = False
+    estate.bring_in("2026-11-26T09:00:00Z")
+    assert remediation.stale(estate.db, [burn]) == {burn.name: ["status"]}
+
+
 def test_a_stop_that_was_interrupted_begins_its_window_anew(estate: Estate) -> None:
     (one,) = estate.verify(*estate.apply(planned(estate, "svc-d")))
     (one,) = estate.restore(one)

@@ -67,7 +67,7 @@ def _leave_group(dossier: text.Json, target: str) -> list[Plan]:
     """Empty unless the membership is direct: an inherited one is the group's, not the account's."""
     direct = [
         g for g in dossier["grants"]
-        if g["entitlement"] == target and not g["chain"] and g["via"] == "direct"
+        if g["entitlement"] == target and not g.get("chain") and g["via"] == "direct"
     ]  # fmt: skip
     dn = dossier["identity"]["uid_alt"]
     if not direct or not dn:
