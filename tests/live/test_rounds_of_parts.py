@@ -11,8 +11,9 @@ import pytest
 
 from passmuster.text import epoch, from_epoch
 from tests.conftest import Muster
+from tests.live.person import Person
 from tests.live.rounds import NAME
-from tests.live.test_rounds import Person, person
+from tests.live.test_rounds import person
 
 __all__ = ["person"]
 pytestmark = pytest.mark.ci
