@@ -17,7 +17,7 @@ import pytest
 
 from passmuster import connectors, inventory
 from passmuster.connectors import Act, Where, plan
-from passmuster.errors import Declined, Unreachable, UsageError
+from passmuster.errors import Declined, NoLogin, Unreachable, UsageError
 from passmuster.store import Database
 
 pytestmark = pytest.mark.ci
@@ -261,14 +261,30 @@ def test_nothing_is_done_at_another_account_or_at_an_address_that_is_none(minist
         here.read(Act("aws.moon", {}, None))
 
 
-def test_without_a_login_the_words_say_so(
-    ministack: str, monkeypatch: pytest.MonkeyPatch, login: None
+SSO = """[profile over]
+sso_account_id = 111122223333
+sso_role_name = reader
+sso_region = us-east-1
+sso_start_url = https://example.awsapps.com/start
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "why"),
+    [(None, "nobody is logged in"), ("none", "could not be found"), ("over", "SSO")],
+)
+def test_without_a_login_nothing_is_asked_and_the_words_say_what_to_do(
+    profile: str | None, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, login: None
 ) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(Declined, match="aws sso login") as declined:
-        live(ministack, "")
-    assert declined.value.status == 401
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (tmp_path / "none").write_text(SSO)
+    nobody_answers = {"endpoint": f"http://127.0.0.1:{free_port()}"}
+    where = Where("aws:111122223333", nobody_answers | ({"profile": profile} if profile else {}))
+    for begin in (connectors.connect, lambda at: connectors.collect(at, tmp_path)):
+        with pytest.raises(NoLogin, match=why) as told:
+            begin(where)
+        assert "aws sso login" in str(told.value) and "profile =" in str(told.value)
 
 
 @pytest.mark.usefixtures("login")
