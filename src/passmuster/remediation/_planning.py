@@ -171,7 +171,7 @@ def _document(one: Wanted, best: Plan | None, plans: Sequence[Plan]) -> Json:
     """The plan as it is kept and digested; fields of no plan are empty, never left out."""
     plain = {
         "what": "", "stop": [], "undo": [], "undo_class": None, "propagation_s": 0, "residual": "",
-        "act": None,
+        "act": None, "shell": "sh",
     } if best is None else json.loads(json.dumps(asdict(best)))  # fmt: skip
     return {
         **plain, "uri": one.uri, "source": one.source, "verb": one.verb, "part": one.part,

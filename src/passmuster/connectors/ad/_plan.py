@@ -42,7 +42,7 @@ def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]
             f"disable {name} (PowerShell)",
             (f"Disable-ADAccount -Identity '{uid}'",),
             (f"{_setter(identity)} -Identity '{uid}' -Replace @{{userAccountControl={saved}}}",),
-            "R1", 900, rest, act,
+            "R1", 900, rest, act, "powershell",
         ),
         Plan(
             f"disable {name} (ldapmodify)",
