@@ -9,7 +9,7 @@ from passmuster import campaigns, config, policy, remediation
 from passmuster.connectors import Live
 from passmuster.errors import Conflict, NotReversible, UsageError
 from passmuster.lock import alone
-from passmuster.model import Attention, Change, SecondDraft
+from passmuster.model import Attention, SecondDraft
 from passmuster.remediation import Remedy
 from tests.remediation.conftest import DECIDED, SOURCE, Estate
 from tests.scene import REV, SECOND, key
@@ -187,32 +187,6 @@ def test_a_stop_that_was_interrupted_begins_its_window_anew(estate: Estate) -> N
     with pytest.raises(UsageError, match=r"in 1 h"):
         early = edge[:14] + f"{int(edge[14:16]) - 1:02}" + edge[16:]
         remediation.refuse_early(estate.db, burn, estate.settings, early)
-
-
-def test_the_breaker_counts_identities_and_not_their_keys(estate: Estate) -> None:
-    at = estate.opened()
-    estate.decide(at, "svc-a", "disable")
-    estate.decide(at, "svc-b", "disable")
-    estate.sign_off(at)
-    run = remediation.plan(estate.db, estate.clock())
-    tripped = remediation.breaker(estate.db, run, config.Settings(stop_most=1, stop_percent=100))
-    assert tripped and tripped.identities == 2 and "stop_most is 1" in tripped.why[0]
-    assert not remediation.breaker(estate.db, run, config.Settings(stop_percent=67))
-    assert remediation.breaker(estate.db, run, config.Settings(stop_percent=66))
-    assert not remediation.breaker(estate.db, run[:1], config.Settings(stop_percent=1))
-    estate.apply(*run)
-    done = list(remediation.remedies(estate.db))
-    assert not remediation.breaker(estate.db, done, config.Settings(stop_most=1))
-
-
-def test_two_keys_of_one_identity_are_one_to_the_breaker(estate: Estate) -> None:
-    at = estate.opened()
-    both = [Change("disable", f"svc-a-k{n}") for n in (1, 2)]
-    estate.decide(at, "svc-a", "approve", changes=both)
-    estate.sign_off(at)
-    run = remediation.plan(estate.db, estate.clock())
-    assert len(run) == 2
-    assert not remediation.breaker(estate.db, run, config.Settings(stop_most=1, stop_percent=1))
 
 
 def test_the_window_begins_with_the_first_verification_and_not_the_last(estate: Estate) -> None:

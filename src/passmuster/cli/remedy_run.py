@@ -103,7 +103,7 @@ def hold(
         talk(f"  {name}: its evidence changed since it was decided: {', '.join(parts)}")
     if stale:
         bench.confirm("Stop them all the same?", yes=accept_changed, flag="--accept-changed")
-    tripped = remediation.breaker(bench.db, run, bench.settings)
+    tripped = remediation.breaker(bench.db, run, bench.settings, now())
     if tripped is None:
         bench.confirm("Stop these now?", yes=yes)
         return
