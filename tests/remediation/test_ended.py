@@ -1,6 +1,7 @@
 """An approval until a day: once the day is past it asks for a stop of its own."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ DAY = "2026-11-30"
 LAST, PAST = "2026-11-30T23:59:59Z", "2026-12-01T00:00:00Z"
 
 
-def approved(estate: Estate, uid: str = "svc-a", until: str = DAY, **more: object) -> None:
+def approved(estate: Estate, uid: str = "svc-a", until: str = DAY, **more: Any) -> None:
     """Approved until a day, and signed."""
     estate.toy.account(uid)
     estate.bring_in("2026-11-23T09:00:00Z")

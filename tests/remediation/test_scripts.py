@@ -8,6 +8,7 @@ import pytest
 
 from passmuster import connectors, remediation
 from passmuster.remediation import Remedy
+from passmuster.text import sha256
 from tests.conftest import Muster
 from tests.connectors.test_ad_plan import dossier
 from tests.remediation.conftest import Estate
@@ -59,7 +60,7 @@ def test_each_result_names_the_bytes_of_the_script_that_has_its_lines(
     names = {one.uri.rpartition("/")[2]: one.name for one in planned(estate, "lines-d", "win-e")}
     command("remediate", "script", "--out", str(tmp_path / "stop"))
     for uid, path in (("lines-d", "stop"), ("win-e", "stop.ps1")):
-        digest = connectors.text.sha256((tmp_path / path).read_bytes())
+        digest = sha256((tmp_path / path).read_bytes())
         (row,) = remediation.results(estate.db, names[uid])
         assert (row["script"], row["carrier"]) == (digest, "script")
 
