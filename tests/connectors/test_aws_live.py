@@ -10,14 +10,19 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.exports import of, recognised
 
 from passmuster import connectors, inventory
 from passmuster.connectors import Act, Where, plan
+from passmuster.connectors.aws._collect import outside
+from passmuster.connectors.aws._login import Login
 from passmuster.errors import Declined, NoLogin, Unreachable, UsageError
+from passmuster.model import Identity
 from passmuster.store import Database
 
 pytestmark = pytest.mark.ci
@@ -351,3 +356,43 @@ def test_a_trust_anchor_is_disabled_and_enabled_again_at_the_documented_addresse
         assert here.read(act) == act.wanted
         here.write(act, saved)
         stub.assert_no_pending_responses()
+
+
+@pytest.mark.usefixtures("login")
+def test_roles_anywhere_is_collected_from_the_regions_that_are_named(ministack: str) -> None:
+    # no emulator has it: botocore itself checks the question and makes the answer
+    from botocore.stub import Stubber
+
+    where = Where(f"aws:{account(ministack)}", {"endpoint": ministack})
+    here = Login(where)
+    assert "trust-anchor" not in outside(here, ()), "of no region where none is named"
+    kept = ExitStack()
+    for region in ("eu-west-1", "us-east-1"):
+        at = f"arn:aws:rolesanywhere:{region}:{account(ministack)}"
+        stub = kept.enter_context(Stubber(here.client("rolesanywhere", region)))
+        anchor = {
+            "trustAnchorArn": f"{at}:trust-anchor/a",
+            "name": f"ca of {region}",
+            "enabled": True,
+            "source": {
+                "sourceType": "CERTIFICATE_BUNDLE",
+                "sourceData": {"x509CertificateData": "PEM"},
+            },
+        }
+        stub.add_response("list_trust_anchors", {"trustAnchors": [anchor]}, {})
+        profile = {"profileArn": f"{at}:profile/p", "name": "edge", "enabled": False}
+        stub.add_response("list_profiles", {"profiles": [profile]}, {})
+    with kept:
+        data = outside(here, ("eu-west-1", "us-east-1")).encode()
+    here.close()
+    found = of(recognised(data, "aws.federation.json"), Identity)
+    assert {(i.display_name, i.status) for i in found if "rolesanywhere" in i.uid} == {
+        ("ca of eu-west-1", "enabled"), ("ca of us-east-1", "enabled"), ("edge", "disabled"),
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("login")
+def test_the_regions_of_the_settings_are_the_ones_that_are_asked(moto: str, tmp_path: Path) -> None:
+    where = Where(f"aws:{account(moto)}", {"endpoint": moto, "regions": "eu-west-1, us-east-1"})
+    with pytest.raises(Unreachable, match="rolesanywhere list_trust_anchors"):
+        connectors.collect(where, tmp_path)  # moto has it not, and says so
