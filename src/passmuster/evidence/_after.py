@@ -10,17 +10,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from passmuster import campaigns
+from passmuster import campaigns, outcomes
 from passmuster.campaigns import Campaign
 from passmuster.evidence._walk import Judged
-from passmuster.outcomes import ENDS as ENDS
-from passmuster.outcomes import has_ended
 from passmuster.store import Database
 from passmuster.text import Json
 
 AT_ONCE = 64
 """Items whose identities are read together."""
 State = Literal["gone", "standing", "unknown"]
+ENDS = outcomes.ENDS
 ENDED = "approval has ended"
 
 
@@ -97,7 +96,7 @@ def stops(judged: Judged, unseen: str | None) -> Iterator[Stop]:
         yield Stop(verb, part, *state(judged, verb, part, unseen))
     if judged.after is not None:
         seen = min((run["imported_at"] for run in judged.after["runs"]), default="")
-        if has_ended(judged.outcome, seen):
+        if outcomes.has_ended(judged.outcome, seen):
             yield Stop(ENDS, None, *state(judged, ENDS, None, unseen))
 
 
