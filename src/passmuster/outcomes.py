@@ -18,6 +18,7 @@ from typing import Literal
 from passmuster import seconds
 from passmuster.model import ChangeVerb, SecondVerdict, Verdict
 from passmuster.seconds import Signer
+from passmuster.text import utc
 
 Effect = Literal[
     "stands",
@@ -50,6 +51,8 @@ REMEDIATIONS: dict[Verdict, ChangeVerb | None] = {
 TAKES_CHANGES: frozenset[Verdict] = frozenset({"approve"})
 """Only an approval can be of the whole but for some parts; the others leave no part standing."""
 TAKES_UNTIL: frozenset[Verdict] = frozenset({"approve"})
+ENDS = "end"
+"""What an approval until a day asks for when the day is past: no verb of a reviewer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,14 @@ class Outcome:
     """The decision rows that it follows from."""
     seconds: tuple[str, ...] = ()
     """The countersignatures on those rows, of each person the newest."""
+
+
+def has_ended(outcome: Outcome, now: str) -> bool:
+    """Whether access stood until a day that is past; a day lasts until its end in UTC."""
+    until = outcome.until
+    if outcome.effect != "stands_until" or until is None:
+        return False
+    return (f"{until}T23:59:59Z" if len(until) == 10 else utc(until) or until) < now
 
 
 def fold(

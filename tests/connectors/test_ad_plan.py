@@ -64,7 +64,7 @@ def test_what_cannot_be_put_back_is_not_planned(identity: dict[str, Any]) -> Non
 
 
 def test_leaving_a_group_is_planned_only_where_the_membership_is_direct() -> None:
-    held = {"entitlement": "cn=ops,dc=corp#member", "chain": [], "via": "direct"}
+    held = {"entitlement": "cn=ops,dc=corp#member", "via": "direct"}
     mine = dossier() | {"grants": [held]}
     (plan,) = connectors.plan(mine, "revoke", "cn=ops,dc=corp#member")
     assert plan.undo_class == "R2"

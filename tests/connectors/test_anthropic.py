@@ -135,3 +135,10 @@ def test_every_page_is_collected(server: Server, tmp_path: Path) -> None:
     server.fail("500", after=1)
     with pytest.raises(Unreachable):
         connectors.collect(where(server), tmp_path)
+
+
+def test_a_key_that_is_off_has_nothing_to_stop() -> None:
+    last = of(parse(FORMAT, SAMPLE.read_bytes()), Identity)[-1]
+    assert last.status == "disabled"
+    dossier = {"source": {"platform": "anthropic"}, "identity": last._asdict() | {"attributes": []}}
+    assert connectors.plan(dossier, "revoke") == []

@@ -10,14 +10,19 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.exports import of, recognised
 
 from passmuster import connectors, inventory
 from passmuster.connectors import Act, Where, plan
-from passmuster.errors import Declined, Unreachable, UsageError
+from passmuster.connectors.aws._collect import outside
+from passmuster.connectors.aws._login import Login
+from passmuster.errors import Declined, NoLogin, Unreachable, UsageError
+from passmuster.model import Identity
 from passmuster.store import Database
 
 pytestmark = pytest.mark.ci
@@ -261,14 +266,30 @@ def test_nothing_is_done_at_another_account_or_at_an_address_that_is_none(minist
         here.read(Act("aws.moon", {}, None))
 
 
-def test_without_a_login_the_words_say_so(
-    ministack: str, monkeypatch: pytest.MonkeyPatch, login: None
+SSO = """[profile over]
+sso_account_id = 111122223333
+sso_role_name = reader
+sso_region = us-east-1
+sso_start_url = https://example.awsapps.com/start
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "why"),
+    [(None, "nobody is logged in"), ("none", "could not be found"), ("over", "SSO")],
+)
+def test_without_a_login_nothing_is_asked_and_the_words_say_what_to_do(
+    profile: str | None, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, login: None
 ) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(Declined, match="aws sso login") as declined:
-        live(ministack, "")
-    assert declined.value.status == 401
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (tmp_path / "none").write_text(SSO)
+    nobody_answers = {"endpoint": f"http://127.0.0.1:{free_port()}"}
+    where = Where("aws:111122223333", nobody_answers | ({"profile": profile} if profile else {}))
+    for begin in (connectors.connect, lambda at: connectors.collect(at, tmp_path)):
+        with pytest.raises(NoLogin, match=why) as told:
+            begin(where)
+        assert "aws sso login" in str(told.value) and "profile =" in str(told.value)
 
 
 @pytest.mark.usefixtures("login")
@@ -335,3 +356,43 @@ def test_a_trust_anchor_is_disabled_and_enabled_again_at_the_documented_addresse
         assert here.read(act) == act.wanted
         here.write(act, saved)
         stub.assert_no_pending_responses()
+
+
+@pytest.mark.usefixtures("login")
+def test_roles_anywhere_is_collected_from_the_regions_that_are_named(ministack: str) -> None:
+    # no emulator has it: botocore itself checks the question and makes the answer
+    from botocore.stub import Stubber
+
+    where = Where(f"aws:{account(ministack)}", {"endpoint": ministack})
+    here = Login(where)
+    assert "trust-anchor" not in outside(here, ()), "of no region where none is named"
+    kept = ExitStack()
+    for region in ("eu-west-1", "us-east-1"):
+        at = f"arn:aws:rolesanywhere:{region}:{account(ministack)}"
+        stub = kept.enter_context(Stubber(here.client("rolesanywhere", region)))
+        anchor = {
+            "trustAnchorArn": f"{at}:trust-anchor/a",
+            "name": f"ca of {region}",
+            "enabled": True,
+            "source": {
+                "sourceType": "CERTIFICATE_BUNDLE",
+                "sourceData": {"x509CertificateData": "PEM"},
+            },
+        }
+        stub.add_response("list_trust_anchors", {"trustAnchors": [anchor]}, {})
+        profile = {"profileArn": f"{at}:profile/p", "name": "edge", "enabled": False}
+        stub.add_response("list_profiles", {"profiles": [profile]}, {})
+    with kept:
+        data = outside(here, ("eu-west-1", "us-east-1")).encode()
+    here.close()
+    found = of(recognised(data, "aws.federation.json"), Identity)
+    assert {(i.display_name, i.status) for i in found if "rolesanywhere" in i.uid} == {
+        ("ca of eu-west-1", "enabled"), ("ca of us-east-1", "enabled"), ("edge", "disabled"),
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("login")
+def test_the_regions_of_the_settings_are_the_ones_that_are_asked(moto: str, tmp_path: Path) -> None:
+    where = Where(f"aws:{account(moto)}", {"endpoint": moto, "regions": "eu-west-1, us-east-1"})
+    with pytest.raises(Unreachable, match="rolesanywhere list_trust_anchors"):
+        connectors.collect(where, tmp_path)  # moto has it not, and says so

@@ -208,3 +208,17 @@ def test_what_a_revoked_token_may_still_do_is_told() -> None:
     for plan in connectors.plan(dossier, "revoke"):
         assert "reads what is public" in plan.residual
         assert "SSH keys" in plan.residual
+
+
+def test_a_person_is_stopped_by_all_of_their_credentials_or_by_none() -> None:
+    places = [f"orgs/o/credential-authorizations/{n}" for n in (61, 62)]
+    dossier = {"source": {"platform": "github"},
+               "identity": {"uid": "user/m", "nhi_detail": "github.user"},
+               "credentials": [{"uid": place} for place in places]}  # fmt: skip
+    (plan,) = connectors.plan(dossier, "revoke")
+    assert plan.act is None and plan.undo_class == "R2" and len(plan.stop) == 2
+    assert all(place in line for place, line in zip(places, plan.stop, strict=True))
+    dossier["credentials"].append({"uid": "orgs/o/personal-access-tokens/41"})  # type: ignore[attr-defined]
+    assert [p.undo_class for p in connectors.plan(dossier, "revoke")] == ["R3"]
+    (one,) = connectors.plan(dossier, "revoke", places[0])
+    assert one.act is not None, "one of them alone is stopped as ever"

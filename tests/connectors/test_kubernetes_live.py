@@ -34,8 +34,8 @@ OTHER = {"kind": "User", "name": "jane", "apiGroup": "rbac.authorization.k8s.io"
 TOKEN = "the-runner's-token"
 
 
-@pytest.fixture
-def cluster() -> Cluster:
+def small() -> Cluster:
+    """Two bindings, an account with a token of its own, and a pod that runs as it."""
     made = Cluster()
     role = {"kind": "ClusterRole", "name": "edit", "apiGroup": "rbac.authorization.k8s.io"}
     made.put(f"{RBAC}/clusterroles/edit", {"kind": "ClusterRole", "metadata": {"name": "edit"},
@@ -58,6 +58,11 @@ def cluster() -> Cluster:
         "containers": [{"env": [{"name": "K", "value": "pod-secret"}]}]}})  # fmt: skip
     made.tokens[TOKEN] = SECRET
     return made
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return small()
 
 
 @pytest.fixture

@@ -103,7 +103,8 @@ class Org(Platform):
 
     def _list(self, method: str, of: str, rest: str, body: Any) -> Any:
         if method == "POST":
-            self.lists[of].append({"id": f"new{len(self.asked)}", "created": WHEN, **body})
+            made = {"id": f"new{len(self.asked)}", "created": WHEN, "clientId": APP}
+            self.lists[of].append({**made, **body})
         elif method == "DELETE":
             self.lists[of] = [e for e in self.lists[of] if e["id"] != rest]
             return None

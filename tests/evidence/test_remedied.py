@@ -73,7 +73,7 @@ def hurried(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sc
     """A review during which somebody on call stopped one thing, and it was refused."""
     scene = open_scene(db, tmp_path, monkeypatch)
     stop(scene, "ci-deploy")
-    (asked,) = remediation.wanted(db)
+    (asked,) = remediation.wanted(db, END)
     record(db, remediation.plan_one(db, asked, END), "verified", "401", END, verdict="refused")
     remediation.sign(db, CALL, END)
     evidence.build_pack(db, scene.campaign, tmp_path / "pack", scene.boss, END)

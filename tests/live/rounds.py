@@ -1,6 +1,5 @@
 """A login on each real service, and all that a round over it needs to know of it."""
 
-import json
 import os
 import socket
 import subprocess
@@ -19,6 +18,9 @@ from tests.server import postgres
 
 SECRET = "a-real-passw0rd"
 NAME = "round"
+HELD = "readers"
+"""A group or role that it is in."""
+Done = subprocess.CompletedProcess[str]
 ASKS = "of whoever asks"
 """The password of the login that muster has there."""
 
@@ -46,11 +48,13 @@ class Round:
     env: dict[str, str] = field(default_factory=dict)
     login: str = ""
     """The password of who asks; muster gets it by `secret_command`."""
-    export: Callable[[Path], list[Path]] | None = None
-    """Makes the exports where the service cannot be collected."""
+    part: str = ""
+    """What it has that can be taken away and given back: this stands in its name."""
+    has: Callable[[], object] = str
+    """What the vendor's own client tells of that part; of what is taken away, nothing."""
 
 
-def client(*words: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+def client(*words: str, env: dict[str, str] | None = None) -> Done:
     return subprocess.run(
         [services.program(words[0]), *words[1:]], capture_output=True, text=True, timeout=60,
         check=False, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
@@ -79,35 +83,49 @@ def of_postgres(cluster: postgres.Cluster) -> Iterator[Round]:
         admin.execute("SELECT pg_reload_conf()")
         admin.execute(f"CREATE ROLE {NAME} LOGIN PASSWORD '{SECRET}'")
         admin.execute(f"CREATE ROLE asks LOGIN SUPERUSER PASSWORD '{ASKS}'")
+        admin.execute(f"CREATE ROLE {HELD} NOLOGIN")
+        admin.execute(f"GRANT {HELD} TO {NAME} WITH ADMIN OPTION")
         asked = "SELECT 1 FROM pg_hba_file_rules WHERE user_name = ARRAY['round', 'asks']"
         services.until(lambda: admin.execute(asked).fetchone(), "pg_hba.conf is not read")
         try:
             yield Round(
                 "postgres:",
                 {"endpoint": f"postgresql:///postgres?host={cluster.folder}", "user": "asks"},
-                SECRET, logs_in, login=ASKS,
+                SECRET, logs_in, login=ASKS, part=HELD, has=lambda: admin.execute(
+                    "SELECT admin_option FROM pg_auth_members WHERE roleid = %s::regrole", (HELD,)
+                ).fetchall(),
             )  # fmt: skip
         finally:
-            admin.execute(f"DROP ROLE {NAME}, asks")
+            admin.execute(f"DROP ROLE {NAME}, {HELD}, asks")
 
 
 @contextmanager
 def of_mariadb(at: Path) -> Iterator[Round]:
-    def said(words: str, user: str = "root", password: str = "") -> bool:
-        done = client("mariadb", "--no-defaults", "-S", str(at), "-u", user, f"-p{password}",
+    def ask(words: str, user: str = "root", password: str = "") -> Done:
+        return client("mariadb", "--no-defaults", "-S", str(at), "-u", user, f"-p{password}",
                       "-e", words)  # fmt: skip
-        return done.returncode == 0
+
+    def said(*words: str) -> bool:
+        return ask(*words).returncode == 0
+
+    def has() -> list[str]:
+        lines = ask(f"SHOW GRANTS FOR {NAME}@localhost").stdout.splitlines()
+        return [line for line in lines if HELD in line]
 
     assert said(f"CREATE USER {NAME}@localhost IDENTIFIED BY '{SECRET}'")
     assert said(f"CREATE USER asks@localhost IDENTIFIED BY '{ASKS}'")
     assert said("GRANT ALL ON *.* TO asks@localhost WITH GRANT OPTION")
+    assert said(f"CREATE ROLE {HELD}")
+    assert said(f"GRANT {HELD} TO {NAME}@localhost WITH ADMIN OPTION")
+    assert said(f"GRANT {HELD} TO asks@localhost WITH ADMIN OPTION")
     try:
         yield Round(
             "mariadb:", {"endpoint": f"mariadb://{at}", "user": "asks"}, SECRET,
             lambda: said("SELECT 1", NAME, SECRET), handle=f"{NAME}@localhost",
-            name=f"{NAME}@localhost", login=ASKS,
+            name=f"{NAME}@localhost", login=ASKS, part=HELD, has=has,
         )  # fmt: skip
     finally:
+        said(f"DROP ROLE {HELD}")
         said(f"DROP USER {NAME}@localhost, asks@localhost")
 
 
@@ -123,6 +141,10 @@ def of_openbao(bao: Bao) -> Iterator[Round]:
     auth = bao.ask("POST", "auth/approle/login", asked, token="")["auth"]
     bao.ask("POST", f"identity/entity/id/{auth['entity_id']}", {"name": NAME})
     token, address = auth["client_token"], {"BAO_ADDR": bao.url}
+    admin = {**address, "BAO_TOKEN": Bao.TOKEN}
+
+    def has() -> list[str]:
+        return client("bao", "list", f"{role}/secret-id", env=admin).stdout.splitlines()
 
     def logs_in() -> bool:
         return client("bao", "token", "lookup", env={**address, "BAO_TOKEN": token}).returncode == 0
@@ -130,8 +152,7 @@ def of_openbao(bao: Bao) -> Iterator[Round]:
     try:
         yield Round(
             "openbao:", {"endpoint": bao.url}, token, logs_in,
-            handle=auth["entity_id"], mark=auth["entity_id"],
-            env={**address, "BAO_TOKEN": Bao.TOKEN},
+            handle=auth["entity_id"], mark=auth["entity_id"], has=has, env=admin,
         )  # fmt: skip
     finally:
         bao.ask("POST", "auth/token/revoke", {"token": token})
@@ -183,11 +204,17 @@ def of_rabbitmq(url: str) -> Iterator[Round]:
     ask("PUT", "users/asks", {"password": ASKS, "tags": "administrator"})
     try:
         yield Round(
-            "rabbitmq:", {"endpoint": url, "user": "asks"}, SECRET, logs_in, login=ASKS
+            "rabbitmq:", {"endpoint": url, "user": "asks"}, SECRET, logs_in, login=ASKS,
+            part="vhost:", has=lambda: ask("GET", f"users/{NAME}/permissions"),
         )  # fmt: skip
     finally:
         ask("DELETE", f"users/{NAME}")
         ask("DELETE", "users/asks")
+
+
+def _plain(answer: bytes) -> bytes:
+    """OpenLDAP keeps a name as it was written, and two spellings of one name are one to it."""
+    return answer.lower().replace(b" ", b"")
 
 
 @contextmanager
@@ -200,7 +227,9 @@ def of_slapd(server: Slapd) -> Iterator[Round]:
 
     yield Round(
         where.source, dict(where.settings), "hers", logs_in, handle=dn, name="svc-a",
-        login=ADMIN_PASSWORD,
+        login=ADMIN_PASSWORD, part="cn=ops",
+        has=lambda: [line for line in _plain(server.search("cn=ops", "member")).splitlines()
+                     if b"svc-a" in line],
     )  # fmt: skip
 
 
@@ -208,6 +237,8 @@ def of_slapd(server: Slapd) -> Iterator[Round]:
 def of_samba(domain: samba.Controller) -> Iterator[Round]:
     where, login = domain.where(), f"{NAME}@{samba.REALM}"
     domain.tool("user", "create", NAME, SECRET)
+    domain.tool("group", "add", HELD)
+    domain.tool("group", "addmembers", HELD, NAME)
 
     def logs_in() -> bool:
         done = client("ldapsearch", "-LLL", "-x", "-H", where.settings["endpoint"], "-D", login,
@@ -218,9 +249,12 @@ def of_samba(domain: samba.Controller) -> Iterator[Round]:
     try:
         yield Round(
             where.source, dict(where.settings), SECRET, logs_in, handle=login,
-            login=samba.PASSWORD,
+            login=samba.PASSWORD, part=f"cn={HELD}",
+            has=lambda: [line for line in domain.search(f"(cn={HELD})", "member").splitlines()
+                         if line.startswith(b"member:")],
         )  # fmt: skip
     finally:
+        domain.tool("group", "delete", HELD)
         domain.tool("user", "delete", NAME)
 
 
@@ -269,16 +303,9 @@ def of_aws(endpoint: str) -> Iterator[Round]:
             return False
         return True
 
-    def export(folder: Path) -> list[Path]:
-        """What the vendor's two commands print, one after the other."""
-        answers = [made("sts").get_caller_identity(), iam.list_users(),
-                   iam.list_access_keys(UserName=NAME)]  # fmt: skip
-        path = folder / "access-keys.json"
-        path.write_text("".join(
-            json.dumps({k: v for k, v in a.items() if k != "ResponseMetadata"}, default=str) + "\n"
-            for a in answers
-        ))  # fmt: skip
-        return [path]
+    document = '{"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}'
+    policy = iam.create_policy(PolicyName=HELD, PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_user_policy(UserName=NAME, PolicyArn=policy)
 
     account = made("sts").get_caller_identity()["Account"]
     here = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -286,8 +313,12 @@ def of_aws(endpoint: str) -> Iterator[Round]:
     try:
         yield Round(
             f"aws:{account}", {"endpoint": endpoint}, f"{uid}:{secret}", logs_in, handle=uid,
-            name=None, mark=uid, of="credential", env=here, export=export,
+            name=None, mark=uid, of="credential", env=here, part=f"policy/{HELD}",
+            has=lambda: iam.list_attached_user_policies(UserName=NAME)["AttachedPolicies"],
         )  # fmt: skip
     finally:
-        iam.delete_access_key(UserName=NAME, AccessKeyId=uid)
+        iam.detach_user_policy(UserName=NAME, PolicyArn=policy)
+        iam.delete_policy(PolicyArn=policy)
+        for left in iam.list_access_keys(UserName=NAME)["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName=NAME, AccessKeyId=left["AccessKeyId"])
         iam.delete_user(UserName=NAME)

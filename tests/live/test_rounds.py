@@ -5,21 +5,17 @@ the evidence of it all; and once more in a hurry, with `muster revoke`. That it 
 it is let in again, says the vendor's own client and not muster.
 """
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 
-from tests.conftest import ME, START, Muster
+from tests.conftest import Muster
 from tests.live import rounds
+from tests.live.person import Person, begun
 from tests.live.rounds import Round
 
 pytestmark = pytest.mark.ci
@@ -31,75 +27,6 @@ KINDS: dict[str, tuple[str, Callable[[Any], AbstractContextManager[Round]]]] = {
     "aws": ("ministack", rounds.of_aws),
 }  # fmt: skip
 PATIENCE_S = 30.0
-NO_JSON = ("sign-off",)
-
-
-class Person:
-    """Somebody at a shell with no desktop, so without a keyring, in a workspace of their own."""
-
-    def __init__(self, folder: Path, at: Round, inside: Muster) -> None:
-        self.folder, self.at, self.source, self._inside = folder, at, at.source, inside
-        self.said: list[str] = []
-
-    def types(self, *words: str) -> Any:
-        """What a command that asks no platform printed, as JSON where it can be."""
-        done = self._inside(*words, *(() if words[0] in NO_JSON else ("--json",)))
-        self.said += [done.stdout, done.stderr]
-        return None if words[0] in NO_JSON else json.loads(done.stdout)
-
-    def runs(self, *words: str, stdin: str = "") -> tuple[Any, float]:
-        """The one thing that a command of a process of its own told, and its seconds."""
-        began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, *START, *words, "--json"], input=stdin, text=True, capture_output=True,
-            timeout=120, check=False, env={**os.environ, "MUSTER_WORKSPACE": str(self.folder)},
-        )  # fmt: skip
-        took = time.monotonic() - began
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        self.said += [done.stdout, done.stderr]
-        return json.loads(done.stdout)[0], took
-
-    def settle(self) -> None:
-        """Write the settings, the login's command among them."""
-        settings = dict(self.at.settings)
-        if self.at.login:
-            kept = self.folder.parent / "kept by the machine"
-            kept.write_text(self.at.login + "\n")
-            kept.chmod(0o600)
-            settings["secret_command"] = f"cat '{kept}'"
-        lines = [f'[sources."{self.source}"]', *(f"{k} = {json.dumps(v)}" for k, v in
-                                                 settings.items())]  # fmt: skip
-        path = self.folder / "config.toml"
-        path.write_text("\n".join(lines) + "\n")
-        path.chmod(0o600)
-
-    def brings(self) -> None:
-        """Collect the source, or make its export and import that; whose it is, is known then."""
-        if self.at.export is not None:
-            folder = self.folder.parent / f"export-{time.monotonic_ns()}"
-            folder.mkdir()
-            run, _ = self.runs("import", "--just-made", *map(str, self.at.export(folder)))
-        else:
-            run, _ = self.runs("collect", self.source)
-        if run["source"] != self.source:
-            self.source = run["source"]
-            self.settle()
-
-    def standing(self) -> tuple[str, bool]:
-        """How the one remediation stands, and whether somebody has to do something."""
-        (found,) = self.types("remediate", "status")
-        return found["standing"], found["open"]
-
-    def decides(self) -> None:
-        """A campaign from its opening to the signature on the decision to revoke."""
-        self.types("campaign", "open", "Round", "--reviewer", ME, "--due", "2030-01-01",
-                   "--of", self.at.of)  # fmt: skip
-        (item,) = [
-            one["item"] for one in self.types("queue")
-            if self.at.mark in unquote(one["uri"]) and self.at.name in (None, one["name"])
-        ]  # fmt: skip
-        self.types("decide", "revoke", item, "--reason", "nobody needs it any more")
-        self.types("sign-off", "--yes")
 
 
 @pytest.fixture
@@ -107,28 +34,13 @@ def person(
     folder: Path, inside: Muster, passphrase_file: Path, request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Person]:  # fmt: skip
+    assert passphrase_file.exists()
     server, of = KINDS[request.param]
-    with of(request.getfixturevalue(server)) as at:
-        for name, value in at.env.items():
-            monkeypatch.setenv(name, value)
-        found = Person(folder, at, inside)
-        assert passphrase_file.exists() and at.logs_in(), "it works before anybody stops it"
-        inside("init")
-        inside("key", "new", "--key-store", "file")
-        found.settle()
-        found.brings()
+    with (
+        of(request.getfixturevalue(server)) as at,
+        begun(Person(folder, at, inside), monkeypatch) as found,
+    ):
         yield found
-        kept_nowhere(found)
-
-
-def kept_nowhere(person: Person) -> None:
-    """Neither what was stopped nor what muster logged in with was said, or is on its disk."""
-    for given in filter(None, (person.at.secret, person.at.login)):
-        secret = max(given.splitlines(), key=len).rpartition(":")[2]
-        assert all(secret not in said for said in person.said)
-        for path in person.folder.rglob("*"):
-            if len(secret) > 5:  # shorter ones stand in any file
-                assert not path.is_file() or secret.encode() not in path.read_bytes(), path
 
 
 @pytest.mark.parametrize("person", KINDS, indirect=True)

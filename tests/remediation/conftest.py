@@ -78,13 +78,14 @@ class Estate:
         return campaigns.campaign(self.db, name)
 
     def decide(
-        self, at: Campaign, uid: str, verdict: str, *, changes: Sequence[Change] = ()
-    ) -> None:
+        self, at: Campaign, uid: str, verdict: str, *, changes: Sequence[Change] = (),
+        until: str | None = None,
+    ) -> None:  # fmt: skip
         item = self.db.value(
             "SELECT i.id FROM item i JOIN identity y ON y.id = i.identity_id"
             " WHERE y.uid = ? AND i.campaign_id = ?", (uid, at.id),
         )  # fmt: skip
-        words: Draft = draft(verdict, "says so", changes=tuple(changes))
+        words: Draft = draft(verdict, "says so", changes=tuple(changes), until=until)
         campaigns.save_draft(self.db, item, words, DECIDED)
 
     def sign_off(self, at: Campaign) -> None:

@@ -151,7 +151,7 @@ def test_what_a_later_campaign_approves_is_not_stopped_for_an_older_one(
     again = estate.opened("Winter")
     estate.decide(again, "svc-a", "approve")
     estate.sign_off(again)
-    assert not list(remediation.wanted(estate.db))
+    assert not list(remediation.wanted(estate.db, estate.clock()))
     assert not remediation.plan(estate.db, estate.clock())
 
 

@@ -83,7 +83,8 @@ def test_a_whole_account_is_found_by_its_name_and_can_be_given_back(
     one = remediation.remedy(estate.db, found["remediation"])
     (one,) = estate.restore(one)
     assert (one.state, estate.toy.objects["svc-b"]) == ("reverted", before)
-    assert list(remediation.wanted(estate.db)) == [], "what was given back is not stopped again"
+    left = list(remediation.wanted(estate.db, estate.clock()))
+    assert left == [], "what was given back is not stopped again"
 
 
 def test_doing_it_again_decides_nothing_again(estate: Estate, desk: Muster) -> None:
@@ -285,9 +286,17 @@ def test_a_stop_of_what_was_approved_needs_nobody_to_settle_it(
     assert {name: c["decision"] for name, c in cells.items()} == {
         "svc-a": "", "svc-b": "emergency", "svc-c": "",
     }  # fmt: skip
+    listed = json.loads(desk("queue", "--all", "--json").stdout)
+    (queued,) = [r for r in listed if r["name"] == "svc-b"]
+    assert (queued["verdict"], queued["decision"], queued["emergency"]) == (
+        "approve", "emergency stop", True,
+    )  # fmt: skip
+    table = desk("queue", "--all").stdout
+    assert "emergency stop" in table and "approve" not in table
     (stopped,) = [row.id for row in rows if row.emergency]
     for verdict, left in (("abstain", True), ("revoke", False)):
         campaigns.save_draft(estate.db, stopped, draft(verdict, "seen"), clock_after())
+        assert "emergency" not in desk("queue", "--all").stdout, "a draft is newer"
         batch = campaigns.prepare(estate.db, at.id, REV)
         campaigns.sign_off(estate.db, batch, estate.rev, clock_after())
         assert campaigns.rows(estate.db, [stopped])[0].emergency is left

@@ -80,8 +80,8 @@ def test_results_that_fall_count_for_nothing(boss: Desk, ann: Desk, log: Log) ->
 
 
 def test_it_has_the_same_name_wherever_it_is_planned(boss: Desk, ann: Desk) -> None:
-    assert [w.name() for w in remediation.wanted(boss.db)] == [
-        w.name() for w in remediation.wanted(ann.db)
+    assert [w.name() for w in remediation.wanted(boss.db, LATER)] == [
+        w.name() for w in remediation.wanted(ann.db, LATER)
     ]
 
 

@@ -9,7 +9,7 @@ from passmuster import campaigns, config, policy, remediation
 from passmuster.connectors import Live
 from passmuster.errors import Conflict, NotReversible, UsageError
 from passmuster.lock import alone
-from passmuster.model import Attention, Change, SecondDraft
+from passmuster.model import Attention, SecondDraft
 from passmuster.remediation import Remedy
 from tests.remediation.conftest import DECIDED, SOURCE, Estate
 from tests.scene import REV, SECOND, key
@@ -155,6 +155,25 @@ def test_a_stop_waits_for_no_second_person_and_the_end_of_a_secret_does(estate: 
     remediation.refuse_early(estate.db, burn, estate.settings, late)
 
 
+def test_what_its_own_stop_changed_holds_up_no_destruction(estate: Estate) -> None:
+    one = planned(estate, "svc-d")
+    estate.verify(*estate.apply(one))
+    estate.bring_in("2026-11-26T09:00:00Z")
+    (burn,) = remediation.plan(estate.db, estate.clock(), destroy=True)
+    assert remediation.stale(estate.db, [one]) == {one.name: ["status"]}
+    assert not remediation.stale(estate.db, [burn])
+    estate.toy.objects |= {"svc-d/k9": {"enabled": True, "created": "2026-11-20T00:00:00Z"}}
+    estate.bring_in("2026-11-27T09:00:00Z")
+    assert not remediation.stale(estate.db, [burn]), "it is stopped, whatever keys it has"
+
+
+def test_where_no_stop_goes_before_it_every_change_is_told(estate: Estate) -> None:
+    burn = planned(estate, "burn-d")
+    estate.toy.objects["burn-d"]["enabled"] = False
+    estate.bring_in("2026-11-26T09:00:00Z")
+    assert remediation.stale(estate.db, [burn]) == {burn.name: ["status"]}
+
+
 def test_a_stop_that_was_interrupted_begins_its_window_anew(estate: Estate) -> None:
     (one,) = estate.verify(*estate.apply(planned(estate, "svc-d")))
     (one,) = estate.restore(one)
@@ -168,32 +187,6 @@ def test_a_stop_that_was_interrupted_begins_its_window_anew(estate: Estate) -> N
     with pytest.raises(UsageError, match=r"in 1 h"):
         early = edge[:14] + f"{int(edge[14:16]) - 1:02}" + edge[16:]
         remediation.refuse_early(estate.db, burn, estate.settings, early)
-
-
-def test_the_breaker_counts_identities_and_not_their_keys(estate: Estate) -> None:
-    at = estate.opened()
-    estate.decide(at, "svc-a", "disable")
-    estate.decide(at, "svc-b", "disable")
-    estate.sign_off(at)
-    run = remediation.plan(estate.db, estate.clock())
-    tripped = remediation.breaker(estate.db, run, config.Settings(stop_most=1, stop_percent=100))
-    assert tripped and tripped.identities == 2 and "stop_most is 1" in tripped.why[0]
-    assert not remediation.breaker(estate.db, run, config.Settings(stop_percent=67))
-    assert remediation.breaker(estate.db, run, config.Settings(stop_percent=66))
-    assert not remediation.breaker(estate.db, run[:1], config.Settings(stop_percent=1))
-    estate.apply(*run)
-    done = list(remediation.remedies(estate.db))
-    assert not remediation.breaker(estate.db, done, config.Settings(stop_most=1))
-
-
-def test_two_keys_of_one_identity_are_one_to_the_breaker(estate: Estate) -> None:
-    at = estate.opened()
-    both = [Change("disable", f"svc-a-k{n}") for n in (1, 2)]
-    estate.decide(at, "svc-a", "approve", changes=both)
-    estate.sign_off(at)
-    run = remediation.plan(estate.db, estate.clock())
-    assert len(run) == 2
-    assert not remediation.breaker(estate.db, run, config.Settings(stop_most=1, stop_percent=1))
 
 
 def test_the_window_begins_with_the_first_verification_and_not_the_last(estate: Estate) -> None:

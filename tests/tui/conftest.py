@@ -276,7 +276,7 @@ async def settle(pilot: Pilot[None]) -> None:
         await pilot.pause()
 
 
-_STARTS_A_THREAD = ("dollar_sign", "s", "enter", "slash", "p")
+_STARTS_A_THREAD = ("dollar_sign", "s", "enter", "slash", "p", "exclamation_mark")
 
 
 async def press(pilot: Pilot[None], *keys_: str) -> None:

@@ -47,6 +47,23 @@ def decided(estate: Estate, *changes: Change) -> None:
     estate.sign_off(at)
 
 
+async def test_an_approval_whose_day_is_past_is_a_stop_here_too(estate: Estate, desk: Desk) -> None:
+    at = estate.opened()
+    estate.decide(at, "svc-a", "approve", until="2026-11-24T12:00:00Z")
+    estate.sign_off(at)
+    async with MusterApp(desk, None).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "C")
+        assert "signed decisions ask for 1 stop, and none is planned yet" in painted(pilot)
+        await press(pilot, "p")
+        words = " ".join(pane(pilot).split())
+        assert "its approval ended with 2026-11-24" in words
+        assert "approve until 2026-11-24" in words and "toy disable svc-a" in words
+        await press(pilot, *STOP)
+        assert listed(pilot, "state") == ["verified: refused"]
+    assert not estate.toy.objects["svc-a"]["enabled"]
+
+
 async def until(pilot: Pilot[None], so: Callable[[], bool]) -> None:
     """Wait for something while a thread waits for a person."""
     ends = time.monotonic() + PATIENCE_S

@@ -238,7 +238,8 @@ def script_command(
 ) -> None:
     """Write the vendor's lines as a shell script, for somebody who is connected where you are not.
 
-    Its digest is signed; that it was run is proved by the next import.
+    PowerShell's lines go into a script of their own beside it, that ends in .ps1. The digest of
+    each is signed; that it was run is proved by the next import.
 
     \b
     Example:
@@ -249,20 +250,34 @@ def script_command(
     bench.may_decide()
     bench.passphrase_fd = passphrase_fd
     wanted = named(bench, ids) or list(remediation.remedies(bench.db))
-    made = remediation.script(wanted, now())
-    if not made.remedies:
+    made = {_named_for(out, one.shell): one for one in remediation.scripts(wanted, now())}
+    if not made:
         raise UsageError("nothing that a script can carry: muster remediate plan")
     key = bench.key()
     remediation.may_sign(bench.db, key, now())
-    if out.exists():
-        raise UsageError(f"{out} is there already: name a new file")
-    out.touch(mode=0o700)
-    out.write_text(made.text, "utf-8")
-    found = remediation.keep(bench.db, made, now())
+    for path in made:
+        if path.exists():
+            raise UsageError(f"{path} is there already: name a new file")
+    found = []
+    for path, one in made.items():
+        path.touch(mode=0o700)
+        path.write_bytes(one.data)
+        found += remediation.keep(bench.db, one, now())
     remediation.sign(bench.db, key, now())
     _tell(found, as_json)
-    talk(f"{out}: {plural(len(found), 'stop')}, sha256 {made.sha256}; after it was run, import the "
-         "sources anew: muster remediate status tells")  # fmt: skip
+    for path, one in made.items():
+        talk(f"{path}: {plural(len(one.remedies), 'stop')}, sha256 {one.sha256}")
+    talk("After it was run, import the sources anew: muster remediate status tells")
+
+
+def _named_for(out: Path, shell: str) -> Path:
+    """*out* for a POSIX shell; for PowerShell the same name with its own ending."""
+    if shell == "powershell":
+        return out.with_suffix(".ps1")
+    if out.suffix.lower() == ".ps1":
+        raise UsageError(f"{out}: some lines are for a POSIX shell: name a file that ends in .sh; "
+                         "PowerShell's lines go beside it")  # fmt: skip
+    return out
 
 
 @remediate_command.command("status")

@@ -59,7 +59,7 @@ def to_apply(bench: Bench, ids: Sequence[str], destroy: bool) -> "list[Remedy]":
                              "it done closes it")  # fmt: skip
         if one.undo_class == "R3" and not destroy:
             raise UsageError(f"{one.name}: {one.what} cannot be undone: it needs --destroy")
-    dropped = remediation.unasked(bench.db, chosen)
+    dropped = remediation.unasked(bench.db, chosen, now())
     for one in chosen:
         if one.name in dropped:
             talk(
@@ -103,7 +103,7 @@ def hold(
         talk(f"  {name}: its evidence changed since it was decided: {', '.join(parts)}")
     if stale:
         bench.confirm("Stop them all the same?", yes=accept_changed, flag="--accept-changed")
-    tripped = remediation.breaker(bench.db, run, bench.settings)
+    tripped = remediation.breaker(bench.db, run, bench.settings, now())
     if tripped is None:
         bench.confirm("Stop these now?", yes=yes)
         return

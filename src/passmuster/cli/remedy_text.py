@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from passmuster.outcomes import ENDS
+
 if TYPE_CHECKING:
     from passmuster.remediation import Remedy, Status
 
@@ -30,7 +32,8 @@ def plan_row(one: "Remedy") -> dict[str, Any]:
 def plan_lines(one: "Remedy") -> Iterator[str]:
     """A plan for a person, before anything is done."""
     plan = one.plan or {}
-    yield f"{one.name}  {one.what}" + (f"  by {one.due}" if one.due else "")
+    by = "its approval ended with" if one.verb == ENDS else "by"
+    yield f"{one.name}  {one.what}" + (f"  {by} {one.due}" if one.due else "")
     for line in plan.get("stop", ()):
         yield f"    {line}"
     for line in plan.get("undo", ()):

@@ -49,16 +49,19 @@ def queue_command(
     def rows() -> Any:
         for start in range(0, len(ids), 500):
             for row in campaigns.rows(bench.db, ids[start : start + 500]):
+                stopped = row.emergency and row.state != "draft"  # whatever was signed before
                 yield {
                     "item": row.name, "risk": row.risk, "severity": row.severity,
                     "name": row.display_name, "kind": row.kind, "source": row.source,
                     "owner": row.owner, "last_used_at": row.last_used_at,
                     "last_used_state": row.last_used_state, "assigned": row.assigned,
                     "state": row.state, "verdict": row.verdict, "uri": row.uri,
+                    "emergency": row.emergency,
+                    "decision": "emergency stop" if stopped else row.verdict,
                 }  # fmt: skip
 
     columns = {"item": "ITEM", "risk": "RISK", "name": "IDENTITY", "source": "SOURCE",
-               "owner": "OWNER", "state": "STATE", "verdict": "VERDICT"}  # fmt: skip
+               "owner": "OWNER", "state": "STATE", "decision": "DECISION"}  # fmt: skip
     if not emit(rows(), columns, as_json=as_json, as_csv=as_csv) and not (as_json or as_csv):
         talk("nothing here; `muster queue --all` shows everybody's")
 

@@ -69,9 +69,9 @@ class Settings:
     """The largest YAML file that is read, in MiB; YAML cannot be read piece by piece."""
     sources: dict[str, dict[str, str]] = field(default_factory=dict)
     """How to reach a platform live: `[sources."ldap:dc=example,dc=com"]` with `endpoint` (its
-    address), `profile` (of the vendor's own tool), `user` and `ca` (a file, PEM). Never a secret:
-    that is asked of `secret_command` (run without a shell, prints it), else of the vendor's tool,
-    else of the keyring."""
+    address), `profile` (of the vendor's own tool), `user`, `ca` (a file, PEM) and `regions` (of
+    AWS, for what is of a region). Never a secret: that is asked of `secret_command` (run without a
+    shell, prints it), else of the vendor's tool, else of the keyring."""
     rules: dict[str, dict[str, int]] = field(default_factory=dict)
     """Thresholds of rules, for example `[rules.unused] max_days = 45`."""
     control_owners: dict[str, str] = field(default_factory=dict)
@@ -139,7 +139,8 @@ SHAPES: dict[str, Shape] = {
     "sync_hold_s": {"type": "integer", "minimum": 0},
     "keyring_timeout_s": {"type": "number", "minimum": 0.1},
     "max_yaml_mib": {"type": "integer", "minimum": 1},
-    "sources": _table(_table(_WORDS, enum=["endpoint", "profile", "user", "ca", SECRET_COMMAND]),
+    "sources": _table(_table(_WORDS, enum=["endpoint", "profile", "user", "ca", "regions",
+                                           SECRET_COMMAND]),
                       pattern=r"^[a-z0-9]+:.*$", description="a source: platform:tenant"),
     "rules": _table({"type": "object", "additionalProperties": {"type": "integer"}}),
     "control_owners": _table(_WORDS, pattern=r"^[a-z0-9-]+( \S.*)?$",

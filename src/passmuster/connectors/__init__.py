@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from passmuster import text
 from passmuster.connectors import _secrets
@@ -159,7 +159,7 @@ class Plan:
     what: str
     """One line for people: `set access key AKIA…Q7 Inactive`."""
     stop: tuple[str, ...]
-    """The vendor's command lines, quoted for a POSIX shell."""
+    """The vendor's command lines, quoted for the *shell*."""
     undo: tuple[str, ...]
     """The lines that put the saved state back; empty for R3."""
     undo_class: str
@@ -170,6 +170,8 @@ class Plan:
     act: Act | None = None
     """The same for `Live`, where muster can carry it out itself. Plans for one thing are
     alternatives: at most one of them is to be carried out."""
+    shell: Literal["sh", "powershell"] = "sh"
+    """Which shell the lines are for: sh is any POSIX shell."""
 
 
 def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]:

@@ -67,7 +67,8 @@ def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]
     """Set the key inactive."""
     identity = dossier["identity"]
     uid: str = identity["uid"]
-    if verb not in ("revoke", "disable") or target not in (None, uid):
+    off = identity.get("status") == "disabled"
+    if verb not in ("revoke", "disable") or target not in (None, uid) or off:
         return []
     line = (
         f'curl -sS {shlex.quote(f"{ENDPOINT}/{KEYS}/{uid}")} -H "x-api-key: $ANTHROPIC_ADMIN_KEY"'

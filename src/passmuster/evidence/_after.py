@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from passmuster import campaigns
+from passmuster import campaigns, outcomes
 from passmuster.campaigns import Campaign
 from passmuster.evidence._walk import Judged
 from passmuster.store import Database
@@ -19,8 +19,7 @@ from passmuster.text import Json
 AT_ONCE = 64
 """Items whose identities are read together."""
 State = Literal["gone", "standing", "unknown"]
-ENDS = "end"
-"""What an approval until a day asks for when the day is past: no verb of a reviewer's."""
+ENDS = outcomes.ENDS
 ENDED = "approval has ended"
 
 
@@ -95,9 +94,9 @@ def stops(judged: Judged, unseen: str | None) -> Iterator[Stop]:
     """Each thing that the outcome of an item stops or changes; *unseen* is why it is not known."""
     for verb, part in judged.outcome.remediations:
         yield Stop(verb, part, *state(judged, verb, part, unseen))
-    if judged.outcome.effect == "stands_until" and judged.after is not None:
+    if judged.after is not None:
         seen = min((run["imported_at"] for run in judged.after["runs"]), default="")
-        if f"{judged.outcome.until}T23:59:59Z" < seen:
+        if outcomes.has_ended(judged.outcome, seen):
             yield Stop(ENDS, None, *state(judged, ENDS, None, unseen))
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         stale,
         unasked,
     )
-    from passmuster.remediation._scripting import Script, can_carry, keep, script
+    from passmuster.remediation._scripting import Script, can_carry, keep, scripts
     from passmuster.remediation._signing import FILE, sign, unsigned
     from passmuster.remediation._status import Status, status
     from passmuster.remediation._stopping import Desk, Result, before, go_on, stop_now
@@ -60,7 +60,7 @@ else:
         "_refusing": "Step why_not",
         "_restoring": "restore",
         "_running": "carry_out connected left_s may_sign stale unasked",
-        "_scripting": "Script can_carry keep script",
+        "_scripting": "Script can_carry keep scripts",
         "_signing": "FILE sign unsigned",
         "_stopping": "Desk Result before go_on stop_now",
         "_table": "Came history remedies remedy results",
@@ -78,6 +78,6 @@ __all__ = [
     "can_carry", "carry_out", "check_row", "connected", "fold", "go_on", "handle", "history",
     "is_alive", "keep", "left_s", "may_sign", "offer", "plan", "plan_one", "plans_for", "proof_of",
     "refuse_early", "remedies", "remedy", "restore", "result_row", "results", "rows_of", "saved",
-    "script", "sign", "stale", "status", "stop_now", "subject", "take", "unasked", "unplanned",
+    "scripts", "sign", "stale", "status", "stop_now", "subject", "take", "unasked", "unplanned",
     "unsigned", "urgent", "verify", "wanted", "wanted_by", "why_not",
 ]  # fmt: skip

@@ -16,6 +16,8 @@ class Because(NamedTuple):
     at: str
     campaign: str | None
     """None: an emergency."""
+    until: str | None = None
+    """An approval's last day."""
 
 
 def because(db: Database, one: Remedy) -> list[Because]:
@@ -28,8 +30,9 @@ def because(db: Database, one: Remedy) -> list[Because]:
         )  # fmt: skip
     else:
         rows = db.execute(
-            "SELECT d.principal, d.verdict, d.reason_text, d.decided_at, c.name FROM decision d"
-            " JOIN item i ON i.id = d.item_id JOIN campaign c ON c.id = i.campaign_id"
+            "SELECT d.principal, d.verdict, d.reason_text, d.decided_at, c.name, d.until"
+            " FROM decision d JOIN item i ON i.id = d.item_id"
+            " JOIN campaign c ON c.id = i.campaign_id"
             " WHERE d.leaf IN (SELECT value FROM json_each(?)) ORDER BY d.entry_id, d.leaf",
             (json.dumps(one.basis["decisions"]),),
         )  # fmt: skip

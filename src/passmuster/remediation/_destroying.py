@@ -18,7 +18,7 @@ from passmuster.text import epoch
 
 def refuse_early(db: Database, remedy: Remedy, settings: Settings, now: str) -> None:
     """Raise UsageError unless what *remedy* destroys has stood stopped, and may be destroyed."""
-    one = asked_for(db, remedy)
+    one = asked_for(db, remedy, now)
     if one is None and "emergency" not in remedy.basis:
         raise UsageError(f"{remedy.name}: the decisions no longer ask for it: plan again")
     if one is not None and one.needs_second and not one.seconded:
@@ -63,9 +63,9 @@ def _stood_since(db: Database, remedy: Remedy) -> str | None:
     return None
 
 
-def asked_for(db: Database, remedy: Remedy) -> Wanted | None:
+def asked_for(db: Database, remedy: Remedy, now: str) -> Wanted | None:
     """What asks for *remedy* by today's decisions; None where nothing does any more."""
-    for one in wanted(db):
+    for one in wanted(db, now):
         if remedy.name in (one.name(), one.name(destroy=True)):
             return one
     return None

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from passmuster import campaigns, connectors
 from passmuster.connectors import Plan
 from passmuster.errors import UsageError
+from passmuster.outcomes import ENDS
 from passmuster.remediation._proved import is_alive, proof_of
 from passmuster.remediation._remedy import (
     BY_HAND,
@@ -32,7 +33,7 @@ from passmuster.text import Json, canonical, sha256
 REPLANNED: frozenset[State] = frozenset({
     "planned", "not_supported", "apply_failed", "object_gone",
 })  # fmt: skip
-ONLY_DESTROY = "the platform has no stop that can be undone: look at --destroy"
+ONLY_DESTROY = "the platform has no stop that can be undone"
 
 
 def plan(
@@ -46,20 +47,20 @@ def plan(
     """
     return [
         plan_one(db, one, now, destroy=destroy)
-        for one in _left(db, destroy=destroy) if chosen(one)
+        for one in _left(db, now, destroy=destroy) if chosen(one)
     ]  # fmt: skip
 
 
-def unplanned(db: Database) -> list[Wanted]:
+def unplanned(db: Database, now: str) -> list[Wanted]:
     """What the decisions ask for, that is not done, and that nobody has planned here."""
     held = {one.name for one in remedies(db) if one.plan is not None}
-    return [one for one in _left(db, destroy=False) if one.name() not in held]
+    return [one for one in _left(db, now, destroy=False) if one.name() not in held]
 
 
-def _left(db: Database, *, destroy: bool) -> Iterator[Wanted]:
+def _left(db: Database, now: str, *, destroy: bool) -> Iterator[Wanted]:
     """What the decisions ask for and is not done; with *destroy*, what may be destroyed of it."""
     done = _done(db)
-    for one in wanted(db):
+    for one in wanted(db, now):
         stopped = _key(one.uri, one.verb, one.part) in done
         if destroy and not (one.verb == "revoke" and _to_destroy(db, one, stopped=stopped)):
             continue
@@ -122,8 +123,12 @@ def plans_for(db: Database, one: Wanted) -> list[Plan]:
     if one.identity_id is None:
         raise UsageError(f"{one.uri}: is not in this inventory: import its source first")
     ((_, dossier),) = campaigns.dossiers(db, [one.identity_id])
-    make = connectors.plan if one.emergency is None else plans_at_once
-    found = make(dossier, one.verb, one.part or _whole(db, one))
+    target = one.part or _whole(db, one)
+    if one.emergency is not None:
+        found = plans_at_once(dossier, one.verb, target)
+    else:  # what has ended is stopped in whichever way can be undone: a flag before a removal
+        verbs = ("disable", "revoke") if one.verb == ENDS else (one.verb,)
+        found = [p for verb in verbs for p in connectors.plan(dossier, verb, target)]
     return sorted(found, key=lambda p: p.undo_class)
 
 
@@ -157,7 +162,8 @@ def _begins(
     if one.verb in TASKS:
         return "planned", "a task: the import that shows it done closes it"
     if best is None:
-        return "not_supported", ONLY_DESTROY if plans and not destroy else BY_HAND
+        more = "look at --destroy" if one.verb == "revoke" else "only `revoke` may destroy a secret"
+        return "not_supported", f"{ONLY_DESTROY}: {more}" if plans and not destroy else BY_HAND
     return ("not_supported", ONLY_LINES) if best.act is None else ("planned", "")
 
 
@@ -165,7 +171,7 @@ def _document(one: Wanted, best: Plan | None, plans: Sequence[Plan]) -> Json:
     """The plan as it is kept and digested; fields of no plan are empty, never left out."""
     plain = {
         "what": "", "stop": [], "undo": [], "undo_class": None, "propagation_s": 0, "residual": "",
-        "act": None,
+        "act": None, "shell": "sh",
     } if best is None else json.loads(json.dumps(asdict(best)))  # fmt: skip
     return {
         **plain, "uri": one.uri, "source": one.source, "verb": one.verb, "part": one.part,

@@ -19,6 +19,8 @@ from passmuster.store import Database
 from passmuster.text import Json, epoch
 
 Connect = Callable[[str], Live]
+OWN = ("status", "credentials")
+"""Evidence that a stop itself changes."""
 
 
 class _Down:
@@ -99,7 +101,8 @@ def may_sign(db: Database, key: SigningKey, now: str) -> None:
 def stale(db: Database, run: Sequence[Remedy]) -> dict[str, list[str]]:
     """Remediations whose evidence is no longer what was decided on: name → what changed.
 
-    Only before something is carried out does this mean something: a stop is a change itself.
+    Only before something is carried out does this mean something: a stop is a change itself. So
+    of a secret that is destroyed after a stop, what that stop changed is not told.
     """
     items: dict[int, str] = {}
     for one in run:
@@ -117,11 +120,19 @@ def stale(db: Database, run: Sequence[Remedy]) -> dict[str, list[str]]:
     for ids in by_campaign.values():
         for item, parts in campaigns.changed_since(db, ids).items():
             uri = db.value("SELECT uri FROM item WHERE id = ?", (item,))
-            found |= {one.name: parts for one in run if one.uri == uri}
+            for one in run:
+                left = [p for p in parts if not (_stood(one) and p in OWN)]
+                if one.uri == uri and left:
+                    found[one.name] = left
     return found
 
 
-def unasked(db: Database, run: Sequence[Remedy]) -> set[str]:
+def _stood(one: Remedy) -> bool:
+    """Whether a stop that can be undone goes before it (`refuse_early` asks whether it did)."""
+    return one.undo_class == "R3" and one.plan is not None and bool(one.plan["reversible"])
+
+
+def unasked(db: Database, run: Sequence[Remedy], now: str) -> set[str]:
     """Those of *run* that no decision asks for any more: it was decided otherwise since."""
-    asked = {one.name(destroy=destroy) for one in wanted(db) for destroy in (False, True)}
+    asked = {one.name(destroy=destroy) for one in wanted(db, now) for destroy in (False, True)}
     return {r.name for r in run if r.name not in asked and "emergency" not in r.basis}

@@ -1,8 +1,9 @@
 """The vendor's lines of a plan as a script, for an operator who is connected where muster is not.
 
-The script is text from the connectors, quoted for a POSIX shell; each undo line stands beside its
-stop as a comment. Its digest is in the signed result, so what was handed over is known; that it
-was run is proved by the next import and by nothing else.
+The lines are text from the connectors, quoted for the shell that they are for, and a script has
+lines of one shell alone; each undo line stands beside its stop as a comment. Its digest is in the
+signed result, so what was handed over is known; that it was run is proved by the next import and by
+nothing else.
 """
 
 from collections.abc import Sequence
@@ -15,28 +16,51 @@ from passmuster.text import plural, sha256, visible
 
 CARRIED: tuple[str, ...] = ("planned", "not_supported", "apply_failed", "object_gone")
 HEAD = """\
-#!/bin/sh
 # {count} that signed decisions ask for, made by `muster remediate script` at {now}.
 # Read it before you run it. After it was run, export the sources anew: the import proves it.
 # A line that fails does not keep the next from being run; how many failed is said at the end.
-failed=0
 """
-TAIL = """
-[ "$failed" -eq 0 ] || echo "$failed failed" >&2
-exit "$((failed > 0))"
-"""
+
+
+class _Shell(NamedTuple):
+    """How a script of one shell is written."""
+
+    first: str
+    begin: str
+    """What stands after the head."""
+    block: str
+    """One stop: its `{lines}`."""
+    end: str
+    coding: str
+
+
+SHELLS = {
+    "sh": _Shell(
+        "#!/bin/sh\n", "failed=0\n", "{{\n{lines}\n}} || failed=$((failed + 1))\n",
+        '\n[ "$failed" -eq 0 ] || echo "$failed failed" >&2\nexit "$((failed > 0))"\n', "utf-8",
+    ),
+    "powershell": _Shell(
+        "", "$ErrorActionPreference = 'Stop'\n$failed = 0\n",
+        "try {{\n{lines}\n}} catch {{\n"
+        '[Console]::Error.WriteLine("$_")\n$failed++\n}}\n',
+        '\nif ($failed) {\n[Console]::Error.WriteLine("$failed failed")\n}\n'
+        "exit [int]($failed -gt 0)\n",
+        "utf-8-sig",  # Windows PowerShell 5.1 takes a file without its mark for another code page
+    ),
+}  # fmt: skip
 
 
 class Script(NamedTuple):
     """A script and whose lines are in it."""
 
-    text: str
+    shell: str
+    data: bytes
     remedies: list[Remedy]
 
     @property
     def sha256(self) -> str:
         """What the results name it by."""
-        return sha256(self.text.encode())
+        return sha256(self.data)
 
 
 def can_carry(remedy: Remedy) -> bool:
@@ -48,15 +72,24 @@ def can_carry(remedy: Remedy) -> bool:
     )  # fmt: skip
 
 
-def script(run: Sequence[Remedy], now: str) -> Script:
-    """The script of those of *run* that one can carry."""
-    chosen = [one for one in run if can_carry(one)]
-    count = plural(len(chosen), "stop")
-    blocks = [_block(one) for one in chosen]
-    return Script("".join([HEAD.format(count=count, now=now), *blocks, TAIL]), chosen)
+def scripts(run: Sequence[Remedy], now: str) -> list[Script]:
+    """The scripts of those of *run* that one can carry: at most one for each shell."""
+    by_shell: dict[str, list[Remedy]] = {name: [] for name in SHELLS}
+    for one in filter(can_carry, run):
+        assert one.plan is not None
+        by_shell[one.plan.get("shell", "sh")].append(one)  # plans of before have none
+    return [_script(name, chosen, now) for name, chosen in by_shell.items() if chosen]
 
 
-def _block(one: Remedy) -> str:
+def _script(name: str, chosen: list[Remedy], now: str) -> Script:
+    shell = SHELLS[name]
+    head = HEAD.format(count=plural(len(chosen), "stop"), now=now)
+    blocks = [_block(one, shell) for one in chosen]
+    text = "".join([shell.first, head, shell.begin, *blocks, shell.end])
+    return Script(name, text.encode(shell.coding), chosen)
+
+
+def _block(one: Remedy, shell: _Shell) -> str:
     assert one.plan is not None
     plan = one.plan
     comments = [
@@ -64,11 +97,8 @@ def _block(one: Remedy) -> str:
         f"takes up to {plan['propagation_s']} s; goes on nevertheless: {plan['residual']}",
         *(f"undo: {line}" for step in plan["undo"] for line in step.split("\n")),
     ]  # fmt: skip
-    lines = "\n".join(plan["stop"])
-    return (
-        "\n" + "".join(f"# {visible(line)}\n" for line in comments)
-        + f"{{\n{lines}\n}} || failed=$((failed + 1))\n"
-    )  # fmt: skip
+    said = "".join(f"# {visible(line)}\n" for line in comments)
+    return "\n" + said + shell.block.format(lines="\n".join(plan["stop"]))
 
 
 def keep(db: Database, made: Script, now: str) -> list[Remedy]:

@@ -2,37 +2,44 @@
 
 Of one thing only the newest campaign that came to something counts, as in the rule `reactivated`:
 what was approved since is not stopped for an older decision. What people still have to agree on
-(contested, awaiting a second person, objected) asks for nothing yet.
+(contested, awaiting a second person, objected) asks for nothing yet. An approval until a day asks
+for a stop of its own (`end`) once that day is past.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 from passmuster import campaigns
 from passmuster.campaigns import Campaign
-from passmuster.outcomes import Outcome
+from passmuster.outcomes import ENDS, Outcome, has_ended
 from passmuster.remediation._remedy import Wanted
 from passmuster.remediation._urgent import urgent
 from passmuster.store import Database
+from passmuster.text import Json
 
 SETTLED = frozenset({"stands", "stands_until", "stops"})
 SILENT = frozenset({"no_response", "abstained"})
 
 
-def wanted(db: Database) -> Iterator[Wanted]:
+def wanted(db: Database, now: str) -> Iterator[Wanted]:
     """What emergencies ask for, and the decisions of all campaigns in the order of the items."""
     yield from urgent(db)
     each = [(at, campaigns.outcomes_of(db, at)) for at in campaigns.campaigns(db)]
     asked = [
         (uri, at, outcome) for at, outcomes in each for uri, outcome in outcomes.items()
-        if outcome.effect in SETTLED and outcome.remediations
+        if outcome.effect in SETTLED and _verbs(outcome, now)
     ]  # fmt: skip
     for uri, at, outcome in sorted(asked, key=lambda found: (found[0], found[1].id)):
         others = [o[uri] for other, o in each if other.id != at.id and uri in o]
         if not _superseded(db, outcome, others):
-            yield from _of(db, at, outcome)
+            yield from _of(db, at, outcome, now)
+
+
+def _verbs(outcome: Outcome, now: str) -> list[tuple[str, str | None]]:
+    ends = [(ENDS, None)] if has_ended(outcome, now) else []
+    return [*outcome.remediations, *ends]
 
 
 def _superseded(db: Database, outcome: Outcome, others: Sequence[Outcome]) -> bool:
@@ -51,7 +58,7 @@ def _order(db: Database, outcome: Outcome) -> int:
     return int(found or 0)
 
 
-def _of(db: Database, at: Campaign, outcome: Outcome) -> Iterator[Wanted]:
+def _of(db: Database, at: Campaign, outcome: Outcome, now: str) -> Iterator[Wanted]:
     item = db.one(
         "SELECT i.identity_id, i.subject_id, i.needs_second, s.uid FROM item i"
         " JOIN identity y ON y.id = i.identity_id JOIN source s ON s.id = y.source_id"
@@ -60,35 +67,53 @@ def _of(db: Database, at: Campaign, outcome: Outcome) -> Iterator[Wanted]:
     identity_id, subject_id, needs_second, source = item
     rows = _rows(db, outcome)
     kind = db.value("SELECT item_kind FROM campaign WHERE id = ?", (at.id,))
-    for verb, part in outcome.remediations:
-        asking = [r for r in rows if (r[1] == verb if part is None else _change(r, verb, part))]
+    for verb, part in _verbs(outcome, now):
+        asking = [r for r in rows if _asks(r, verb, part, outcome.until)]
         if not asking:  # an emergency alone, which asks for itself (`urgent`)
             continue
         yield Wanted(
             outcome.uri, identity_id, source, kind, subject_id, verb, part,
-            max(r[3] for r in asking), tuple(r[0] for r in asking), at.digest,
+            max(r.decided_at for r in asking), tuple(r.leaf for r in asking), at.digest,
             due=min(filter(None, (_due(r, verb, part) for r in asking)), default=None),
             needs_second=bool(needs_second), seconded=_seconded(db, outcome),
         )  # fmt: skip
 
 
-def _rows(db: Database, outcome: Outcome) -> list[tuple[str, str, list[Any], str]]:
+class _Row(NamedTuple):
+    """A decision that counts."""
+
+    leaf: str
+    verdict: str
+    changes: list[Json]
+    decided_at: str
+    until: str | None
+
+
+def _rows(db: Database, outcome: Outcome) -> list[_Row]:
     marks = ", ".join("?" * len(outcome.leaves))
     return [
-        (leaf, verdict, json.loads(changes), decided_at)
-        for leaf, verdict, changes, decided_at in db.execute(
-            "SELECT leaf, verdict, changes, decided_at FROM decision"
+        _Row(leaf, verdict, json.loads(changes), decided_at, until)
+        for leaf, verdict, changes, decided_at, until in db.execute(
+            "SELECT leaf, verdict, changes, decided_at, until FROM decision"
             f" WHERE leaf IN ({marks}) ORDER BY entry_id, leaf", outcome.leaves,
         )
     ]  # fmt: skip
 
 
-def _change(row: tuple[str, str, list[Any], str], verb: str, part: str) -> Any:
-    return next((c for c in row[2] if (c["verb"], c["target"]) == (verb, part)), None)
+def _asks(row: _Row, verb: str, part: str | None, until: str | None) -> bool:
+    if part is not None:
+        return _change(row, verb, part) is not None
+    return row.until == until if verb == ENDS else row.verdict == verb
 
 
-def _due(row: tuple[str, str, list[Any], str], verb: str, part: str | None) -> str | None:
-    found = None if part is None else _change(row, verb, part)
+def _change(row: _Row, verb: str, part: str) -> Json | None:
+    return next((c for c in row.changes if (c["verb"], c["target"]) == (verb, part)), None)
+
+
+def _due(row: _Row, verb: str, part: str | None) -> str | None:
+    if part is None:
+        return row.until[:10] if verb == ENDS and row.until else None
+    found = _change(row, verb, part)
     return found["by"] if found else None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from passmuster import remediation
+from passmuster.outcomes import ENDS
 from passmuster.remediation import Because, Came, Status
 from passmuster.text import plural
 from passmuster.tui import words
@@ -107,6 +108,8 @@ def _row(label: str, said: str, view: View) -> list[Line]:
 
 def _due(found: Status) -> str:
     due = found.remedy.due
+    if found.remedy.verb == ENDS:
+        return f"its approval ended with {due}"
     return f"due {due}, and not done" if found.overdue else f"due {due}" if due else ""
 
 
@@ -114,7 +117,9 @@ def _decisions(because: Sequence[Because], view: View) -> list[Line]:
     rows: list[Line] = []
     for one in because[:4]:
         at = one.campaign or "an emergency, outside any campaign"
-        rows.append([say(f"{one.who}: {one.verdict}, {words.dated(one.at, view.now)}; {at}")])
+        until = f" until {one.until[:10]}" if one.until else ""
+        when = words.dated(one.at, view.now)
+        rows.append([say(f"{one.who}: {one.verdict}{until}, {when}; {at}")])
         rows.append([Span("  "), say(f"“{one.reason}”" if one.reason else "no reason given")])
     if len(because) > 4:
         rows.append([Span(f"… {len(because) - 4} more", "dim")])

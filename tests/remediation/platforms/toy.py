@@ -65,12 +65,15 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
         Plan(f"delete {of}", (f"toy delete {name}",), (f"toy create {name}",), "R2", 1, "nothing",
              Act("toy.object", on, None)),
         Plan(f"disable {of}", (f"toy disable {name}",), (f"toy enable {name}",), "R1", 2,
-             "open sessions, up to an hour", None if uid.startswith("lines-") else flag),
+             "open sessions, up to an hour", None if uid.startswith(("lines-", "win-")) else flag,
+             "powershell" if uid.startswith("win-") else "sh"),
     ]  # fmt: skip
     if uid.startswith("burn-"):
         return found[:1]
     if uid.startswith("anew-"):
         return found[:2]
+    if uid.startswith("take-"):  # as a grant: nothing of it is a flag
+        return found[1:2] if verb == "revoke" else []
     return found if verb == "revoke" else found[2:]
 
 

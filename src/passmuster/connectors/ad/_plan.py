@@ -42,7 +42,7 @@ def plan(dossier: text.Json, verb: str, target: str | None = None) -> list[Plan]
             f"disable {name} (PowerShell)",
             (f"Disable-ADAccount -Identity '{uid}'",),
             (f"{_setter(identity)} -Identity '{uid}' -Replace @{{userAccountControl={saved}}}",),
-            "R1", 900, rest, act,
+            "R1", 900, rest, act, "powershell",
         ),
         Plan(
             f"disable {name} (ldapmodify)",
@@ -67,7 +67,7 @@ def _leave_group(dossier: text.Json, target: str) -> list[Plan]:
     """Empty unless the membership is direct: an inherited one is the group's, not the account's."""
     direct = [
         g for g in dossier["grants"]
-        if g["entitlement"] == target and not g["chain"] and g["via"] == "direct"
+        if g["entitlement"] == target and not g.get("chain") and g["via"] == "direct"
     ]  # fmt: skip
     dn = dossier["identity"]["uid_alt"]
     if not direct or not dn:

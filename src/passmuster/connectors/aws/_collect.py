@@ -1,12 +1,13 @@
 """The export files of an account, as the vendor's commands would write them.
 
 Four files: the credential report, the authorization details, the keys with their last use, and
-the identity providers. Roles Anywhere is of a region and not collected.
+the identity providers; with them the trust anchors and profiles of Roles Anywhere in the `regions`
+of the settings, for they are of a region and not of the account.
 """
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,9 @@ def collect(where: Where, folder: Path, sleep: Callable[[float], None] = time.sl
             found = _keys(login, out.write)
         if not found:  # a file of none would be refused
             (folder / "access-keys.json").unlink()
-        providers = [
-            login.call("iam", "list_open_id_connect_providers"),
-            login.call("iam", "list_saml_providers"),
-        ]
-        if any(_list(one) for one in providers):
-            (folder / "federation.json").write_text("".join(map(_shown, providers)), "utf-8")
+        found_outside = outside(login, where.settings.get("regions", "").replace(",", " ").split())
+        if found_outside:
+            (folder / "federation.json").write_text(found_outside, "utf-8")
     finally:
         login.close()
 
@@ -62,8 +60,16 @@ def _keys(login: Login, write: Callable[[str], Any]) -> int:
     return found
 
 
-def _list(answer: dict[str, Any]) -> list[Any]:
-    return next((v for k, v in answer.items() if k.endswith("List")), [])
+def outside(login: Login, regions: Sequence[str]) -> str:
+    """Providers, and what Roles Anywhere has in *regions*; empty where there is nothing at all."""
+    answers = [
+        login.call("iam", "list_open_id_connect_providers"),
+        login.call("iam", "list_saml_providers"),
+        *(login.every("rolesanywhere", name, region=region) for region in regions
+          for name in ("list_trust_anchors", "list_profiles")),
+    ]  # fmt: skip
+    some = any(isinstance(value, list) and value for one in answers for value in one.values())
+    return "".join(map(_shown, answers)) if some else ""
 
 
 def _shown(answer: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from passmuster.connectors import Where
-from passmuster.errors import Declined, Unreachable, UsageError
+from passmuster.errors import Declined, NoLogin, Unreachable, UsageError
 from passmuster.text import visible
 
 REGION = "us-east-1"
@@ -46,8 +46,16 @@ class Login:
             user_agent_extra="passmuster",
         )  # fmt: skip
         self._clients: dict[tuple[str, str], Any] = {}
-        with failures("AWS"):
-            self._session = boto3.Session(profile_name=settings.get("profile"))
+        try:
+            with failures("AWS"):
+                self._session = boto3.Session(profile_name=settings.get("profile"))
+                found = self._session.get_credentials()
+                if found is not None:
+                    found.get_frozen_credentials()  # an SSO session that is over says so here
+        except Declined as error:
+            raise NoLogin(_how(where, str(error))) from None
+        if found is None:
+            raise NoLogin(_how(where, "AWS: nobody is logged in"))
         self._check(where.tenant)
 
     def _check(self, account: str) -> None:
@@ -103,6 +111,13 @@ class Login:
         self._clients.clear()
 
 
+def _how(where: Where, why: str) -> str:
+    return (
+        f"{why}: nothing is asked. Run `aws sso login`, or name a profile that is logged in:"
+        f' [sources."{where.source}"] profile = "…" in config.toml'
+    )
+
+
 @contextmanager
 def failures(what: str) -> Iterator[None]:
     """What botocore raises, as Declined (with HTTP's status) or Unreachable."""
@@ -124,7 +139,7 @@ def failures(what: str) -> Iterator[None]:
         of.NoCredentialsError, of.PartialCredentialsError, of.ProfileNotFound, of.SSOError,
         of.CredentialRetrievalError, of.NoAuthTokenError, of.RefreshWithMFAUnsupportedError,
     ) as error:  # fmt: skip
-        said = f"AWS: nobody is logged in ({visible(str(error)[:200])}): `aws sso login`"
+        said = f"AWS: nobody is logged in ({visible(str(error)[:200])})"
         raise Declined(said, "no_login", 401) from None
     except of.ParamValidationError as error:
         said = f"AWS, {what}: {visible(str(error)[:200])}"

@@ -7,7 +7,7 @@ put back from its public half. What a token may do in an organisation ends for g
 import shlex
 
 from passmuster.connectors import Act, Plan
-from passmuster.text import Json
+from passmuster.text import Json, plural
 
 PROPAGATION_S = 60
 PUBLIC = (
@@ -34,7 +34,19 @@ def plan(dossier: Json, verb: str, target: str | None = None) -> list[Plan]:
     if target is None and uid.endswith("/actions"):
         return []  # a whole organisation's secrets at one stroke is no decision of one identity
     found = [_credential(uid, name) for name in (sorted(own) if target is None else [target])]
-    return [p for p in found if p is not None and (verb == "revoke" or p.undo_class != "R3")]
+    usable = [p for p in found if p is not None and (verb == "revoke" or p.undo_class != "R3")]
+    return usable if len(usable) < 2 else [_together(uid, usable)]
+
+
+def _together(identity: str, plans: list[Plan]) -> Plan:
+    """The lines of all: plans are alternatives, and one credential's stops no whole person."""
+    return Plan(
+        what=f"end what {plural(len(plans), 'credential')} of {identity} may do here",
+        stop=tuple(line for p in plans for line in p.stop),
+        undo=tuple(dict.fromkeys(line for p in plans for line in p.undo)),
+        undo_class=max(p.undo_class for p in plans), propagation_s=PROPAGATION_S,
+        residual="; ".join(dict.fromkeys(p.residual for p in plans)),
+    )  # fmt: skip
 
 
 def _attributes(identity: Json) -> dict[str, str]:

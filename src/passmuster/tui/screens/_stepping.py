@@ -191,11 +191,12 @@ class Stepping(Carrying):
     @work(thread=True, exclusive=True, group="before")
     def _look_before(self, meant: Meant) -> None:
         """What a run asks before it begins: it reads all decisions, so in a thread."""
+        now = self.desk.clock()
         with self.muster.reading() as db:
-            dropped = remediation.unasked(db, meant.run)
+            dropped = remediation.unasked(db, meant.run, now)
             run = [one for one in meant.run if one.name not in dropped]
             changed = remediation.stale(db, run)
-            held = remediation.breaker(db, run, self.desk.settings)
+            held = remediation.breaker(db, run, self.desk.settings, now)
         otherwise = "it was decided otherwise since, or stopped in an emergency"
         meant = Meant(run, [*meant.left_out, *[otherwise] * len(dropped)], changed)
         if not run:

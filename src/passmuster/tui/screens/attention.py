@@ -86,8 +86,9 @@ class AttentionScreen(ListScreen):
                 self._found = [self._ids[need.key] for need in found]
                 self._stale_known = stale
                 if stale:
-                    self._stops = len(remediation.unplanned(db)) + sum(
-                        one.is_open for one in remediation.status(db, self.desk.clock())
+                    now = self.desk.clock()
+                    self._stops = len(remediation.unplanned(db, now)) + sum(
+                        one.is_open for one in remediation.status(db, now)
                     )
             return list(self._found)
 

@@ -109,7 +109,7 @@ class StopsScreen(Stepping):
                     name = one.remedy.name
                     self._one[self._ids.setdefault(name, len(self._ids))] = one
                 order = self._order = [self._ids[one.remedy.name] for one in found]
-                self._unplanned = len(remediation.unplanned(db))
+                self._unplanned = len(remediation.unplanned(db, self.desk.clock()))
                 self._unsigned = remediation.unsigned(db)
             return order
 
