@@ -8,6 +8,7 @@
     │   └── UnknownKind         4  a statement of a kind that this release does not know
     ├── WorkspaceError          1  the folder is missing, too open, or of another version
     ├── ImportRefused           1  a file is not what it claims; nothing was changed
+    │   └── OlderExport         1  it was imported before, and a newer one of its source since
     ├── PreflightFailed         1  a campaign that cannot succeed was not opened
     ├── NotFound                1  no such campaign, item, identity
     ├── KeyUnavailable          1  no signing key, or it cannot be unlocked
@@ -65,6 +66,10 @@ class WorkspaceError(MusterError):
 
 class ImportRefused(MusterError):
     """A file is not what it claims to be; the inventory is as it was."""
+
+
+class OlderExport(ImportRefused):
+    """It was imported before, and a newer one of its source since: it would go back in time."""
 
 
 class PreflightFailed(MusterError):

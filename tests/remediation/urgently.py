@@ -35,8 +35,8 @@ def main(folder: str, url: str, left: str) -> None:
     countdown, atomic, connect = Countdown(int(left)), Database.atomic, connectors.connect
 
     @contextmanager
-    def counted(self: Database, *, durable: bool = True) -> Iterator[None]:
-        with atomic(self, durable=durable):
+    def counted(self: Database, *, durable: bool = True, joins: bool = False) -> Iterator[None]:
+        with atomic(self, durable=durable, joins=joins):
             yield
             countdown.step()  # what it did is not committed yet
         countdown.step()

@@ -20,7 +20,7 @@ from passmuster.campaigns._publishing import QUEUES, opening
 from passmuster.campaigns._second_policy import Needing
 from passmuster.central import Chunk, Queues, read_queues
 from passmuster.central._queues import LEAVES_PER_CHUNK, TREES, Tree
-from passmuster.errors import ImportRefused, MusterError, VerificationFailed
+from passmuster.errors import MusterError, OlderExport, VerificationFailed
 from passmuster.store import Database
 from passmuster.text import Json, canonical, sha256, strict_json
 
@@ -230,7 +230,7 @@ def add_items(
             count += _stage(db, held, needing, out)
         if path.stat().st_size:
             # the very same lines were brought by another campaign, and newer ones since
-            with contextlib.suppress(ImportRefused):
+            with contextlib.suppress(OlderExport):
                 inventory.import_file(db, path, now=now, by=None, format_name=FORMAT)
     if count:
         _insert_items(db, campaign_id)
@@ -280,17 +280,19 @@ def _known_better(db: Database, dossier: Json) -> bool:
 
 
 def _insert_items(db: Database, campaign_id: int) -> None:
-    db.execute(
-        "INSERT INTO item (campaign_id, uri, subject_id, identity_id, reviewer, assigned, risk,"
-        " dossier, material, chunk, position, salt, needs_second, barred, place)"
-        " SELECT ?, t.uri, y.id, y.id, t.reviewer, t.assigned, t.risk, t.dossier, t.material,"
-        " t.chunk, t.position, t.salt, t.needs_second, t.barred, t.place"
-        # CROSS: in the order of the population, which is that of the table, with nothing to sort
-        " FROM aside.staged t CROSS JOIN source s ON s.uid = t.source"
-        " CROSS JOIN identity y ON y.source_id = s.id AND y.uid = t.uid"
-        " WHERE true ORDER BY t.place ON CONFLICT (campaign_id, uri) DO NOTHING",
-        (campaign_id,),
-    )
+    for span in db.spans("aside.staged"):
+        db.execute(
+            "INSERT INTO item (campaign_id, uri, subject_id, identity_id, reviewer, assigned, risk,"
+            " dossier, material, chunk, position, salt, needs_second, barred, place)"
+            " SELECT ?, t.uri, y.id, y.id, t.reviewer, t.assigned, t.risk, t.dossier, t.material,"
+            " t.chunk, t.position, t.salt, t.needs_second, t.barred, t.place"
+            # CROSS: in the order of the population, which is that of the table, with nothing to sort
+            " FROM aside.staged t CROSS JOIN source s ON s.uid = t.source"
+            " CROSS JOIN identity y ON y.source_id = s.id AND y.uid = t.uid"
+            " WHERE t.place BETWEEN ? AND ? ORDER BY t.place"
+            " ON CONFLICT (campaign_id, uri) DO NOTHING",
+            (campaign_id, *span),
+        )
     lost = db.value(
         "SELECT t.uri FROM aside.staged t WHERE NOT EXISTS (SELECT 1 FROM item n"
         " WHERE n.campaign_id = ? AND n.uri = t.uri) LIMIT 1", (campaign_id,),

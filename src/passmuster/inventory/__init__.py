@@ -12,7 +12,7 @@ from pathlib import Path
 
 from passmuster import __version__, connectors, text
 from passmuster.connectors import Context, Format
-from passmuster.errors import ImportRefused
+from passmuster.errors import ImportRefused, OlderExport
 from passmuster.inventory import _write
 from passmuster.inventory._counted import Progress
 from passmuster.inventory._handles import Match, is_secret, matches, only, secret_matches
@@ -75,7 +75,7 @@ def import_files(
     if not just_made and (done := _already(db, files, options)):
         return done
     try:
-        with db.aside(), db.atomic(durable=False):
+        with db.aside(), db.atomic(durable=False, joins=not dry_run):
             runs = _import(db, files, context, options, now, by, progress)
             if dry_run:
                 raise DryRun
@@ -177,7 +177,7 @@ def _already(db: Database, files: list[_File], options: str) -> list[Run]:
             for uid, at, count, _ in rows
         ]
     if old:
-        raise ImportRefused(
+        raise OlderExport(
             f"{old[0]}; importing it again would go back in time, unless it was made just now and "
             "all is as it was then: --just-made"
         )
