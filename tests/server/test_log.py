@@ -330,6 +330,7 @@ def test_a_recovered_log_has_a_new_name_and_says_what_the_old_one_is_worth(
             about = nobody.ask("GET", "/v1/about").json()
         [statement] = about["recovery"]["notes"]
         said = central.read_recovery(statement, old.verifier)
+        assert said is not None
         assert (said.old_origin, said.size, said.reason) == (old.origin, 4, "the disk was lost")
         assert (about["origin"], about["key"]) == (said.new_origin, said.new_key)
         assert said.new_origin != old.origin

@@ -563,6 +563,19 @@ def test_a_log_that_was_restored_twice_is_followed_step_by_step(synced: Town) ->
     whole(synced)
 
 
+def test_a_log_that_is_restored_again_after_the_first_time_was_followed(synced: Town) -> None:
+    for word in ("first", "second", "third"):
+        backup, size = synced.server.backup(), len(synced.server.lines)
+        synced.rev.says(word)
+        synced.rev.sync()
+        recover(synced, backup, size, word)
+        report = synced.rev.sync()
+        assert report.recovered is not None
+        assert report.recovered.reason == word
+        meet(synced)
+        whole(synced)
+
+
 def test_a_recovery_of_another_history_is_none(synced: Town) -> None:
     """The old key signs for entries that we have never seen under it."""
     forked(synced, 2, 2)
