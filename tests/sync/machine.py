@@ -196,7 +196,8 @@ class Network(RuleBasedStateMachine):
 
     def _end(self) -> None:
         desks = list(self.town.desks.values())
-        if not all([self.heal(desk) for _ in range(2) for desk in desks]):
+        well = [self.heal(desk) for _ in range(2) for desk in desks]
+        if not all(well):
             self.recover()
             well = [self.heal(desk) for _ in range(3) for desk in desks]
             assert all(well[-2:]), "the statement of recovery is not followed"
