@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -102,7 +103,7 @@ def test_a_sync_whose_files_may_not_grow_loses_nothing(served: tuple[Path, Proce
         shutil.copytree(ready, work)
         done = subprocess.run(
             [sys.executable, "-m", "tests.sync.killed", str(work)], cwd=REPOSITORY,
-            preexec_fn=lambda most=limit: may_not_grow(most), capture_output=True, text=True,
+            preexec_fn=partial(may_not_grow, limit), capture_output=True, text=True,
             timeout=120, check=False,
         )  # fmt: skip
         failed += done.returncode != 0
@@ -159,7 +160,7 @@ def signs_after(inside: Muster, folder: Path) -> None:
 def test_a_sign_off_whose_files_may_not_grow_fails_in_one_line_and_is_done_after(
     drafted: Muster, muster: Muster, folder: Path, limit: int
 ) -> None:
-    done = muster("sign-off", "--yes", code=None, preexec_fn=lambda: may_not_grow(limit))
+    done = muster("sign-off", "--yes", code=None, preexec_fn=partial(may_not_grow, limit))
     one_line(done, "ulimit -f")
     signs_after(drafted, folder)
 

@@ -200,8 +200,8 @@ def open_central(settings: Settings, *, begin: bool = True) -> Central:
         with store.reading() as tx:
             head = _log.head(tx)
             recovered = tx.value("SELECT note FROM recovery ORDER BY n DESC LIMIT 1")
-        key = None if recovered is None else _of_next_epoch(folder, head, recovered)
-        key = key or _key_of(key_file, head.origin)
+        new = None if recovered is None else _of_next_epoch(folder, head, recovered)
+        key = new or _key_of(key_file, head.origin)
         if head.verifier != str(key.verifier):
             raise WorkspaceError(f"{key_file}: not the key of the log in the database: {LOST}")
         anchor.raise_to(store, head)
