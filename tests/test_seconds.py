@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passmuster import outcomes, seconds
@@ -188,6 +188,7 @@ words = st.lists(
 )  # fmt: skip
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(words, st.randoms(use_true_random=False))
 def test_the_order_in_which_countersignatures_arrive_tells_nothing(
     said: list[Second], chance: random.Random

@@ -54,7 +54,7 @@ WAITS = (
 )
 # both are mine and neither has seen the other, so it is mine to say again (`_contested`)
 TORN = (
-    "n.contested = 1 AND d.verdict = 'approve' AND 1 < (SELECT count(DISTINCT c.verdict)"
+    "n.contested = 1 AND d.verdict = 'approve' AND (SELECT min(c.verdict) <> max(c.verdict)"
     " FROM countersignature c JOIN me ON c.principal = me.who WHERE c.decision = d.leaf"
     f" AND c.entry_id NOT IN ({VOID}))"
 )
