@@ -3,10 +3,12 @@
 The table here is the same as the one in the documents: it is the test.
 """
 
+import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passmuster import outcomes, seconds
@@ -30,8 +32,13 @@ def vote(
     )  # fmt: skip
 
 
-def word(who: str, row: str, verdict: SecondVerdict, number: int = 9, key: str = "") -> Second:
-    return Second(row, f"c{number}{who}", Signer(who, key or f"key of {who}"), verdict, number)
+def word(
+    who: str, row: str, verdict: SecondVerdict, number: int = 9, key: str = "",
+    saw: tuple[str, ...] | None = None,
+) -> Second:  # fmt: skip
+    """What somebody says to a row, by a name of its number and theirs; *saw* is of such names."""
+    signer = Signer(who, key or f"key of {who}")
+    return Second(row, f"c{number}{who}", signer, verdict, number, saw)
 
 
 def one(votes: list[Vote], said: list[Second], *asked: str) -> Outcome:
@@ -74,6 +81,41 @@ TABLE: list[tuple[str, list[Vote], list[Second], str]] = [
     ("an abstention", [vote("abstain")], [word(SEC, "row1", "concur")], "abstained"),
     ("contested", [vote("approve", saw=()), vote("revoke", 2, who=ANN, saw=())],
      [word(SEC, "row1", "concur")], "contested"),
+    ("two devices of one person, neither having seen the other", [vote("approve")],
+     [word(SEC, "row1", "concur", 8, saw=()), word(SEC, "row1", "object", 9, saw=())],
+     "contested"),
+    ("the same, in the other order", [vote("approve")],
+     [word(SEC, "row1", "object", 8, saw=()), word(SEC, "row1", "concur", 9, saw=())],
+     "contested"),
+    ("two devices that agree", [vote("approve", until=UNTIL)],
+     [word(SEC, "row1", "concur", 8, saw=()), word(SEC, "row1", "concur", 9, saw=())],
+     "stands_until"),
+    ("two devices that both object", [vote("approve")],
+     [word(SEC, "row1", "object", 8, saw=()), word(SEC, "row1", "object", 9, saw=())],
+     "objected"),
+    ("said again with both in sight", [vote("approve")],
+     [word(SEC, "row1", "concur", 7, saw=()), word(SEC, "row1", "object", 8, saw=()),
+      word(SEC, "row1", "concur", 9, saw=(f"c7{SEC}", f"c8{SEC}"))], "stands"),
+    ("said again with one in sight", [vote("approve")],
+     [word(SEC, "row1", "concur", 7, saw=()), word(SEC, "row1", "object", 8, saw=()),
+      word(SEC, "row1", "concur", 9, saw=(f"c7{SEC}",))], "contested"),
+    ("seen by what was seen", [vote("approve")],
+     [word(SEC, "row1", "object", 7, saw=()), word(TWO, "row1", "concur", 8, saw=(f"c7{SEC}",)),
+      word(SEC, "row1", "concur", 9, saw=(f"c8{TWO}",))], "stands"),
+    ("taken back before it arrived: what saw the other is the newer", [vote("approve")],
+     [word(SEC, "row1", "concur", 8, saw=(f"c9{SEC}",)), word(SEC, "row1", "object", 9, saw=())],
+     "stands"),
+    ("contested, and another concurs", [vote("approve")],
+     [word(SEC, "row1", "concur", 7, saw=()), word(SEC, "row1", "object", 8, saw=()),
+      word(TWO, "row1", "concur", 9, saw=(f"c7{SEC}", f"c8{SEC}"))], "contested"),
+    ("contested, and another objects", [vote("approve")],
+     [word(SEC, "row1", "concur", 7, saw=()), word(SEC, "row1", "object", 8, saw=()),
+      word(TWO, "row1", "object", 9, saw=())], "objected"),
+    ("contested, and decided anew", [vote("approve", 1), vote("approve", 2)],
+     [word(SEC, "row1", "concur", 8, saw=()), word(SEC, "row1", "object", 9, saw=())],
+     "awaiting_second"),
+    ("a stop with both words of one person", [vote("revoke")],
+     [word(SEC, "row1", "concur", 8, saw=()), word(SEC, "row1", "object", 9, saw=())], "stops"),
     ("nobody decided", [], [word(SEC, "row1", "concur")], "no_response"),
 ]  # fmt: skip
 
@@ -107,6 +149,14 @@ def test_one_person_with_two_keys_under_one_address_is_one_person() -> None:
     assert one([vote("approve")], said).seconds == (f"c9{SEC}",)
 
 
+def test_two_addresses_of_one_person_contradict_each_other_as_two_devices_do() -> None:
+    said = [
+        Second("row1", "a", Signer(SEC, "k1", "p-1"), "concur", 8, ()),
+        Second("row1", "b", Signer(TWO, "k2", "p-1"), "object", 9, ()),
+    ]
+    assert one([vote("approve")], said).effect == "contested"
+
+
 def test_two_addresses_of_one_person_in_the_roster_are_one_person() -> None:
     ann = Signer(ANN, "k1", "p-1")
     assert seconds.same_person(ann, Signer(SEC, "k2", "p-1"))
@@ -129,11 +179,27 @@ def test_parts_that_are_to_go_go_without_a_second_person() -> None:
     )  # fmt: skip
 
 
+NAMES = [f"c{number}{who}" for number in range(1, 10) for who in (SEC, TWO)]
 words = st.lists(
     st.builds(word, st.sampled_from((ANN, REV, SEC, TWO)), st.sampled_from(("row1", "row2")),
-              st.sampled_from(SECOND_VERDICTS), st.integers(1, 9)),
+              st.sampled_from(SECOND_VERDICTS), st.integers(1, 9), st.just(""),
+              st.none() | st.lists(st.sampled_from(NAMES), max_size=3).map(tuple)),
     max_size=6, unique_by=lambda s: s.leaf,
 )  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(words, st.randoms(use_true_random=False))
+def test_the_order_in_which_countersignatures_arrive_tells_nothing(
+    said: list[Second], chance: random.Random
+) -> None:
+    """What each had seen is all; their places in the log are given anew."""
+    said = [replace(s, saw=s.saw or ()) for s in said]
+    places = list(range(len(said)))
+    chance.shuffle(places)
+    moved = [replace(s, order=place) for s, place in zip(said, places, strict=True)]
+    found, other = one([vote("approve")], said), one([vote("approve")], moved)
+    assert (found.effect, set(found.seconds)) == (other.effect, set(other.seconds))
 
 
 @given(st.sampled_from(VERDICTS), words)

@@ -3,6 +3,8 @@
 Absence is never approval: only a present, signed `approve` by somebody who was asked lets access
 stand, and every item without one reads `no_response` (or `abstained`). Where the campaign asks
 for two persons, an approval stands only with a present concurrence on that very row.
+The same is told of countersignatures: a second person whose devices contradict each other, neither
+having seen the other, has said nothing that lets access stand until they look at both.
 
 Rows come from many devices. Which of two is the later is never told by a clock or by the order in
 which they arrived, but by what each says that its signer had seen (`saw`). Where neither of two
@@ -93,6 +95,8 @@ class Second:
     signer: Signer
     verdict: SecondVerdict
     order: int
+    saw: tuple[str, ...] | None = None
+    """Names of the countersignatures on that row that its signer had seen; None: all before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Outcome:
     leaves: tuple[str, ...]
     """The decision rows that it follows from."""
     seconds: tuple[str, ...] = ()
-    """The countersignatures on those rows, of each person the newest."""
+    """The countersignatures on those rows that count: of each person those not superseded."""
 
 
 def has_ended(outcome: Outcome, now: str) -> bool:
@@ -154,27 +158,44 @@ def _two_persons(
 ) -> Outcome:
     """*outcome*, once each of its approvals has a concurrence and none an objection.
 
-    A stop is not held up: it can be undone, and what the second person says to it is shown.
+    A stop is not held up: it can be undone, and what the second person says to it is shown. Who
+    both concurs and objects, with neither superseded, is the one whose word is contested.
     """
-    said = {vote.leaf: _newest(on.get(vote.leaf, []), vote.signer, allowed) for vote in rows}
+    said = {vote.leaf: _words(on.get(vote.leaf, []), vote.signer, allowed) for vote in rows}
     outcome = replace(outcome, seconds=tuple(s.leaf for held in said.values() for s in held))
     if outcome.effect not in STANDING:
         return outcome
-    if any(s.verdict != "concur" for held in said.values() for s in held):
+    objections = [(s, held) for held in said.values() for s in held if s.verdict != "concur"]
+    if any(not _taken_both_ways(second, held) for second, held in objections):
         return replace(outcome, effect="objected", until=None)
+    if objections:
+        return replace(outcome, effect="contested", until=None)
     if not all(said.values()):
         return replace(outcome, effect="awaiting_second", until=None)
     return outcome
 
 
-def _newest(found: list[Second], decider: Signer, allowed: Collection[str]) -> list[Second]:
-    """Of each person who may countersign a row of *decider*, the newest; in log order."""
-    held: list[Second] = []
-    for second in sorted(found, key=lambda s: (s.order, s.leaf)):
-        if seconds.counts(second.signer, decider, allowed):
-            held = [h for h in held if not seconds.same_person(h.signer, second.signer)]
-            held.append(second)
-    return held
+def _taken_both_ways(objection: Second, held: list[Second]) -> bool:
+    """Whether its person concurs on the same row as well."""
+    return any(
+        other.verdict == "concur" and seconds.same_person(other.signer, objection.signer)
+        for other in held
+    )
+
+
+def _words(found: list[Second], decider: Signer, allowed: Collection[str]) -> list[Second]:
+    """What counts of the countersignatures on a row of *decider*, in log order: of those who may,
+    what its own person has not superseded, which is what they had seen when they said it anew.
+    """
+    rows = sorted(
+        (s for s in found if seconds.counts(s.signer, decider, allowed)),
+        key=lambda s: (s.order, s.leaf),
+    )
+    seen = _seen(rows)
+    return [
+        s for s in rows
+        if not any(s.leaf in seen[r.leaf] and seconds.same_person(s.signer, r.signer) for r in rows)
+    ]  # fmt: skip
 
 
 def heads(votes: Sequence[Vote]) -> tuple[list[Vote], bool]:
@@ -204,7 +225,7 @@ def heads(votes: Sequence[Vote]) -> tuple[list[Vote], bool]:
     return counted, _in_conflict(counted, seen) and not any(v.emergency for v in counted)
 
 
-def _seen(rows: Sequence[Vote]) -> dict[str, set[str]]:
+def _seen(rows: Sequence[Vote] | Sequence[Second]) -> dict[str, set[str]]:
     """Name → names of all rows that its signer had seen, by what they had seen themselves too."""
     names = {v.leaf for v in rows}
     seen = {

@@ -7,6 +7,7 @@ Who writes what: each table is written by one module. A crash leaves either the 
 before an `atomic()` block or the one after it; opening again is the ordinary path.
 """
 
+import errno
 import os
 import stat
 import tempfile
@@ -38,6 +39,27 @@ SqliteError = sqlite3.Error
 OperationalError = sqlite3.OperationalError
 IntegrityError = sqlite3.IntegrityError
 is_whole = sqlite3.complete_statement
+_REFUSED = {
+    errno.ENOSPC: "the disk is full: make room",
+    errno.EDQUOT: "the quota on that disk is used up: make room in it, or have it raised",
+    errno.EFBIG: "a file has the largest size that it may have here: see `ulimit -f`",
+    errno.EROFS: "the disk is read-only: mount it writable",
+}
+_BY_SQLITE = {
+    "SQLITE_FULL": _REFUSED[errno.ENOSPC],
+    # SQLite does not tell which error of the disk it was
+    "SQLITE_IOERR": "the disk refused it (disk I/O error): see whether it is full, a quota on it is"
+    " used up, a file has the largest size that it may have (`ulimit -f`), or it is failing",
+    "SQLITE_READONLY": "it cannot be written: is the disk read-only?",
+}
+
+
+def refusal(error: Exception) -> str | None:
+    """Why the disk did not take something, and what to do; None for errors of another kind."""
+    if isinstance(error, OSError):
+        return _REFUSED.get(error.errno or 0)
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return next((words for known, words in _BY_SQLITE.items() if name.startswith(known)), None)
 
 
 class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignore]
@@ -74,7 +96,7 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
         try:
             yield
         except BaseException:
-            # a failing statement (disk full) may have ended the transaction already
+            # a statement that the disk refused may have ended the transaction already
             if self.in_transaction:
                 self.execute("ROLLBACK")
             raise
@@ -218,7 +240,7 @@ def _connect(path: Path, read_only: bool, check_same_thread: bool) -> Database:
             db.execute("PRAGMA cache_size = -65536")
         _bring_up_to_date(db, read_only)
     except sqlite3.DatabaseError as error:
-        why = str(error)
+        why = refusal(error) or str(error)
         if isinstance(error, OperationalError) and not os.access(path.parent, os.W_OK):
             why = ("nothing can be written there, which SQLite needs even to read:"
                    " copy the folder to where you may write")  # fmt: skip
@@ -287,7 +309,7 @@ def plain(path: Path) -> Database:
                        "mmap_size = 268435456", "cache_size = -32768"):  # fmt: skip
             db.execute(f"PRAGMA {pragma}")
     except sqlite3.DatabaseError as error:
-        raise WorkspaceError(f"{path}: cannot be opened: {error}") from None
+        raise WorkspaceError(f"{path}: cannot be opened: {refusal(error) or error}") from None
     finally:
         os.umask(mask)
     return db

@@ -1,5 +1,6 @@
 """A campaign goes to its reviewers and comes back: real workspaces, records handed over."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -391,11 +392,17 @@ def test_an_acknowledgement_goes_back_to_everybody(
 # whatever the order
 
 
+def say(one: Desk, name: str, what: str) -> None:
+    """Countersign, where there is anything that may be."""
+    with contextlib.suppress(UsageError):
+        one.second(name, "concur" if what in ("approve", "abstain") else "object")
+
+
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(("ann", "ann2", "bob", "boss")), st.sampled_from((0, 1)),
+        st.sampled_from(("ann", "ann2", "bob", "boss", "sec", "sec2")), st.sampled_from((0, 1)),
         st.sampled_from(("approve", "revoke", "disable", "abstain", "pull", "push")),
-    ), min_size=1, max_size=12,
+    ), min_size=1, max_size=16,
 )  # fmt: skip
 
 
@@ -413,8 +420,9 @@ def test_every_side_comes_to_the_same_whatever_was_sent_when(
     desks = {
         "boss": desk(folder / "boss", BOSS), "ann": desk(folder / "ann", ANN),
         "ann2": desk(folder / "ann2", ANN, seed=99), "bob": desk(folder / "bob", BOB),
+        "sec": desk(folder / "sec", SEC), "sec2": desk(folder / "sec2", SEC, seed=98),
     }  # fmt: skip
-    opened(desks["boss"], folder, OWNERS)
+    opened(desks["boss"], folder, OWNERS, second=(SEC,), when="all")
     desks["boss"].push(log)
     items = {"boss": ("mail", "mail"), "bob": ("etl", "probe")}
     for one in desks.values():
@@ -422,6 +430,8 @@ def test_every_side_comes_to_the_same_whatever_was_sent_when(
     for who, which, what in events:
         if what in ("push", "pull"):
             getattr(desks[who], what)(log)
+        elif who in ("sec", "sec2"):
+            say(desks[who], ("deploy", "backup")[which], what)
         else:
             desks[who].decide(items.get(who, ("deploy", "backup"))[which], what)
     order = list(desks.values())

@@ -13,25 +13,27 @@ from tests.travelling import ANN, BOB, BOSS, END, SEC, Desk, Log, desk, opened
 
 __all__ = ["pytestmark", "stock"]
 OWNERS = {
-    "deploy": ANN, "backup": ANN, "probe": ANN, "vpn": ANN, "etl": BOB, "wiki": BOB, "mail": BOSS
+    "deploy": ANN, "backup": ANN, "probe": ANN, "vpn": ANN, "etl": BOB, "wiki": BOB, "mail": BOSS,
+    "cron": BOB, "batch": BOB, "relay": BOB, "queue": BOB,
 }  # fmt: skip
 CAME_TO = {
     "deploy": "contested", "backup": "stands", "probe": "stops", "vpn": "stands", "etl": "objected",
     "wiki": "no_response", "mail": "awaiting_second",
+    "cron": "contested", "batch": "stands", "relay": "stands", "queue": "stops",
 }  # fmt: skip
 
 
 @pytest.fixture
 def boss(tmp_path: Path) -> Desk:
-    """After a campaign that had everything: two devices of one person that disagree, one that
-    resolves, a hand-over, a second person, a statement that never came, one that came too late.
+    """After a campaign that had everything: two devices of one person that disagree, of a second
+    person too, one that resolves, a hand-over, a statement that never came, one that came too late.
     """
     log = Log()
     boss, ann, bob, sec = (desk(tmp_path / me[:3], me) for me in (BOSS, ANN, BOB, SEC))
-    other = desk(tmp_path / "ann2", ANN, seed=99)
+    other, sec2 = desk(tmp_path / "ann2", ANN, seed=99), desk(tmp_path / "sec2", SEC, seed=98)
     opened(boss, tmp_path, OWNERS, second=(SEC,), when="all")
     boss.push(log)
-    for one in (ann, bob, sec, other):
+    for one in (ann, bob, sec, other, sec2):
         one.pull(log)
     ann.decide("deploy", "approve")
     other.decide("deploy", "revoke", "unused")
@@ -41,7 +43,9 @@ def boss(tmp_path: Path) -> Desk:
     kept_back = ann.db.value("SELECT max(id) FROM entry")
     ann.hand("vpn", BOB)
     ann.decide("probe", "revoke", "gone")
-    bob.decide("etl", "approve")
+    for name, verdict in (("etl", "approve"), ("cron", "approve"), ("batch", "approve"),
+                          ("relay", "approve"), ("queue", "disable")):  # fmt: skip
+        bob.decide(name, verdict)
     boss.decide("mail", "approve")
     for one in (ann, other, bob, boss):
         one.push(log)
@@ -57,7 +61,7 @@ def boss(tmp_path: Path) -> Desk:
     for name in ("backup", "vpn"):
         sec.second(name, "concur")
     sec.second("etl", "object")
-    sec.push(log)
+    _said_twice(sec, sec2, log)
     boss.pull(log)
     bob.decide("wiki", "approve")  # without a network, and then the review ends
     campaigns.close(boss.db, boss.at, boss.key, END, leave_waiting=True)
@@ -65,6 +69,22 @@ def boss(tmp_path: Path) -> Desk:
     bob.push(log)
     boss.pull(log)
     return boss
+
+
+def _said_twice(sec: Desk, sec2: Desk, log: Log) -> None:
+    """Without having seen each other they differ on three and agree on one; one is said again."""
+    sec2.pull(log)
+    for name, here, there in (
+        ("cron", "object", "concur"), ("batch", "concur", "object"), ("relay", "concur", "concur"),
+        ("queue", "concur", "object"),
+    ):  # fmt: skip
+        sec.second(name, here)
+        sec2.second(name, there)
+    for one in (sec, sec2):
+        one.push(log)
+    sec2.pull(log)
+    sec2.second("batch", "concur")
+    sec2.push(log)
 
 
 @pytest.mark.ci
@@ -93,14 +113,17 @@ def test_the_pack_of_several_devices_holds_for_us_and_for_stock_tools(
 
 
 @pytest.mark.ci
-def test_a_pack_that_says_stands_for_what_is_contested_is_refused(
-    boss: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stock: Stock
+@pytest.mark.parametrize("what", ["_in_conflict", "_taken_both_ways"])
+def test_a_pack_that_says_otherwise_of_what_is_contested_is_refused(
+    boss: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stock: Stock, what: str
 ) -> None:
-    """Written by a version of ours that does not know of conflicts, and sealed by the owner."""
+    """Written by a version of ours that does not know of conflicts of decisions, or of
+    countersignatures, and sealed by the owner.
+    """
     from passmuster import outcomes
 
     with monkeypatch.context() as patch:
-        patch.setattr(outcomes, "_in_conflict", lambda *_: False)
+        patch.setattr(outcomes, what, lambda *_: False)
         evidence.build_pack(boss.db, boss.at, tmp_path / "pack", boss.key, END)
     with pytest.raises(VerificationFailed, match="outcomes"):
         evidence.verify(tmp_path / "pack")

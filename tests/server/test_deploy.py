@@ -87,6 +87,33 @@ def lost_and_back(place: Company, page: dict[str, list[str]]) -> None:
     assert size(place, REV) == size(place, BOSS) == held
 
 
+def lost_key(place: Company, page: dict[str, list[str]]) -> None:
+    """The log's key is gone: put back from the backup, and then gone for good."""
+    back, recover, accept = page["When log.key is lost"]
+    start = page["Several replicas"][0].splitlines()[-1]
+    place.block(page["Backup"][0])
+    held = size(place, BOSS)
+    key = place.root / "a/srv/muster/log.key"
+    for way_out in (back, recover):
+        place.stop()
+        key.unlink()
+        refused = place.block(start)
+        assert "log.key: the log's key is not here: copy log.key from another" in refused
+        assert "url" not in place.said
+        assert not key.exists()
+        place.stop()
+        told = place.block(way_out)
+        place.block(start)
+        if way_out == back:
+            place.line("muster sync", BOSS)
+    (pin,) = re.findall(r"^pin +(\S+)$", told, re.MULTILINE)
+    for who in (BOSS, REV):
+        assert "under another key" in place.line("muster sync", who, code=4)
+        place.block(accept.replace("PIN", pin), who)
+        place.line("muster sync", who)
+    assert size(place, REV) == size(place, BOSS) == held
+
+
 def away(place: Company, page: dict[str, list[str]]) -> None:
     online, packets = page["A site without a network"]
     place.block(online)
@@ -100,13 +127,14 @@ def test_the_page_can_be_followed_from_top_to_bottom(tmp_path: Path, cluster: Cl
     if name := missing():
         pytest.skip(f"{name} is not installed")
     page = sections()
-    followed = {"One machine", "Several replicas", "Backup", "Restore", "Upgrade",
-                "A site without a network", "Watch it"}  # fmt: skip
+    followed = {"One machine", "Several replicas", "Backup", "Restore", "When log.key is lost",
+                "Upgrade", "A site without a network", "Watch it"}  # fmt: skip
     assert {name for name, blocks in page.items() if blocks} == followed
     with company(tmp_path, cluster) as place:
         one_machine(place, page)
         replicas(place, page)
         lost_and_back(place, page)
+        lost_key(place, page)
         place.block(page["Upgrade"][0])
         away(place, page)
         (watch,) = page["Watch it"]

@@ -330,6 +330,7 @@ def test_a_recovered_log_has_a_new_name_and_says_what_the_old_one_is_worth(
             about = nobody.ask("GET", "/v1/about").json()
         [statement] = about["recovery"]["notes"]
         said = central.read_recovery(statement, old.verifier)
+        assert said is not None
         assert (said.old_origin, said.size, said.reason) == (old.origin, 4, "the disk was lost")
         assert (about["origin"], about["key"]) == (said.new_origin, said.new_key)
         assert said.new_origin != old.origin
@@ -367,6 +368,46 @@ def test_a_recovery_that_was_killed_half_way_is_finished_by_the_next_start(
     assert len(files) == 2
 
 
+@pytest.mark.parametrize("left", ["nothing", "another log's"])
+def test_a_log_whose_key_is_lost_gets_a_new_one_only_when_that_is_said(
+    served: Central, town: Town, tmp_path: Path, left: str
+) -> None:
+    fill(served, town)
+    folder, before = served.settings.folder, head(served)
+    served.close()
+    key_file = folder / _log.KEY_FILE
+    with pytest.raises(UsageError, match="is the log's key: recover with it"):
+        server.recover(served.settings, None, "lost", without_old_key=True)
+    with pytest.raises(UsageError, match="with --to how many records the backup had"):
+        server.recover(served.settings, None, "lost")
+    key_file.unlink()
+    if left != "nothing":
+        opened(tmp_path / "two").close()
+        shutil.copy(tmp_path / "two" / _log.KEY_FILE, key_file)
+    aside = key_file.read_bytes() if key_file.exists() else None
+    with pytest.raises(WorkspaceError, match=r"serve recover --without-old-key` gives the log"):
+        server.recover(served.settings, before.size, "lost")
+    said = server.recover(served.settings, None, "lost", without_old_key=True)
+    assert (said.size, said.root) == (before.size, before.root.hex())
+    assert central.read_recovery(notes(served.settings)[-1], served.key.verifier) is None
+    again = server.open_central(served.settings)
+    now = head(again)
+    assert (now.size, now.root, now.origin) == (before.size, before.root, said.new_origin)
+    assert again.key.verifier != served.key.verifier
+    again.close()
+    kept = {p.read_bytes() for p in folder.glob("log-*.key")}
+    assert kept == (set() if aside is None else {aside})
+
+
+def notes(settings: Settings) -> list[str]:
+    """Every statement of recovery that the server tells."""
+    here = server.open_central(settings)
+    with here.store.reading() as tx:
+        found: list[str] = [row[0] for row in tx.execute("SELECT note FROM recovery ORDER BY n")]
+    here.close()
+    return found
+
+
 # --- its folder
 
 
@@ -384,8 +425,10 @@ def test_a_folder_that_others_may_enter_and_a_key_of_another_log_are_refused(
     with pytest.raises(WorkspaceError, match="not the key of the log in the database"):
         opened(folder)
     (folder / _log.KEY_FILE).unlink()
-    with pytest.raises(WorkspaceError, match="copy it from the first replica"):
-        opened(folder)
+    for begin in (True, False):
+        with pytest.raises(WorkspaceError, match=r"not here: copy log\.key from another replica"):
+            server.open_central(Settings(folder), begin=begin)
+    assert not (folder / _log.KEY_FILE).exists()
     folder.chmod(0o755)
     with pytest.raises(WorkspaceError, match="chmod 700"):
         opened(folder)

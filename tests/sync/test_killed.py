@@ -18,8 +18,9 @@ from tests.sync.town import REV, Plan, Town, built
 
 FAULTS = [
     ("pwrite64", "signal=KILL"), ("fsync", "signal=KILL"), ("fdatasync", "signal=KILL"),
-    ("pwrite64", "error=ENOSPC"), ("pwrite64", "error=EIO"), ("fsync", "error=EIO"),
-    ("ftruncate", "error=ENOSPC"),
+    ("pwrite64", "error=ENOSPC"), ("pwrite64", "error=EDQUOT"), ("pwrite64", "error=EFBIG"),
+    ("pwrite64", "error=EIO"), ("fsync", "error=EIO"), ("ftruncate", "error=ENOSPC"),
+    ("ftruncate", "error=EDQUOT"),
 ]  # fmt: skip
 """(call, what becomes of its nth time): the end of the process, or an error of the disk."""
 MOST = 400

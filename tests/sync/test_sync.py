@@ -563,6 +563,19 @@ def test_a_log_that_was_restored_twice_is_followed_step_by_step(synced: Town) ->
     whole(synced)
 
 
+def test_a_log_that_is_restored_again_after_the_first_time_was_followed(synced: Town) -> None:
+    for word in ("first", "second", "third"):
+        backup, size = synced.server.backup(), len(synced.server.lines)
+        synced.rev.says(word)
+        synced.rev.sync()
+        recover(synced, backup, size, word)
+        report = synced.rev.sync()
+        assert report.recovered is not None
+        assert report.recovered.reason == word
+        meet(synced)
+        whole(synced)
+
+
 def test_a_recovery_of_another_history_is_none(synced: Town) -> None:
     """The old key signs for entries that we have never seen under it."""
     forked(synced, 2, 2)
@@ -573,11 +586,12 @@ def test_a_recovery_of_another_history_is_none(synced: Town) -> None:
     assert tlog.pinned(synced.rev.db).origin != synced.server.here.key.origin
 
 
-def unsigned(place: Town) -> None:
-    """The operator lost the old key: nobody signs the recovery."""
-    place.rev.wire.bend = lambda path, body: (
-        json.dumps({**json.loads(body), "recovery": None}).encode() if "/about" in path else body
-    )
+def without_key(place: Town, backup: dict[str, bytes]) -> None:
+    """The operator lost the old key too: nobody signs the recovery but the new one."""
+    with place.server.stopped():
+        place.server.put_back(backup)
+        (place.server.folder / "log.key").unlink()
+        server.recover(place.server.here.settings, None, "lost the key", without_old_key=True)
 
 
 def test_without_the_old_key_a_person_vouches_for_the_new_one(synced: Town) -> None:
@@ -585,8 +599,7 @@ def test_without_the_old_key_a_person_vouches_for_the_new_one(synced: Town) -> N
     synced.rev.says("one")
     synced.boss.says("two")
     meet(synced)
-    recover(synced, backup, size, "lost the key too")
-    unsigned(synced)
+    without_key(synced, backup)
     halted(synced.rev, "under another key")
     pin = central.pin_of(str(synced.server.here.key.verifier))
     with pytest.raises(UsageError, match=f"pin {pin[:10]}"):

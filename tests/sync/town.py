@@ -261,6 +261,25 @@ def a_roster(who: Desk, desks: list[Desk], version: int, link: Link) -> tuple[by
     return attestations.sign(payload, who.key), text
 
 
+def joined(town: Town, folder: str, held: SigningKey, *roles: str) -> Desk:
+    """Another workspace of somebody, with a key that the registrar has listed; it has synced."""
+    boss = town.boss
+    made = Desk(boss.folder.parent / folder, held, town.clock, Inside(town.server))
+    town.server.take(made.enrolment)
+    boss.sync()
+    person = Person(made.me, "person", roster.given_roles(roles))
+    both = sync.list_them(boss.db, [(roster.possession(made.enrolment), person)], BOSS, AT)
+    tlog.append_roster(boss.db, roster.signed(boss.db, both, boss.key), AT)
+    roster.drop(boss.db)
+    boss.sync()
+    at = town.server.here.key
+    tlog.pin(made.db, URL, at.origin, str(at.verifier), AT)
+    with made.db.atomic():
+        store.remember(made.db, sync.FIRST_ROSTER, roster.history(boss.db)[0].name)
+    made.sync()
+    return made
+
+
 @dataclass
 class Plan:
     """A town at rest: its files, and the keys of its people."""

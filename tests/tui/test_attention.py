@@ -8,13 +8,13 @@ import pytest
 
 pytest.importorskip("starlette", reason="passmuster[server] is not installed")
 
-from passmuster import campaigns, inventory, keys, roster, store, sync, tlog
+from passmuster import campaigns, inventory, keys, sync, tlog
 from passmuster.model import Attention, Draft
 from passmuster.tui import need_lines, needs
 from passmuster.tui.screens.attention import AttentionScreen
 from passmuster.tui.screens.review import ReviewScreen
 from tests.estates import report
-from tests.sync.town import AT, BOSS, REV, Desk, Inside, Town
+from tests.sync.town import AT, BOSS, REV, Desk, Town, joined
 from tests.tui.central import OWNERS, Seat, evidence, header, listing, reading, until
 from tests.tui.conftest import Review, bar, painted, press, settle
 
@@ -42,30 +42,11 @@ def decided(desk: Desk, name: str, verdict: str, reason: str, now: str = AT) -> 
 def contest(town: Town) -> Desk:
     """Two devices of the reviewer decide one item differently; the second one."""
     rev = town.rev
-    other = Desk(rev.folder.parent / "second", keys.in_memory(REV), town.clock, Inside(town.server))
-    town.server.take(other.enrolment)
-    town.boss.sync()
-    first = listed_too(town, other)
-    town.boss.sync()
-    at = town.server.here.key
-    tlog.pin(other.db, "http://127.0.0.1:8470", at.origin, str(at.verifier), AT)
-    with other.db.atomic():
-        store.remember(other.db, sync.FIRST_ROSTER, first)
-    other.sync()
+    other = joined(town, "second", keys.in_memory(REV), "reviewer")
     rev.sync()
     decided(rev, "deploy", "approve", "in use by the shop")
     decided(other, "deploy", "revoke", "nobody uses it")
     return other
-
-
-def listed_too(town: Town, other: Desk) -> str:
-    """The registrar lists another key of the reviewer; the digest of the first roster."""
-    boss = town.boss
-    person = roster.Person(REV, "person", roster.given_roles(("reviewer",)))
-    made = sync.list_them(boss.db, [(roster.possession(other.enrolment), person)], BOSS, AT)
-    tlog.append_roster(boss.db, roster.signed(boss.db, made, boss.key), AT)
-    roster.drop(boss.db)
-    return roster.history(boss.db)[0].name
 
 
 def here(pilot: Any) -> AttentionScreen:

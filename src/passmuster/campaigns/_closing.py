@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from passmuster.campaigns._campaign import Campaign, items_in_order
@@ -86,10 +86,7 @@ def each_outcome(db: Database, at: Campaign) -> "Iterator[Outcome]":
             yield from outcomes.fold(cast, asked).values()
             continue
         signers = signers or _countersigning.signers_of(db, at.digest)
-        signed = [
-            replace(vote, fingerprint=by.fingerprint, person=by.person, is_robot=by.is_robot)
-            for vote in cast for by in (signers.get(vote.order, vote.signer),)
-        ]  # fmt: skip
+        signed = _countersigning.signed_by(cast, signers)
         seconds = _countersigning.countersigned(db, at, first, last, signers)
         yield from outcomes.fold(signed, asked, seconds, needed).values()
 

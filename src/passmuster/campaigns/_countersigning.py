@@ -2,13 +2,14 @@
 as that person's decisions.
 """
 
+import json
 import secrets
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from passmuster import attestations, merkle, roster, seconds, tlog
+from passmuster import attestations, merkle, roster, seconds, store, tlog
 from passmuster.attestations import Link
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._changed import changed_since
@@ -19,7 +20,7 @@ from passmuster.campaigns._who import me_of
 from passmuster.errors import UsageError
 from passmuster.keys import SigningKey
 from passmuster.model import SecondDraft
-from passmuster.outcomes import Second
+from passmuster.outcomes import Second, Vote
 from passmuster.seconds import Signer
 from passmuster.store import Database
 from passmuster.text import Json, canonical, sha256
@@ -70,13 +71,13 @@ def drafts(db: Database, campaign_id: int, author: str) -> Drafts:
     return found
 
 
-def batch_of(db: Database, campaign: str, found: Drafts) -> list[Countersign]:
-    """What would be signed of the drafts *found*."""
+def batch_of(db: Database, campaign: str, found: Drafts, author: str) -> list[Countersign]:
+    """What would be signed of the drafts *found*, which are *author*'s."""
     if not found:
         return []
     changed = changed_since(db, [row[0] for row in found])
     signers = signers_of(db, campaign)
-    saw = _seen(db, [row[7] for row in found])
+    saw = _seen(db, [row[7] for row in found], author)
     return [_countersign(row, signers, saw, changed.get(row[0], [])) for row in found]
 
 
@@ -118,15 +119,18 @@ def countersign_row(
     }
 
 
-def signers_of(db: Database, campaign: str) -> dict[int, Signer]:
-    """Who signed each entry of a campaign, by the entry's id.
+def signers_of(
+    db: Database, campaign: str, only: Collection[int] | None = None
+) -> dict[int, Signer]:
+    """Who signed each entry of a campaign, or *only* some of them, by the entry's id.
 
     Who is one person with whom is said by the roster in force when the campaign ended, or now:
     what comes to light before the end is heeded, and nothing that comes later bends the end.
     """
     known, found = tlog.known_keys(db), {}
     for entry in tlog.entries(db, campaign):
-        found[entry.id] = attestations.verify(entry.envelope, known)
+        if only is None or entry.id in only or entry.kind == "close":
+            found[entry.id] = attestations.verify(entry.envelope, known)
     ended = next((i for i, said in found.items() if said.kind == "close"), None)
     says = roster.current(db) if ended is None else roster.in_force(db, ended)
     return {
@@ -135,12 +139,18 @@ def signers_of(db: Database, campaign: str) -> dict[int, Signer]:
     }
 
 
-def _seen(db: Database, rows: list[str]) -> dict[str, list[str]]:
+def _seen(db: Database, rows: list[str], author: str) -> dict[str, list[str]]:
+    """Names of the countersignatures on each row that *author* had seen at the draft: what came
+    from another device after it was not before their eyes.
+    """
     found: dict[str, list[str]] = {}
     for row in rows:
         for (leaf,) in db.execute(
-            "SELECT leaf FROM countersignature WHERE decision = ? ORDER BY entry_id, leaf", (row,)
-        ):
+            "SELECT c.leaf FROM countersignature c JOIN entry e ON e.id = c.entry_id"
+            " JOIN second_draft f ON f.decision = c.decision AND f.author = ?"
+            " WHERE c.decision = ? AND (e.device = ? OR e.logged_at <= f.saved_at)"
+            " ORDER BY c.entry_id, c.leaf", (author, row, store.device(db)),
+        ):  # fmt: skip
             found.setdefault(row, []).append(leaf)
     return found
 
@@ -227,15 +237,26 @@ def countersigned(
     *last*, in log order; *signers* is `signers_of`.
     """
     rows = db.execute(
-        "SELECT c.decision, c.leaf, c.principal, c.entry_id, c.verdict FROM item n"
+        "SELECT c.decision, c.leaf, c.principal, c.entry_id, c.verdict,"
+        " json_extract(c.row, '$.saw') FROM item n"
         " JOIN countersignature c ON c.item_id = n.id WHERE n.id BETWEEN ? AND ?"
         f" AND +n.campaign_id = ? AND c.entry_id NOT IN ({VOID}) ORDER BY c.entry_id, c.leaf",
         (first, last, at.id),
     )
     return [
-        Second(decision, leaf, signers[entry]._replace(principal=principal), verdict, entry)
-        for decision, leaf, principal, entry, verdict in rows
-    ]
+        Second(decision, leaf, signers[entry]._replace(principal=principal), verdict, entry,
+               tuple(json.loads(saw)))
+        for decision, leaf, principal, entry, verdict, saw
+        in rows
+    ]  # fmt: skip
+
+
+def signed_by(votes: Iterable[Vote], signers: Mapping[int, Signer]) -> list[Vote]:
+    """*votes* with whose key signed each, and who that is."""
+    return [
+        replace(vote, fingerprint=by.fingerprint, person=by.person, is_robot=by.is_robot)
+        for vote in votes for by in (signers.get(vote.order, vote.signer),)
+    ]  # fmt: skip
 
 
 def needed(db: Database, at: Campaign, first: int, last: int) -> dict[str, tuple[str, ...]]:

@@ -2,8 +2,9 @@
 
 Contested: people, or two devices of one person, decided it differently and neither saw the other
 (`outcomes`); nothing stands and nothing is carried out until somebody who was asked decides with
-both before their eyes. Stale: since an approval was signed, the part of the evidence that it rests
-on has changed at its source; the approval stands, and says so.
+both before their eyes. The same where devices of a second person contradict each other on an
+approval: then it is theirs to say again. Stale: since an approval was signed, the part of the
+evidence that it rests on has changed at its source; the approval stands, and says so.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from passmuster import outcomes
 from passmuster.campaigns._campaign import Campaign
 from passmuster.campaigns._changed import changed_since
+from passmuster.campaigns._contested import seconds_at_odds
 from passmuster.campaigns._queue import part_name
 from passmuster.campaigns._votes import Votes
 from passmuster.store import Database
@@ -22,7 +24,7 @@ AT_ONCE = 256
 
 
 class Said(NamedTuple):
-    """One decision that counts."""
+    """One decision that counts, or one countersignature."""
 
     leaf: str
     principal: str
@@ -31,7 +33,7 @@ class Said(NamedTuple):
     reason: str
     decided_at: str
     saw: tuple[str, ...] = ()
-    """Names of the rows on the item that its signer had seen."""
+    """Names of the rows of its kind on the item that its signer had seen."""
     details_opened: bool = False
     changes: int = 0
     """Parts of the item that are to change."""
@@ -45,13 +47,16 @@ class Disputed(NamedTuple):
     """The short name, which commands take."""
     display_name: str
     reviewer: str
+    """Who is to look at it again: whoever is to decide it, or the second person."""
     risk: int
     kind: str
     """contested or stale."""
     rows: tuple[Said, ...]
-    """The decisions that count, in log order."""
+    """The decisions that count, or the countersignatures, in log order."""
     parts: tuple[str, ...] = ()
     """Of a stale one: the parts of the evidence that changed."""
+    by_second: bool = False
+    """Of a contested one: what contradicts are the countersignatures of one person."""
 
 
 def disputed(db: Database, at: Campaign, limit: int | None = None) -> list[Disputed]:
@@ -108,13 +113,20 @@ def _disputed(
     was said, and waits for its review elsewhere (`unreviewed`).
     """
     db = votes.db
-    counted, _ = outcomes.heads(votes.on(item_id))
+    cast = votes.on(item_id)
+    counted, at_odds = outcomes.heads(cast)
     if any(vote.emergency for vote in counted):
         return None
     name, called, uri, uid, reviewer, risk = db.one(
         "SELECT n.name, y.display_name, n.uri, y.uid, n.reviewer, n.risk FROM item n"
         " JOIN identity y ON y.id = n.identity_id WHERE n.id = ?", (item_id,),
     )  # fmt: skip
+    said = [] if at_odds or kind == "stale" else seconds_at_odds(db, item_id, cast)
+    if said:
+        return Disputed(
+            item_id, name, part_name(called, uri, uid), said[0].signer.principal, risk, kind,
+            tuple(_countersigned(db, second.leaf) for second in said), by_second=True,
+        )  # fmt: skip
     rows = [
         db.one(
             "SELECT leaf, principal, verdict, until, reason_text, decided_at,"
@@ -127,6 +139,14 @@ def _disputed(
         item_id, name, part_name(called, uri, uid), reviewer, risk, kind,
         tuple(_said(*row) for row in rows), parts,
     )  # fmt: skip
+
+
+def _countersigned(db: Database, leaf: str) -> Said:
+    return _said(*db.one(
+        "SELECT leaf, principal, verdict, NULL, reason_text, decided_at,"
+        " json_extract(row, '$.saw'), json_extract(row, '$.attention.details_opened'), 0"
+        " FROM countersignature WHERE leaf = ?", (leaf,),
+    ))  # fmt: skip
 
 
 def _said(*row: Any) -> Said:

@@ -21,10 +21,11 @@ from passmuster import attestations, blobs, merkle, roster, tlog
 from passmuster.attestations import Attestation, check_basis, is_emergency
 from passmuster.campaigns import _dossiers
 from passmuster.campaigns._campaign import Campaign
+from passmuster.campaigns._contested import mark_contested
 from passmuster.campaigns._deciding import MAX_REASON, refuse_secret
 from passmuster.campaigns._rows import check_row
 from passmuster.campaigns._signing import decision_row
-from passmuster.campaigns._votes import late, mark_contested
+from passmuster.campaigns._votes import late
 from passmuster.central import SHOWN
 from passmuster.errors import Conflict, NotFound, UsageError, VerificationFailed
 from passmuster.keys import SigningKey

@@ -14,8 +14,9 @@ from passmuster import attestations, blobs, inventory, merkle, tlog
 from passmuster.attestations import Attestation
 from passmuster.campaigns._adopting import Leaves, add_items, queues_of, read_chunk
 from passmuster.campaigns._campaign import Campaign
+from passmuster.campaigns._contested import mark_contested
 from passmuster.campaigns._rows import check_row
-from passmuster.campaigns._votes import late, mark_contested
+from passmuster.campaigns._votes import late
 from passmuster.errors import NotFound, VerificationFailed
 from passmuster.model import Change
 from passmuster.store import Database

@@ -20,7 +20,8 @@ from passmuster.store import Database
 from passmuster.text import nearest, visible
 
 STATES = ("waiting", "draft", "signed", "all")
-"""What a second person may look at; `all` has the stops too, which wait for nobody."""
+"""What a second person may look at: `waiting` has what their own devices contradict each other on
+as well, `all` the stops too, which wait for nobody."""
 
 VOID = "SELECT entry_id FROM void_entry"
 # `d` is a row that counts: the newest of somebody who was asked
@@ -51,6 +52,12 @@ WAITS = (
     f" AND NOT {STOPS}"
     " AND n.contested = 0"  # who decided has to decide again first
 )
+# both are mine and neither has seen the other, so it is mine to say again (`_contested`)
+TORN = (
+    "n.contested = 1 AND d.verdict = 'approve' AND (SELECT min(c.verdict) <> max(c.verdict)"
+    " FROM countersignature c JOIN me ON c.principal = me.who WHERE c.decision = d.leaf"
+    f" AND c.entry_id NOT IN ({VOID}))"
+)
 DRAFTED = (
     "EXISTS (SELECT 1 FROM second_draft f JOIN me ON f.author = me.who WHERE f.decision = d.leaf)"
 )
@@ -59,7 +66,7 @@ SIGNED = (
     " WHERE c.decision = d.leaf)"
 )
 _STATE = {
-    "waiting": WAITS,
+    "waiting": f"({WAITS} OR {TORN})",
     "draft": DRAFTED,
     "signed": SIGNED,
     "all": "d.verdict <> 'abstain'",
@@ -97,6 +104,8 @@ class SecondRow(NamedTuple):
     """Mine."""
     signed: tuple[Countersigned, ...]
     """By anybody, in log order."""
+    torn: bool = False
+    """I concurred and objected, and had not seen the one when I signed the other."""
 
 
 def second_rank(
@@ -141,7 +150,7 @@ _ROW = f"""
 {_ME}SELECT n.id, n.name, n.risk, l.severity, y.display_name, coalesce(s.name, s.uid), d.leaf,
     d.principal, d.verdict, d.until, d.changes, d.reason_text,
     json_extract(d.row, '$.attention'), json_extract(d.row, '$.bulk'), n.uri, y.uid,
-    f.verdict, f.reason_code, f.reason_text, f.attention, f.bulk
+    {TORN}, f.verdict, f.reason_code, f.reason_text, f.attention, f.bulk
 FROM item n JOIN decision d ON d.item_id = n.id JOIN identity y ON y.id = n.identity_id
     JOIN source s ON s.id = y.source_id
     LEFT JOIN listing l ON l.identity_id = n.identity_id
@@ -169,12 +178,12 @@ def second_rows(db: Database, item_ids: Sequence[int], me: str) -> dict[int, Sec
 
 def _row(row: tuple[Any, ...], said: tuple[Countersigned, ...]) -> SecondRow:
     item_id, name, risk, severity, called, source, leaf, decider, verdict, until = row[:10]
-    changes, reason, attention, bulk, uri, uid, *draft = row[10:]
+    changes, reason, attention, bulk, uri, uid, torn, *draft = row[10:]
     return SecondRow(
         item_id, name, risk, severity, part_name(called, uri, uid), source, leaf, decider, verdict,
         until, tuple(Change(**c) for c in json.loads(changes)), reason,
         Attention(**json.loads(attention)), Bulk(**json.loads(bulk)) if bulk else None,
-        as_second(draft) if draft[0] else None, said,
+        as_second(draft) if draft[0] else None, said, bool(torn),
     )  # fmt: skip
 
 
@@ -209,7 +218,10 @@ class Objection(NamedTuple):
 
 
 def objections(db: Database, at: Campaign, limit: int) -> list[Objection]:
-    """The first *limit* of them, the riskiest first: who decided must decide again."""
+    """The first *limit* of them, the riskiest first: who decided must decide again.
+
+    None that its own person took back, having seen it, and none on what is contested (`disputed`).
+    """
     return [
         Objection(name, part_name(called, uri, uid), *rest)
         for name, called, uri, uid, *rest in db.execute(
@@ -218,9 +230,10 @@ def objections(db: Database, at: Campaign, limit: int) -> list[Objection]:
             " ON y.id = n.identity_id JOIN countersignature c ON c.decision = d.leaf"
             f" WHERE n.campaign_id = ? AND n.needs_second = 1 AND {NEWEST}"
             f" AND d.verdict = 'approve' AND c.verdict = 'object' AND c.entry_id NOT IN ({VOID})"
-            " AND NOT EXISTS (SELECT 1"
+            " AND n.contested = 0 AND NOT EXISTS (SELECT 1"
             " FROM countersignature e WHERE e.decision = d.leaf AND e.principal = c.principal"
-            f" AND e.entry_id > c.entry_id AND e.entry_id NOT IN ({VOID}))"
+            " AND instr(json_extract(e.row, '$.saw'), c.leaf) > 0"
+            f" AND e.entry_id NOT IN ({VOID}))"
             " ORDER BY n.risk DESC, n.id LIMIT ?",
             (at.id, limit),
         )

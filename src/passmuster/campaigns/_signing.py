@@ -19,9 +19,9 @@ from passmuster.attestations import Link
 from passmuster.campaigns import _countersigning, _handing
 from passmuster.campaigns._batch import Batch, OwnRow, Row, Rows, Signed
 from passmuster.campaigns._changed import changed_since
+from passmuster.campaigns._contested import mark_contested
 from passmuster.campaigns._deciding import as_draft
 from passmuster.campaigns._queue import part_name
-from passmuster.campaigns._votes import mark_contested
 from passmuster.errors import Conflict, NotFound, UsageError
 from passmuster.keys import SigningKey
 from passmuster.model import Draft
@@ -59,7 +59,7 @@ def prepare(db: Database, campaign_id: int, principal: str) -> Batch:
     return Batch(
         campaign_id, campaign, principal, rows, own_rows, tlog.next_link(db),
         _fingerprint(mark, own, seconds), undecided,
-        _countersigning.batch_of(db, campaign, seconds),
+        _countersigning.batch_of(db, campaign, seconds, principal),
     )  # fmt: skip
 
 
@@ -101,6 +101,7 @@ def sign_off(db: Database, batch: Batch, key: SigningKey, now: str) -> Signed:
             _keep_own(db, batch, part[0], name, now)
         if batch.seconds:
             _countersigning.keep(db, batch.seconds, ids[-1], batch.principal)
+            mark_contested(db, batch.campaign_id, [row.item_id for row in batch.seconds])
     return Signed(names, batch.rows, batch.own, now, batch.seconds)
 
 

@@ -7,8 +7,8 @@ pack (`evidence/_walk`): the rows of whoever had the item at the time, in the or
 
 from passmuster import attestations, blobs, tlog
 from passmuster.campaigns._campaign import Campaign, campaign
+from passmuster.campaigns._contested import mark_contested
 from passmuster.campaigns._owning import name_anew
-from passmuster.campaigns._votes import mark_contested
 from passmuster.store import Database
 from passmuster.text import strict_json
 
@@ -66,7 +66,9 @@ def reopen(db: Database) -> int:
             opened += _give_back(db, campaign(db, name))
             mark_contested(db, campaign_id, [row[0] for row in db.execute(
                 "SELECT d.item_id FROM item n JOIN decision d ON d.item_id = n.id"
-                " WHERE n.campaign_id = ? AND d.entry_id IN (SELECT entry_id FROM void_entry)",
+                " WHERE n.campaign_id = ?1 AND d.entry_id IN (SELECT entry_id FROM void_entry)"
+                " UNION SELECT s.item_id FROM item n JOIN countersignature s ON s.item_id = n.id"
+                " WHERE n.campaign_id = ?1 AND s.entry_id IN (SELECT entry_id FROM void_entry)",
                 (campaign_id,),
             )])  # fmt: skip
             opened += db.execute(

@@ -6,8 +6,7 @@ somebody signed it without a network, and it is kept and counts for nothing.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from passmuster import blobs, tlog
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 HEADS = "heads"
 """In `ext` of the close statement of a campaign that travels: digest of a file of all heads."""
-AT_ONCE = 10_000
 
 _VOTES = (
     "SELECT d.uri, d.leaf, d.principal, d.verdict, d.until, d.changes, d.entry_id,"
@@ -171,24 +169,3 @@ def heads_of(db: Database, end: "Attestation") -> dict[str, int]:
     if more := end.predicate["ext"].get(HEADS):
         heads += [strict_json(line) for line in blobs.get(db, more).splitlines()]
     return {head["device"]: head["seq"] for head in heads}
-
-
-def mark_contested(db: Database, campaign_id: int, item_ids: Iterable[int]) -> None:
-    """Note on each of the items whether it is contested; inside the transaction of their rows."""
-    from passmuster import outcomes
-
-    digest = db.value("SELECT digest FROM campaign WHERE id = ?", (campaign_id,))
-    several: list[int] = []
-    rest = iter(item_ids)
-    while chunk := list(islice(rest, AT_ONCE)):
-        marks = ",".join(map(str, chunk))
-        several += [row[0] for row in db.execute(
-            f"SELECT item_id FROM decision WHERE item_id IN ({marks}) GROUP BY item_id"
-            " HAVING count(*) > 1"
-        )]  # fmt: skip
-    if not several:
-        return
-    found = Votes(db, campaign_id, digest)
-    for item_id in several:
-        _, contested = outcomes.heads(found.on(item_id))
-        db.execute("UPDATE item SET contested = ? WHERE id = ?", (contested, item_id))

@@ -46,8 +46,9 @@ def recovery_note(said: Recovery, lines: Iterable[Line]) -> str:
     return str(Note(said.text, tuple(lines)))
 
 
-def read_recovery(data: str, old_key: VerifierKey) -> Recovery:
-    """Read a statement that *old_key*, the pinned one, and the new key that it names have signed.
+def read_recovery(data: str, old_key: VerifierKey) -> Recovery | None:
+    """Read a statement that *old_key*, the pinned one, and the new key that it names have signed;
+    None where it is about the log of another key, or that key has not signed it.
 
     Raises VerificationFailed.
     """
@@ -62,8 +63,12 @@ def read_recovery(data: str, old_key: VerifierKey) -> Recovery:
         new_key = note.parse_key(said.new_key)
     except (TypeError, ValueError, RecursionError, VerificationFailed) as error:
         raise VerificationFailed(f"not a statement of recovery: {error}") from None
+    if said.old_key != str(old_key) or not any(
+        (line.name, line.id) == (old_key.name, old_key.id) for line in read.lines
+    ):
+        return None
     by = {one.key for one in note.verify(read, [old_key, new_key])}
-    if str(old_key) != said.old_key or by != {old_key, new_key} or old_key == new_key:
+    if by != {old_key, new_key} or old_key == new_key:
         raise VerificationFailed("the statement of recovery is not signed by both keys of the log")
     if new_key.name != said.new_origin or old_key.name != said.old_origin:
         raise VerificationFailed("the statement of recovery names other logs than its keys")

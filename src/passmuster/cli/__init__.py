@@ -167,16 +167,13 @@ def _say(message: str, code: int) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    """A disk that is full has a plain name; anything else is our bug, told without a traceback."""
+    """What the disk refused has a plain name; else it is our bug, told without a traceback."""
     from passmuster import store
 
-    if isinstance(error, store.SqliteError) or (isinstance(error, OSError) and error.errno == 28):
-        text = str(error)
-        if "full" in text or "No space" in text:
-            return _say("the disk is full; nothing was changed: make room, then try again", 1)
-        if "readonly" in text or "read-only" in text:
-            return _say("the workspace cannot be written: is the disk read-only?", 1)
-        return _say(f"the workspace cannot be used: {text}", 1)
+    if refusal := store.refusal(error):
+        return _say(f"{refusal}; nothing was changed: try again then", 1)
+    if isinstance(error, store.SqliteError):
+        return _say(f"the workspace cannot be used: {error}", 1)
     if isinstance(error, OSError):
         return _say(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
     trace = _keep_trace(error)

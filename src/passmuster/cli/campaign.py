@@ -1,7 +1,8 @@
 """`muster campaign open|publish|list|status|close|acknowledge`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,9 @@ from passmuster.cli.common import (
 )  # fmt: skip
 from passmuster.cli.inventory import bar
 from passmuster.text import plural, visible
+
+if TYPE_CHECKING:
+    from passmuster.campaigns import Disputed
 
 MOST_OBJECTIONS = 20
 """Objections that `status` tells; `muster evidence` has all."""
@@ -243,23 +247,25 @@ def status_command(bench: Bench, name: str | None, as_json: bool) -> None:
         print(line)
 
 
-def disputed_row(one: Any) -> dict[str, Any]:
+def disputed_row(one: "Disputed") -> dict[str, Any]:
     """A contested or stale item, as `status --json` has it."""
     return {
         "item": one.name, "display_name": one.display_name, "reviewer": one.reviewer,
-        "kind": one.kind, "changed": list(one.parts), "decisions": [r._asdict() for r in one.rows],
+        "kind": one.kind, "changed": list(one.parts), "by_second": one.by_second,
+        "decisions": [r._asdict() for r in one.rows],
     }  # fmt: skip
 
 
-def disputed_lines(found: Any) -> list[str]:
+def disputed_lines(found: "Sequence[Disputed]") -> list[str]:
     """What somebody has to look at again, and why."""
     lines = []
     for one in found:
         said = "; ".join(f"{row.principal} {row.verdict}: “{row.reason}”" for row in one.rows)
-        why = f"contested, neither had seen the other ({said}); {one.reviewer} is to decide again"
+        again = "say it again: muster countersign" if one.by_second else "decide again"
+        why = f"contested, neither had seen the other ({said}); {one.reviewer} is to {again}"
         if one.kind == "stale":
             why = f"stale: since it was approved its {', '.join(one.parts)} changed ({said})"
-        lines.append(visible(f"{one.display_name} ({one.item}) is {why}"))
+        lines.append(visible(f"{one.display_name} ({one.name}) is {why}"))
     return lines
 
 

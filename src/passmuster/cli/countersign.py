@@ -74,6 +74,8 @@ def list_command(
 
 def _as_dict(row: "SecondRow", me: str) -> dict[str, Any]:
     signed = next((s.verdict for s in reversed(row.signed) if s.principal == me), None)
+    if row.torn:
+        signed = "contested: say it again"
     return {
         "item": row.name, "risk": row.risk, "severity": row.severity, "name": row.display_name,
         "source": row.source, "verdict": row.verdict, "until": row.until,

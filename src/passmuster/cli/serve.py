@@ -167,27 +167,41 @@ def invites_command(settings: "Settings", as_json: bool) -> None:
 
 
 @serve_command.command("recover")
-@click.option("--to", "size", type=int, required=True, metavar="SIZE",
+@click.option("--to", "size", type=int, metavar="SIZE",
               help="How many records of the database are as clients have seen them.")  # fmt: skip
 @click.option("--reason", required=True, metavar="TEXT", help="Told to every client.")
+@click.option(
+    "--without-old-key",
+    is_flag=True,
+    help="Nobody has the old log.key any more: people have to compare the new pin.",
+)
 @click.pass_obj
-def recover_command(settings: "Settings", size: int, reason: str) -> None:
+def recover_command(
+    settings: "Settings", size: int | None, reason: str, without_old_key: bool
+) -> None:
     """Go on under a new name and a new key after the log was set back.
 
     Stop every replica first. The statement that both keys sign says what the old log is worth: its
     first SIZE records, which is what the backup had. Every record of the database stays where it
     is; clients compare their own copies, follow the new name, and offer again what they hold.
+    Where log.key is lost as well, --without-old-key: then each person has to vouch for the new one.
     What says which log it is (--folder, --database, --anchor) stands before `recover`.
 
     \b
     Example:
       muster serve --folder /srv/muster recover --to 51200 --reason "disk lost on 3 May"
     """
+    from passmuster.central import pin_of
     from passmuster.server import recover
 
-    said = recover(settings, size, reason)
+    said = recover(settings, size, reason, without_old_key=without_old_key)
     print(f"log     {said.new_origin}")
     print(f"key     {said.new_key}")
     print(f"whole   the first {said.size} records, root {said.root}")
+    print(f"pin     {pin_of(said.new_key)}")
+    if without_old_key:
+        talk("nobody's sync follows this by itself: start the server again, tell everybody the new "
+             "pin by another way, and each runs: muster sync --accept-recovery PIN")  # fmt: skip
+        return
     talk("keep the old key's file beside the new one; start the server again, and tell the new "
          "pin to everybody by another way")  # fmt: skip

@@ -34,7 +34,7 @@ OUTCOMES = {
     "stands": "access stands", "stands_until": "stands until a day", "stops": "access stops",
     "abstained": "nobody judged it", "no_response": "no response",
     "awaiting_second": "lacks a second person", "objected": "second person objects",
-    "contested": "contested: decided differently",
+    "contested": "contested: said differently",
 }  # fmt: skip
 PEOPLE = ("By reviewer. Together: decided with others in one act; in < 5 s: approved alone, details"
           " not opened; rates are of the reviewer's own decisions")  # fmt: skip

@@ -35,7 +35,7 @@ SILENT: dict[str, str] = {
     "no_response": "no signed decision", "abstained": "only abstentions",
     "awaiting_second": "approved, and no second person has concurred",
     "objected": "approved, and a second person objects",
-    "contested": "decided differently, and neither had seen the other decision",
+    "contested": "decided or countersigned differently, and neither had seen the other",
 }  # fmt: skip
 """Outcomes in which access neither stands nor stops, and what is missing."""
 

@@ -219,8 +219,9 @@ def _second(judged: Judged, ballots: list[Ballot], ballot: Ballot) -> Second:
     counts = seconds.counts(ballot.batch.signer, row.batch.signer, judged.may)
     (judged.seconds if counts else judged.ignored).append(ballot)
     return Second(
-        row.leaf, ballot.leaf, ballot.batch.signer, ballot.row["verdict"], ballot.batch.index
-    )
+        row.leaf, ballot.leaf, ballot.batch.signer, ballot.row["verdict"], ballot.batch.index,
+        tuple(ballot.row["saw"]),
+    )  # fmt: skip
 
 
 def _vote(uri: str, ballot: Ballot) -> Vote:

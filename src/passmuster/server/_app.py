@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from passmuster import central
+from passmuster import central, store
 from passmuster.server import _access, _blobs, _feed, _log, _packets, _recovery, _seen, _writing
 from passmuster.server._anchor import Ahead
 from passmuster.server._central import Central, central_of
@@ -186,6 +186,8 @@ def _of(error: Exception) -> Problem:
         return error
     if isinstance(error, Unavailable):
         return Problem("unavailable", str(error))
+    if refusal := store.refusal(error):
+        return Problem("unavailable", f"the server's folder: {refusal}")
     return Problem("unavailable", "a fault of the server: its operator finds it in the log",
                    status=500)  # fmt: skip
 

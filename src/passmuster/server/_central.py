@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DATABASE, ANCHOR = "central.db", "anchor.db"
+LOST = (
+    f"copy {_log.KEY_FILE} from another replica or from the backup, with mode 600; where nobody has"
+    " it any more, `muster serve recover --without-old-key` gives the log a new one"
+)
+"""What to do about a key that is not here, or is another log's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +178,21 @@ def open_central(settings: Settings, *, begin: bool = True) -> Central:
     and nothing is to be begun; `_anchor.Ahead` when the database was set back.
     """
     folder = settings.folder
-    if not begin and not (folder / _log.KEY_FILE).exists():
+    key_file = folder / _log.KEY_FILE
+    if not begin and not (key_file.exists() or settings.database or (folder / DATABASE).exists()):
         raise WorkspaceError(
             f"{folder}: no log was begun here: give the --folder (and --database, --anchor) of "
             "the server, before the command"
         )
     _private(folder)
-    key_file = folder / _log.KEY_FILE
     store = connect(settings.database or folder / DATABASE)
     anchor = Anchor(settings.anchor or folder / ANCHOR)
     try:
         with store.reading() as tx:
             origin = tx.value("SELECT origin FROM head WHERE id = 1")
         is_new = origin is None
+        if is_new and not begin:
+            raise WorkspaceError("no log was begun in the database: give the right --database")
         if is_new:
             key = _first_key(key_file, anchor)
             with store.transaction() as tx:
@@ -193,14 +200,10 @@ def open_central(settings: Settings, *, begin: bool = True) -> Central:
         with store.reading() as tx:
             head = _log.head(tx)
             recovered = tx.value("SELECT note FROM recovery ORDER BY n DESC LIMIT 1")
-        key = _key_of(key_file, head.origin)
-        if recovered is not None and str(key.verifier) != head.verifier:
-            key = _of_next_epoch(folder, head, recovered) or key
+        new = None if recovered is None else _of_next_epoch(folder, head, recovered)
+        key = new or _key_of(key_file, head.origin)
         if head.verifier != str(key.verifier):
-            raise WorkspaceError(
-                f"{key_file}: not the key of the log in the database: every replica needs the "
-                f"{_log.KEY_FILE} of the first one"
-            )
+            raise WorkspaceError(f"{key_file}: not the key of the log in the database: {LOST}")
         anchor.raise_to(store, head)
     except BaseException:
         store.close()
@@ -223,7 +226,7 @@ def _private(folder: Path) -> None:
 
 
 def _first_key(key_file: Path, anchor: Anchor) -> LogKey:
-    """The key of a log that begins now."""
+    """The key of a log that begins now; never where there was one that the anchor has seen."""
     with anchor.store.reading() as tx:
         size = tx.value("SELECT max(size) FROM anchor")
     if size:
@@ -239,10 +242,7 @@ def _first_key(key_file: Path, anchor: Anchor) -> LogKey:
 
 def _key_of(key_file: Path, origin: str) -> LogKey:
     if not key_file.exists():
-        raise WorkspaceError(
-            f"{key_file}: the log's key is not here: copy it from the first replica, or from the "
-            "backup"
-        )
+        raise WorkspaceError(f"{key_file}: the log's key is not here: {LOST}")
     return _log.load_key(key_file, origin)
 
 
@@ -259,9 +259,10 @@ def _of_next_epoch(folder: Path, head: Head, recovered: str) -> LogKey | None:
 
 
 def finish_recovery(folder: Path, old_origin: str) -> None:
-    """Put the key of the new epoch in its place; the old one is kept beside it."""
+    """Put the key of the new epoch in its place; what was there is kept beside it."""
     key_file = folder / _log.KEY_FILE
     old = folder / f"log-{old_origin.rpartition('/')[2]}.key"
-    old.touch(mode=0o600)
-    old.write_bytes(key_file.read_bytes())
+    if key_file.exists():
+        old.touch(mode=0o600)
+        old.write_bytes(key_file.read_bytes())
     (folder / _log.NEXT_KEY_FILE).rename(key_file)

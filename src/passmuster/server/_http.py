@@ -6,6 +6,7 @@ a few kilobytes that unpack to a gigabyte cost a few kilobytes. What a person ma
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import zlib
@@ -154,7 +155,11 @@ def number(request: Request, name: str, default: int, most: int) -> int:
 
 
 def log(event: str, **fields: Any) -> None:
-    """One line of JSON on stderr. The caller names no token, no proof and no body."""
+    """One line of JSON on stderr. The caller names no token, no proof and no body.
+
+    Where nobody takes it (a disk without room, a closed pipe) the server serves and stops as ever.
+    """
     line = {"at": text.rfc3339(datetime.now(UTC)), "event": event, **fields}
-    sys.stderr.write(json.dumps(line) + "\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.write(json.dumps(line) + "\n")
+        sys.stderr.flush()

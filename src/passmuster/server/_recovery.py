@@ -1,7 +1,8 @@
 """`muster serve recover`: a log that was set back goes on under a new name and a new key.
 
 For the machine of the server alone, with the server stopped. Every record that is in the database
-stays at its index; clients that hold more offer it again.
+stays at its index; clients that hold more offer it again. Where the old key is lost nobody signs
+for the new one but itself: then people compare its pin, and each client the log with its own copy.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from passmuster.errors import UsageError, WorkspaceError
 from passmuster.note import sign
 from passmuster.server import _log
 from passmuster.server._anchor import Anchor
-from passmuster.server._central import ANCHOR, DATABASE, Settings, finish_recovery, now
+from passmuster.server._central import ANCHOR, DATABASE, LOST, Settings, finish_recovery, now
 from passmuster.server._log import LogKey
 from passmuster.server._store import Store, Tx, connect
 from passmuster.text import Json, visible
@@ -25,11 +26,15 @@ def told(tx: Tx) -> Json | None:
     return {"notes": [row[0] for row in rows]} if rows else None
 
 
-def recover(settings: Settings, size: int, reason: str) -> Recovery:
+def recover(
+    settings: Settings, size: int | None, reason: str, *, without_old_key: bool = False
+) -> Recovery:
     """Begin a new epoch in which the first *size* records of the old one are as they were.
 
     *size* is how far the database is known to be what clients have seen: how many records the
-    backup had. Records that came after it stay in the log.
+    backup had. Records that came after it stay in the log. *without_old_key* says that nobody has
+    the old key any more, and is refused while that lies in the folder; then None is the whole log,
+    since clients find out by themselves how far it is theirs.
     """
     folder = settings.folder
     if not reason.strip() or len(reason) > MAX_REASON or visible(reason) != reason:
@@ -38,22 +43,40 @@ def recover(settings: Settings, size: int, reason: str) -> Recovery:
     try:
         anchor = Anchor(settings.anchor or folder / ANCHOR)
         try:
-            return _recover(store, anchor, folder, size, reason)
+            old = _old_key(store, folder, lost=without_old_key)
+            return _recover(store, anchor, folder, size, reason, old)
         finally:
             anchor.close()
     finally:
         store.close()
 
 
-def _recover(store: Store, anchor: Anchor, folder: Path, size: int, reason: str) -> Recovery:
+def _old_key(store: Store, folder: Path, *, lost: bool) -> LogKey | None:
+    """The key that the log has had; None where it is lost."""
     with store.reading() as tx:
         head = _log.head(tx)
+    key_file = folder / _log.KEY_FILE
+    key = _log.load_key(key_file, head.origin) if key_file.exists() else None
+    is_it = key is not None and str(key.verifier) == head.verifier
+    if lost and is_it:
+        raise UsageError(f"{key_file} is the log's key: recover with it, without --without-old-key")
+    if not lost and not is_it:
+        what = "is not here" if key is None else "is not the key of the log in the database"
+        raise WorkspaceError(f"{key_file} {what}: {LOST}")
+    return key if is_it else None
+
+
+def _recover(
+    store: Store, anchor: Anchor, folder: Path, size: int | None, reason: str, old: LogKey | None
+) -> Recovery:
+    with store.reading() as tx:
+        head = _log.head(tx)
+    if size is None:
+        if old is not None:
+            raise UsageError("say with --to how many records the backup had")
+        size = head.size
     if not 0 <= size <= head.size:
         raise UsageError(f"the database has {head.size} records: --to is a size from 0 to that")
-    key_file = folder / _log.KEY_FILE
-    old = _log.load_key(key_file, head.origin)
-    if str(old.verifier) != head.verifier:
-        raise WorkspaceError(f"{key_file}: not the key of the log in the database")
     origin = _log.new_origin()
     pending = folder / _log.NEXT_KEY_FILE
     pending.unlink(missing_ok=True)
@@ -66,17 +89,17 @@ def _recover(store: Store, anchor: Anchor, folder: Path, size: int, reason: str)
             head.origin, head.verifier, size, _log.root_at(tx, size).hex(), origin,
             str(new.verifier), reason, now(),
         )  # fmt: skip
-        _write(tx, said, old, new)
+        _write(tx, said, [old, new] if old else [new])
     finish_recovery(folder, head.origin)  # a start does it where a crash came between
     with store.reading() as tx:
         anchor.raise_to(store, _log.head(tx))
     return said
 
 
-def _write(tx: Tx, said: Recovery, old: LogKey, new: LogKey) -> None:
-    lines = [sign(said.text, key.verifier, key.private.sign) for key in (old, new)]
+def _write(tx: Tx, said: Recovery, keys: list[LogKey]) -> None:
+    lines = [sign(said.text, key.verifier, key.private.sign) for key in keys]
     count = tx.value("SELECT count(*) FROM recovery")
     tx.execute("INSERT INTO recovery (n, note) VALUES (?, ?)",
                (int(count) + 1, recovery_note(said, lines)))  # fmt: skip
     tx.execute("UPDATE head SET origin = ?, verifier = ?, stopped = NULL WHERE id = 1",
-               (new.origin, str(new.verifier)))  # fmt: skip
+               (said.new_origin, said.new_key))  # fmt: skip

@@ -228,7 +228,7 @@ def _sqlite_errors() -> Iterator[None]:
     try:
         yield
     except store.OperationalError as error:
-        raise Unavailable(f"the database: {error}") from error
+        raise Unavailable(f"the database: {store.refusal(error) or error}") from error
 
 
 def _statements(sql: str) -> Iterator[str]:

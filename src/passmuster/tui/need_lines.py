@@ -9,7 +9,7 @@ from passmuster.note import parse, parse_checkpoint
 from passmuster.sync import State
 from passmuster.text import plural
 from passmuster.tlog import Halted, Rejected
-from passmuster.tui import sync_lines, words
+from passmuster.tui import second_lines, sync_lines, words
 from passmuster.tui.lines import Line, Span, fold, say, width_of
 from passmuster.tui.needs import Need, Urgent, Void
 from passmuster.tui.sections import ALARM, PAST
@@ -198,6 +198,8 @@ def _urgent(about: Urgent, now: str, width: int) -> list[Line]:
 
 
 def _contested(about: Disputed, need: Need, me: str, now: str, width: int) -> list[Line]:
+    if about.by_second:
+        return _torn(about, need, me, now, width)
     people = {row.principal.lower() for row in about.rows}
     who = "was decided differently on two devices" if len(people) == 1 else (
         f"was decided differently by {plural(len(people), 'person').replace('persons', 'people')}"
@@ -208,6 +210,19 @@ def _contested(about: Disputed, need: Need, me: str, now: str, width: int) -> li
                  width)  # fmt: skip
     out += [[], *_side_by_side([_decision(row, about.rows, now) for row in about.rows], width)]
     return [*out, *_decide(about, me, width, "That decision names both as seen, and ends it.")]
+
+
+def _torn(about: Disputed, need: Need, me: str, now: str, width: int) -> list[Line]:
+    who = "you" if about.reviewer == me else about.reviewer
+    out: list[Line] = [_title(about, need), []]
+    out += _text(f"As the second person {who} concurred on one device and objected on another, and"
+                 " neither had seen the other. Until that is said again with both in sight, or"
+                 " the item is decided anew, the approval does not stand.", width)  # fmt: skip
+    out += [[], *_side_by_side([_decision(row, about.rows, now) for row in about.rows], width)]
+    if about.reviewer != me:
+        return [*out, *_then(f"{about.reviewer} is to say it again: ask them.", width)]
+    then = "Say it again, + or -, then $ to sign. That names both as seen, and ends it."
+    return [*out, *_then(then, width), [], _press("enter", "it waits there, with its evidence")]
 
 
 def _stale(about: Disputed, need: Need, me: str, now: str, width: int) -> list[Line]:
@@ -243,7 +258,9 @@ def _decide(about: Disputed, me: str, width: int, then: str) -> list[Line]:
 
 
 def _decision(row: Said, rows: Sequence[Said], now: str) -> list[Line]:
-    what = PAST[row.verdict] + (f" until {row.until[:10]}" if row.until else "")
+    what = {**PAST, **second_lines.PAST}[row.verdict]
+    if row.until:
+        what += f" until {row.until[:10]}"
     if row.changes:
         what += f" + {plural(row.changes, 'change')}"
     others = [other for other in rows if other.leaf != row.leaf]

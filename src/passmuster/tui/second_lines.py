@@ -44,14 +44,15 @@ def mine(row: "SecondRow", me: str) -> str | None:
 def table_row(row: "SecondRow", draft: SecondDraft | None, me: str, *, waiting: bool) -> TableRow:
     """What the table shows of *row*; *draft* is what is staged on it."""
     signed = mine(row, me)
-    you = draft.verdict if draft else PAST.get(signed or "", "")
+    you = draft.verdict if draft else "contested" if row.torn else PAST.get(signed or "", "")
     sign = SIGNS[draft.verdict] if draft else ""
     cells = {
         "risk": words.risk(row.risk, row.severity), "name": row.display_name,
         "source": words.source(row.source, 14), "verdict": row.verdict,
         "by": row.decider.removesuffix(me[me.find("@") :]), "you": you,
     }  # fmt: skip
-    return TableRow(cells, sign + ("…" if waiting else ""), "dim" if you else "plain")
+    done = bool(you) and (draft is not None or not row.torn)
+    return TableRow(cells, sign + ("…" if waiting else ""), "dim" if done else "plain")
 
 
 def header(row: "SecondRow", dossier: Json, draft: SecondDraft | None, view: View) -> list[Line]:
@@ -64,6 +65,10 @@ def header(row: "SecondRow", dossier: Json, draft: SecondDraft | None, view: Vie
     why: Line = [say(f"“{row.reason}”")] if row.reason else [Span("no reason given", "dim")]
     out = block("decided", [who, [*why, Span("  "), *_how(row)]], view)
     out += said(row.signed, view)
+    if row.torn:
+        both: Line = [Span("you said both, and neither had seen the other"), ALARM]
+        ends: Line = [Span("+ or -, then $, ends it: that has seen both", "dim")]
+        out += block("contested", [both, ends], view)
     if draft is not None:
         yours: Line = [say(f"you {draft.verdict}", "strong")]
         if draft.reason_text:

@@ -209,7 +209,7 @@ class Syncing:
         except KeyUnavailable as error:
             said = str(error)
         except (MusterError, store.SqliteError, OSError) as error:
-            locked, said = False, str(error)
+            locked, said = False, store.refusal(error) or str(error)
             self._later(error)
         else:
             locked = failed = False

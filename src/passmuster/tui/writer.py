@@ -98,7 +98,8 @@ class Writer:
         except MusterError as failed:
             error = failed
         except store.SqliteError as failed:
-            error = MusterError(f"the disk refused it: {failed}; nothing was changed")
+            why = store.refusal(failed) or f"the disk refused it: {failed}"
+            error = MusterError(f"{why}; nothing was changed")
         with self._lock:
             for item_id in job.ids:
                 waiting = self._pending[item_id]

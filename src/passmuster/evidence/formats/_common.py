@@ -29,7 +29,7 @@ EXCEPTIONS = {
     "no_response": "nobody decided",
     "awaiting_second": "approved, and no second person has concurred",
     "objected": "approved, and a second person objects",
-    "contested": "decided differently, and neither had seen the other decision",
+    "contested": "decided or countersigned differently, and neither had seen the other",
 }
 """Every outcome but the plain `stands`, and what it means."""
 MAIL = re.compile(r"[a-zA-Z0-9!#$%&'*+\-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+")

@@ -12,6 +12,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from passmuster import remediation, tlog
+from passmuster.campaigns import Disputed
 from passmuster.errors import FilterError, MusterError
 from passmuster.filters import plain_words
 from passmuster.store import Database
@@ -187,7 +188,8 @@ class AttentionScreen(ListScreen):
             verbs = [Key(key, verb, f"hand('{verb}')") for key, verb in HANDED.items()
                      if verb in ("approve", "revoke", "disable")]  # fmt: skip
             mine = need.who == self.desk.me and not self.muster.read_only
-            found = [Key("enter", "its evidence", "next"), *(verbs if mine else []), *found]
+            verbs = verbs if mine and not _is_for_second(need) else []
+            found = [Key("enter", "its evidence", "next"), *verbs, *found]
         return [*found, *super().hints()[1:]]
 
     # what can be done
@@ -197,6 +199,8 @@ class AttentionScreen(ListScreen):
         need = self.here
         if need is None:
             self.say("nothing needs you")
+        elif _is_for_second(need) and need.who == self.desk.me:
+            self._to_second(need)
         elif need.campaign is not None:
             self._to_queue(need)
         elif need.kind == "refused":
@@ -211,12 +215,18 @@ class AttentionScreen(ListScreen):
             self.say("there is nothing to decide here", "error")
         elif need.who != self.desk.me:
             self.say(f"{need.what} is {need.who}'s to decide", "error")
+        elif _is_for_second(need):
+            self.say("you are its second person: enter, then + or - says it again", "error")
         else:
             self._to_queue(need, verb)
 
-    def _to_queue(self, need: Need, verb: str | None = None) -> None:
-        from passmuster.campaigns import Disputed
+    def _to_second(self, need: Need) -> None:
+        assert need.campaign is not None
+        if self.muster.campaign is None or self.muster.campaign.id != need.campaign.id:
+            self.muster.open_campaign(need.campaign)
+        self.app.call_after_refresh(self.muster.go, "second")
 
+    def _to_queue(self, need: Need, verb: str | None = None) -> None:
         assert need.campaign is not None
         assert isinstance(need.about, Disputed)
         queue = self.muster.show_in_queue(need.about.item_id, need.campaign)
@@ -245,6 +255,10 @@ class AttentionScreen(ListScreen):
             return
         copied = self.copied(need_lines.evidence(need.about))
         self.say(f"both checkpoints: {copied.words}", "plain" if copied.how else "error")
+
+
+def _is_for_second(need: Need) -> bool:
+    return isinstance(need.about, Disputed) and need.about.by_second
 
 
 def _searched(need: Need) -> str:
