@@ -86,7 +86,7 @@ class Desk:
             with self.db.atomic():
                 for digest in missing:
                     assert blobs.put(self.db, log.blobs[digest]) == digest
-        with self.db.aside(), self.db.atomic():
+        with campaigns.room(self.db, record), self.db.atomic():
             campaigns.apply(self.db, record, self.me, self.now, self.trust)
             remediation.take(self.db, record.statement)
 

@@ -128,7 +128,8 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
         """In the block tables can be made in `aside.`, a file that nobody else sees.
 
         A temporary table would do, but the SQLite that ships with the driver holds those in memory.
-        It nests: the outermost has the file, which cannot be made inside a transaction.
+        It nests: the outermost has the file, which cannot be made inside a transaction. Once a
+        transaction has been taken back, what is in it is of no use.
         """
         if self.value("SELECT 1 FROM pragma_database_list WHERE name = 'aside'"):
             yield
@@ -148,7 +149,7 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
         os.close(handle)
         try:
             self.execute("ATTACH ? AS aside", (name,))
-            self.execute("PRAGMA aside.journal_mode = MEMORY")
+            self.execute("PRAGMA aside.journal_mode = OFF")
             self.execute("PRAGMA aside.synchronous = OFF")
             self.execute("PRAGMA aside.cache_size = -8192")
         finally:

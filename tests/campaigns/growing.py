@@ -17,8 +17,6 @@ from passmuster.inventory import _write
 from tests.estates import bring_in, report
 from tests.travelling import ANN, BOSS, LATER, Desk, Log, desk
 
-SMALL = ("cache_size = -500", "mmap_size = 0", "aside.cache_size = -500")
-
 
 def published(boss: Desk, name: str, log: Log) -> None:
     """Open a campaign of everything, for one person, and send it."""
@@ -32,7 +30,7 @@ def main(count: int, heap: int) -> None:
     """Take the measure of the first campaign that comes, and of the second."""
     blobs.PIECE = 1 << 14
     _publishing.ROWS, _dossiers.CHUNK, _write.FLUSH_ROWS, store.SPAN_ROWS = 20, 10, 50, 50
-    peaks = {}
+    peaks: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as name:
         folder, log = Path(name), Log()
         boss, ann = desk(folder / "boss", BOSS), desk(folder / "ann", ANN)
@@ -40,16 +38,17 @@ def main(count: int, heap: int) -> None:
         published(boss, "first", log)
         published(boss, "second", log)
         boss.db.close()
-        with ann.db.aside():
-            for pragma in (*SMALL, f"hard_heap_limit = {heap}"):
-                ann.db.execute(f"PRAGMA {pragma}")
-            for record in log.records:
+        for pragma in ("cache_size = -500", "mmap_size = 0", f"hard_heap_limit = {heap}"):
+            ann.db.execute(f"PRAGMA {pragma}")
+        for record in log.records:
+            with ann.db.aside():
+                ann.db.execute("PRAGMA aside.cache_size = -500")
                 tracemalloc.start()
                 ann.take(log, record)
                 kind = record.statement.kind
                 peaks[kind] = max(peaks.get(kind, 0), tracemalloc.get_traced_memory()[1])
                 tracemalloc.stop()
-            taken = ann.db.value("SELECT count(*) FROM item")
+        taken = ann.db.value("SELECT count(*) FROM item")
         ann.db.close()
     print(json.dumps({"items": taken, **peaks}))
 

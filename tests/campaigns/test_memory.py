@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAP = 4_500_000
+HEAP = 2_200_000
 """Bytes for SQLite: all but a few hundred thousand of it are its caches, and full at any size."""
 SPARE = 250_000
 """Bytes that two runs differ by, whatever their size: a list of chunks is one of them."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         outcomes_of,
         progress,
     )
-    from passmuster.campaigns._coming import apply, wanted
+    from passmuster.campaigns._coming import apply, room, wanted
     from passmuster.campaigns._countersigning import Countersign
     from passmuster.campaigns._course import (
         AgeClass,
@@ -180,7 +180,7 @@ else:
         "_campaign": "Campaign campaign campaigns items_in_order",
         "_changed": "changed_since",
         "_closing": "Progress by_reviewer close definition each_outcome outcomes_of progress",
-        "_coming": "apply wanted",
+        "_coming": "apply room wanted",
         "_countersigning": "Countersign",
         "_course": "AgeClass Course Forecast SignedBatch Stand ages course forecast signed_by",
         "_deciding":
@@ -236,7 +236,7 @@ __all__ = [
     "items_in_order", "items_of", "keep_purpose", "late", "link_words", "material", "named_owners",
     "objections", "on_call", "open_campaign", "outcomes_of", "part_uids", "parts_of", "people",
     "policy_of", "population_row", "portrait", "prepare", "progress", "publish", "rank",
-    "refuse_empty", "reopen", "restore_due", "rows", "said_last", "said_on", "save_draft",
+    "refuse_empty", "reopen", "restore_due", "room", "rows", "said_last", "said_on", "save_draft",
     "save_drafts", "save_own", "save_seconds", "second_drafts", "second_like", "second_rank",
     "second_rows", "shown", "sign_emergency", "sign_off", "signed_by", "signed_counts",
     "signed_rows", "source_runs", "stranded", "subject_of", "supplier", "supplier_facts",

@@ -286,7 +286,7 @@ def _insert_items(db: Database, campaign_id: int) -> None:
             " dossier, material, chunk, position, salt, needs_second, barred, place)"
             " SELECT ?, t.uri, y.id, y.id, t.reviewer, t.assigned, t.risk, t.dossier, t.material,"
             " t.chunk, t.position, t.salt, t.needs_second, t.barred, t.place"
-            # CROSS: in the order of the population, which is that of the table, with nothing to sort
+            # CROSS: in the order of the table, which is that of the population
             " FROM aside.staged t CROSS JOIN source s ON s.uid = t.source"
             " CROSS JOIN identity y ON y.source_id = s.id AND y.uid = t.uid"
             " WHERE t.place BETWEEN ? AND ? ORDER BY t.place"

@@ -7,6 +7,7 @@ it names, are not what they claim; then nothing of it is kept here.
 """
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from passmuster import blobs, roster, tlog
 from passmuster.attestations import Attestation
@@ -53,6 +54,11 @@ def _mine(db: Database, publication: Attestation, found: Queues, me: str) -> Ite
     return found.of(me.lower())
 
 
+def room(db: Database, record: Record) -> AbstractContextManager[None]:
+    """Where items that *record* brings can wait (`db.aside`): around the transaction of `apply`."""
+    return db.aside() if record.statement.kind in ("publication", "own") else nullcontext()
+
+
 def apply(db: Database, record: Record, me: str, now: str, trust: str | None = None) -> None:
     """Take *record* into this log and do what it says; what is here already changes nothing.
 
@@ -64,7 +70,7 @@ def apply(db: Database, record: Record, me: str, now: str, trust: str | None = N
     said = record.statement
     if record.campaign is not None and said.kind != "campaign":
         opening(db, record.campaign)
-    with db.aside(), db.atomic(joins=True):
+    with room(db, record), db.atomic(joins=True):
         index = tlog.take(db, record.line, record.campaign, now, trust)
         match said.kind:
             case "roster":

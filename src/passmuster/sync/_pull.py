@@ -160,11 +160,6 @@ def _entry(line: bytes, expected: int) -> Fed | str:
 
 def apply(work: Work, done: Pulled) -> None:
     """Apply the verified records that wait, each in a transaction of its own."""
-    with work.db.aside():  # of them all: it cannot be made inside of one
-        _apply_all(work, done)
-
-
-def _apply_all(work: Work, done: Pulled) -> None:
     blocked: set[str | None] = set()
     done.waiting = 0
     for count, one in enumerate(tlog.waiting(work.db), 1):
@@ -205,7 +200,8 @@ def _apply(work: Work, place: int, record: Record) -> str | None:
                 return f"bytes {digest[:16]}… that it names are not to be had"
     work.before("apply")
     try:
-        with work.db.atomic(durable=False):  # what the disk forgets still waits, and comes again
+        # what the disk forgets still waits, and comes again
+        with campaigns.room(work.db, record), work.db.atomic(durable=False):
             campaigns.apply(work.db, record, work.me, work.now(), trusted_roster(work.db))
             remediation.take(work.db, record.statement)
             tlog.settle(work.db, place, "applied")
