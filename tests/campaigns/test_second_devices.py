@@ -66,7 +66,7 @@ def test_two_devices_of_a_second_person_that_contradict_each_other_contest_the_a
         chosen = campaigns.rank(one.db, one.at.id, None, expression="contested:yes", now=LATER)
         assert list(chosen) == [one.item("deploy")]
         assert not campaigns.objections(one.db, one.at, 9)
-        assert not list(remediation.wanted(one.db))
+        assert not list(remediation.wanted(one.db, LATER))
     for one in (sec, other):
         waits = campaigns.second_rank(one.db, one.at.id, SEC)
         assert list(waits) == [one.item("deploy")]

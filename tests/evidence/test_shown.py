@@ -165,7 +165,7 @@ def hurried(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sc
     scene = open_scene(db, tmp_path, monkeypatch)
     for name in ("ci-deploy", "vendor-etl"):
         stop(scene, name)
-    for one in list(remediation.wanted(db)):
+    for one in list(remediation.wanted(db, END)):
         record(db, remediation.plan_one(db, one, END), "verified", "401", END, verdict="refused")
     remediation.sign(db, CALL, END)
     approve(scene, "vendor-etl", SOON_AFTER)
