@@ -1,7 +1,8 @@
 """The workstation as a process of its own, with a fixed key and clock.
 
 `python -m tests.tui.seat DIR`, for tests in a real terminal that sign, or that need the program
-to break: `--break` makes the details screen fail with a secret among its local variables.
+to break: `--break` makes the details screen fail with a secret among its local variables, and
+with `--gone` the terminal cannot be given back, as when it is not there any more.
 """
 
 import sys
@@ -39,7 +40,15 @@ def _break() -> None:
     ReviewScreen.action_details = fail  # type: ignore[method-assign]
 
 
+def _gone() -> None:
+    from textual.drivers.linux_driver import LinuxDriver
+
+    LinuxDriver.disable_input = lambda _: None  # type: ignore[method-assign]
+
+
 def main() -> int:
+    if "--gone" in sys.argv:
+        _gone()
     if "--break" in sys.argv:
         _break()
     try:

@@ -276,6 +276,13 @@ def test_closing_the_window_ends_the_program_and_keeps_the_drafts(queue: Path) -
 
 
 @pytest.mark.ci
+def test_the_program_ends_also_where_the_terminal_cannot_be_given_back(queue: Path) -> None:
+    with Terminal(seat.command(queue, "--gone")) as t:
+        t.wait_for("all 40").press("ctrl+q")
+        assert t.finish() == 0
+
+
+@pytest.mark.ci
 def test_a_crash_gives_the_terminal_back_and_shows_no_values(queue: Path) -> None:
     with Terminal(seat.command(queue, "--break")) as t:
         t.wait_for("all 40").settle().press("r", "3").wait_for("1 draft").press("right")

@@ -35,7 +35,11 @@ def run(
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     gc.disable()  # until the first frame: there is no garbage in imports (`app._begun`)
     from passmuster.tui.app import MusterApp
-    from passmuster.tui.terminal import mind_the_encoding, mind_the_keyboard
+    from passmuster.tui.terminal import (
+        leave_the_keyboard,
+        mind_the_encoding,
+        mind_the_keyboard,
+    )
 
     mind_the_keyboard()
     mind_the_encoding()
@@ -48,6 +52,7 @@ def run(
         app.run(mouse=settings.mouse)
     finally:
         gc.enable()
+        leave_the_keyboard(app)
     if app.crash:
         raise MusterError(app.crash)
     if app.ended_by:

@@ -99,6 +99,17 @@ def mind_the_keyboard() -> None:
     linux_driver.getincrementaldecoder = lambda _: KeyboardDecoder  # type: ignore[attr-defined, assignment]
 
 
+def leave_the_keyboard(app: App[None]) -> None:
+    """Have the thread that reads the keyboard end, now that the app has.
+
+    Textual's driver ends it (8.2: `disable_input`), but not where giving the terminal back fails:
+    it would then ask a terminal that is gone for ever, and the program would never end.
+    """
+    ended = getattr(app._driver, "exit_event", None)  # noqa: SLF001 - nobody else can ask it
+    if ended is not None:
+        ended.set()
+
+
 PLAINER = "passmuster.plainer"
 _PLAIN = {"─": "-", "│": "|", "┃": "|", "▕": "|", "▏": "|", "░": ".", "…": ".", "◀": "<",
             "→": ">", "▾": "v", "▴": "^", "✓": "x", "•": "*", "·": ",", "–": "-", "“": '"',
