@@ -43,7 +43,7 @@ def _break() -> None:
 def _gone() -> None:
     from textual.drivers.linux_driver import LinuxDriver
 
-    LinuxDriver.disable_input = lambda _: None  # type: ignore[method-assign]
+    LinuxDriver.disable_input = lambda _: None  # type: ignore[method-assign, assignment]
 
 
 def main() -> int:
