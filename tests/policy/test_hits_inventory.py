@@ -119,6 +119,7 @@ def test_credential_old(estate: Estate) -> None:
         return estate.row("credential", identity_id=identity, **{"created_at": OLD, **values})
 
     plain = credential(display_name="key", hint="Q7")
+    named = credential(display_name="access key …Q8", hint="Q8")
     rotated = credential(last_rotated_at="2026-01-02T00:00:00Z", last_used_state="never")
     of_ann = credential(ann, last_used_state="known", last_used_at=NEW)
     password = credential(credential_detail="aws.console_password")
@@ -135,12 +136,13 @@ def test_credential_old(estate: Estate) -> None:
     estate.row("credential", created_at=OLD)  # of nobody known
     assert estate.hits("credential-old") == {
         plain: "key …Q7, created 2024-02-01, not rotated since",
+        named: "access key …Q8, created 2024-02-01, not rotated since",
         rotated: "aws.access_key, last rotated 2026-01-02; never used",
         of_ann: "aws.access_key, created 2024-02-01, not rotated since; last used 2026-11-15",
         password: "aws.console_password, created 2024-02-01, not rotated since",
     }
     assert set(estate.hits("credential-old", max_days=30)) == {
-        plain, rotated, of_ann, password, month,
+        plain, named, rotated, of_ann, password, month,
     }  # fmt: skip
 
 

@@ -12,7 +12,8 @@
 SELECT
     c.id AS subject_id,
     i.id AS identity_id,
-    coalesce(c.display_name, c.credential_detail) || coalesce(' …' || c.hint, '')
+    coalesce(c.display_name, c.credential_detail)
+        || CASE WHEN instr(c.display_name, c.hint) > 0 THEN '' ELSE coalesce(' …' || c.hint, '') END
         || CASE WHEN c.last_rotated_at > coalesce(c.created_at, '')
             THEN ', last rotated ' || substr(c.last_rotated_at, 1, 10)
             ELSE ', created ' || substr(c.created_at, 1, 10) || ', not rotated since' END

@@ -10,7 +10,8 @@
 SELECT
     c.id AS subject_id,
     i.id AS identity_id,
-    coalesce(c.display_name, c.credential_detail) || coalesce(' …' || c.hint, '')
+    coalesce(c.display_name, c.credential_detail)
+        || CASE WHEN instr(c.display_name, c.hint) > 0 THEN '' ELSE coalesce(' …' || c.hint, '') END
         || ' has no expiry' || coalesce(', created ' || substr(c.created_at, 1, 10), '') AS detail
 FROM credential c CROSS JOIN principal i ON i.id = c.identity_id
 WHERE c.absent_since IS NULL AND c.status NOT IN ('disabled', 'deleted')
