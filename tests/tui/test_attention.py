@@ -188,6 +188,23 @@ async def test_a_stale_approval_says_what_changed(seat: Seat, tmp_path: Path) ->
         assert here(pilot).counts["stale"] == 1
 
 
+async def test_what_is_stale_is_listed_also_where_the_list_is_read_before_it_is_counted(
+    seat: Seat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boss = seat.town.boss
+    decided(boss, "mail", "approve", "in use")
+    csv = tmp_path / "credential-report.csv"
+    csv.write_text(report(*OWNERS, key_active="false"))
+    inventory.import_file(boss.db, csv, now=LATER, by=BOSS)
+    seat.who = BOSS
+    monkeypatch.setattr(AttentionScreen, "read_counts", lambda *_: {})  # it comes too late
+    async with seat.app().run_test(size=(160, 48)) as pilot:
+        await press(pilot, "h")
+        await until(pilot, lambda: listing(pilot).whole)
+        assert len(listing(pilot).table.rank) == 1
+        assert "Changed at its source since" in evidence(pilot)
+
+
 def test_every_reason_that_a_server_has_is_told_with_what_to_do() -> None:
     from passmuster.central import PROBLEMS
     from passmuster.tlog import Rejected

@@ -20,8 +20,6 @@ from passmuster.tui.widgets.ask_bar import AskBar
 from passmuster.tui.widgets.line_table import Column, LineTable, TableRow
 from passmuster.tui.widgets.tabs_bar import TabsBar
 
-FIRST = 200
-"""Rows that are shown before the whole order is known."""
 POLL_S = 1.0
 """How often another program's changes to the workspace are looked for, in seconds."""
 COUNT_EVERY_S = 5.0
@@ -44,6 +42,8 @@ class Looking(Typing, Placed):
     AT_ONCE = False
     """Whether the first rows of the first look are so cheap to read, whatever the size, that the
     first frame waits for them."""
+    FIRST = 200
+    """Rows that are shown before the whole order is known: if there are fewer, these are all."""
     SORTS: ClassVar[Mapping[str, str]] = {}
     """Column → its name in the question that `s` asks; the first is the order to begin with."""
 
@@ -115,8 +115,8 @@ class Looking(Typing, Placed):
         self._version = self._data_version()
         if self.AT_ONCE:
             self.table.sorted_by = (self.look.order, self.look.backwards)
-            ids = self.read_ids(self.muster.db, self.look, FIRST)
-            self._show(self.look, ids, len(ids) < FIRST)
+            ids = self.read_ids(self.muster.db, self.look, self.FIRST)
+            self._show(self.look, ids, len(ids) < self.FIRST)
             if self.muster.has_begun:  # else the app says when the first frame is drawn
                 self.call_after_refresh(self.read_on)
         else:
@@ -152,7 +152,7 @@ class Looking(Typing, Placed):
         with self.muster.reading() as db:
             self._view_db = db
             try:
-                limits = (None,) if self._loaded else (FIRST, None)
+                limits = (None,) if self._loaded else (self.FIRST, None)
                 for limit in limits:
                     ids = self.read_ids(db, look, limit)
                     if worker.is_cancelled:

@@ -51,6 +51,7 @@ class AttentionScreen(ListScreen):
           for key, verb in HANDED.items() if verb in DECIDED),
     ]  # fmt: skip
     NOUN = "thing"
+    FIRST = 0  # however few come first, what is stale is not among them
     FILTER_HINT = "words: a name, a person, contested"
     SORTS: ClassVar[Mapping[str, str]] = {"need": "what stops most"}
 
@@ -124,6 +125,8 @@ class AttentionScreen(ListScreen):
         """That all is well, and how one knows."""
         if filtered:
             return [[Span("  nothing of that is here; esc takes the filter off")]]
+        if not self._stale_known:
+            return [[Span("  nothing so far; looking whether an approval has gone stale …")]]
         standing = self.muster.syncing.standing
         if standing is None:
             log = "  This workspace has no central log: nothing is sent or refused."
