@@ -133,10 +133,11 @@ def test_a_role_is_taken_and_given_back(server: Path, account: str, tmp_path: Pa
     live.close()
 
 
-def test_the_lines_of_a_plan_do_the_same(server: Path, account: str, tmp_path: Path) -> None:
+def test_the_lines_of_a_plan_do_the_same(
+    server: Path, account: str, tmp_path: Path, home: Path
+) -> None:
     services.program("mariadb")
     (plan,) = connectors.plan(dossier(collected(tmp_path, where(server)), account), "disable")
-    home = tmp_path / "home"
     (home / ".my.cnf").write_text(f"[client]\nsocket={server}\nuser=root\n")
     env = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
     for lines, may in ((plan.stop, False), (plan.undo, True)):
