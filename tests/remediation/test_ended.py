@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from passmuster import remediation
-from passmuster.model import Change
+from passmuster import campaigns, remediation
+from passmuster.model import Attention, Change, SecondDraft
 from tests.conftest import Muster
-from tests.remediation.conftest import Estate
+from tests.remediation.conftest import DECIDED, Estate
 from tests.remediation.test_command import command
-from tests.scene import REV, SECOND
+from tests.scene import REV, SECOND, key
 
 __all__ = ["command"]
 DAY = "2026-11-30"
@@ -74,6 +74,23 @@ def test_changes_to_its_parts_are_asked_for_beside_it(estate: Estate) -> None:
     estate.sign_off(at)
     found = {(r.verb, r.part) for r in remediation.plan(estate.db, PAST)}
     assert found == {("disable", "svc-a-k1"), ("end", None)}
+
+
+def test_changes_to_parts_wait_for_no_second_person_and_are_not_held_up_by_an_objection(
+    estate: Estate,
+) -> None:
+    at = estate.opened(second=(SECOND,), second_when="all")
+    estate.decide(at, "svc-a", "approve", changes=[Change("disable", "svc-a-k1")], until=DAY)
+    estate.sign_off(at)
+    asked = [("disable", "svc-a-k1")]
+    assert [(r.verb, r.part) for r in remediation.plan(estate.db, LAST)] == asked
+    words = SecondDraft("object", None, "all of it", Attention(DECIDED, DECIDED, True))
+    item = campaigns.find_item(estate.db, at.id, "svc-a")
+    campaigns.save_seconds(estate.db, [item], words, DECIDED, SECOND)
+    second = key(SECOND, 3)
+    campaigns.sign_off(estate.db, campaigns.prepare(estate.db, at.id, SECOND), second, DECIDED)
+    assert {o.effect for o in campaigns.outcomes_of(estate.db, at).values()} >= {"objected"}
+    assert [(r.verb, r.part) for r in remediation.plan(estate.db, PAST)] == asked
 
 
 def test_without_a_flag_it_is_taken_away_as_it_can_be_made_anew(estate: Estate) -> None:

@@ -1,9 +1,10 @@
 """Which stops the signed decisions ask for now: what is planned from, never stored.
 
 Of one thing only the newest campaign that came to something counts, as in the rule `reactivated`:
-what was approved since is not stopped for an older decision. What people still have to agree on
-(contested, awaiting a second person, objected) asks for nothing yet. An approval until a day asks
-for a stop of its own (`end`) once that day is past.
+what was approved since is not stopped for an older decision. What is contested asks for nothing
+yet; an approval that a second person has not agreed to asks for the changes to its parts, which
+only take away (`docs/decisions.md`). An approval until a day asks for a stop of its own (`end`)
+once that day is past.
 """
 
 import json
@@ -19,7 +20,7 @@ from passmuster.remediation._urgent import urgent
 from passmuster.store import Database
 from passmuster.text import Json
 
-SETTLED = frozenset({"stands", "stands_until", "stops"})
+SETTLED = frozenset({"stands", "stands_until", "stops", "awaiting_second", "objected"})
 SILENT = frozenset({"no_response", "abstained"})
 
 
