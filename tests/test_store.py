@@ -91,6 +91,14 @@ def test_a_table_aside_stays_until_the_outermost_that_asked_for_it_ends(db: Data
     assert not list(db.path.parent.glob(".aside-*"))
 
 
+def test_where_nothing_can_be_written_beside_the_workspace_its_tables_aside_are_elsewhere(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "path", Path("/nowhere", store.FILE))
+    with db.aside():
+        db.execute("CREATE TABLE aside.some (x)")
+
+
 def test_spans_hold_each_row_once_and_none_holds_more_rows_than_one_statement_may_change(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,7 +145,10 @@ class Database(sqlite3.Connection):  # type: ignore[misc,valid-type,unused-ignor
 
     def attach_aside(self) -> None:
         """Make that file; it lives as long as it is attached."""
-        handle, name = tempfile.mkstemp(prefix=".aside-", dir=self.path.parent)
+        try:
+            handle, name = tempfile.mkstemp(prefix=".aside-", dir=self.path.parent)
+        except OSError:  # a workspace that can only be read is read all the same
+            handle, name = tempfile.mkstemp(prefix=".aside-")
         os.close(handle)
         try:
             self.execute("ATTACH ? AS aside", (name,))

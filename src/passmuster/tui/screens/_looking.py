@@ -94,6 +94,15 @@ class Looking(Typing, Placed):
     def changed_outside(self) -> None:
         """Somebody, perhaps another muster, has written to the workspace."""
 
+    # by hand, on the lists whose rows can be marked
+
+    def action_mark(self) -> None:
+        """Mark the row, or take its mark away."""
+        before = self.table.cursor
+        self.table.toggle_mark()
+        if self.table.cursor == before:  # else what moved the cursor has drawn the lines around
+            self.redraw_bars()
+
     # what the whole screen gives
 
     @property

@@ -46,13 +46,6 @@ class Marking(Acting):
 
     # by hand
 
-    def action_mark(self) -> None:
-        """Mark the row, or take its mark away."""
-        before = self.table.cursor
-        self.table.toggle_mark()
-        if self.table.cursor == before:  # else what moved the cursor has drawn the lines around
-            self.redraw_bars()
-
     def action_mark_range(self) -> None:
         """Mark from the row that was marked last to this one."""
         start = self.table.marked_last

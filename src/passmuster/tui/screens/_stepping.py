@@ -77,13 +77,6 @@ class Stepping(Carrying):
 
     # which
 
-    def action_mark(self) -> None:
-        """Mark the row, or take its mark away."""
-        before = self.table.cursor
-        self.table.toggle_mark()
-        if self.table.cursor == before:  # else what moved the cursor has drawn the lines around
-            self.redraw_bars()
-
     def action_mark_all(self) -> None:
         """Mark what is shown."""
         self.table.mark(self.table.rank)
