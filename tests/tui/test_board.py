@@ -71,8 +71,9 @@ async def test_every_campaign_stands_there_with_its_course(busy: Review) -> None
 
 
 async def test_who_is_silent_is_named_and_an_overdue_campaign_says_so_in_words(
-    busy: Review,
+    busy: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")  # one that takes what is copied
     async with app_of(busy).run_test(size=(160, 48)) as pilot:
         await board(pilot)
         text = " ".join(painted(pilot).split())
